@@ -1,0 +1,128 @@
+"""Resolving and loading a base model, sketcher or generator: a local folder, a LoRA adapter, or a hub id.
+
+Weights are read from safetensors only and `trust_remote_code` stays off. An adapter folder (peft) is merged into its
+base at load time, so that the rest of the code sees one plain causal LM.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
+
+
+class ModelError(Exception):
+    """A model that cannot be found or read; the message is one line that names the value and the fix."""
+
+
+def has_weights(folder: Path) -> bool:
+    """True where `folder` holds a whole model or adapter: its config and at least one non-empty safetensors file."""
+    folder = Path(folder)
+    if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
+        return False
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        needed = set(json.loads(index.read_text())["weight_map"].values())
+        return all((folder / name).is_file() for name in needed)
+    return any(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def resolve_model(name: str) -> str:
+    """Turn what a user writes into a path or hub id that `from_pretrained` takes.
+
+    Args:
+        name: a folder, the name of a folder under models/, or a hub id `owner/name`.
+
+    Raises:
+        ModelError: nothing is there, or a folder is there without weights.
+    """
+    for folder in (Path(name), MODELS_DIR / name):
+        if folder.is_dir():
+            if has_weights(folder):
+                return str(folder)
+            raise ModelError(
+                f"model folder {folder} holds no complete safetensors weights (config.json and *.safetensors); "
+                "copy them there, or delete the folder and run `python -m scripts.fetch_model`"
+            )
+    owner, _, repository = name.partition("/")
+    if owner and repository and "/" not in repository and not name.startswith((".", "~")):
+        return name
+    raise ModelError(
+        f"no model {name!r}: give (1) the default base, made by `python -m scripts.fetch_model`; (2) a folder with "
+        f"config.json, tokenizer and *.safetensors, or its name under {MODELS_DIR}; (3) a hub id such as "
+        "Daoguang/PyCodeGPT, where a hub can be reached"
+    )
+
+
+def base_of(path: str) -> str | None:
+    """The base model that an adapter folder names, None for a whole model."""
+    config = Path(path) / "adapter_config.json"
+    return json.loads(config.read_text())["base_model_name_or_path"] if config.is_file() else None
+
+
+def load_tokenizer(name: str):
+    """The tokenizer of a model, with a pad token (eos where it has none of its own)."""
+    from transformers import AutoTokenizer
+
+    path = resolve_model(name)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"no tokenizer for model {name!r} ({_first_line(error)}); copy its files beside it") from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
+    """Load a causal LM in evaluation mode; an adapter is merged into its base.
+
+    Args:
+        name: see `resolve_model`.
+        dtype: float32, bfloat16 or float16.
+        device: a torch device string.
+
+    Raises:
+        ModelError: see `resolve_model`; also where the weights are not safetensors or a hub cannot be reached.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    path = resolve_model(name)
+    base = base_of(path)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            resolve_model(base) if base else path,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"cannot load model {name!r} ({_first_line(error)}); offline, or with .bin weights only, make a safetensors "
+            "copy once with `python -m scripts.fetch_model --source ID -o models/NAME` and name that"
+        ) from error
+    if base:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, path).merge_and_unload()
+    return model.to(device).eval()
+
+
+def weights_sha256(name: str) -> str:
+    """One hash over every safetensors file of a local model (and of an adapter's base); the id itself for a hub model."""
+    path = Path(resolve_model(name))
+    if not path.is_dir():
+        return f"hub:{name}"
+    digest = hashlib.sha256()
+    for file in sorted(path.glob("*.safetensors")):
+        with open(file, "rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    base = base_of(str(path))
+    if base:
+        digest.update(weights_sha256(base).encode())
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
