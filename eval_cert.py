@@ -8,8 +8,8 @@ The model is a folder, a name under models/, a LoRA adapter or a hub id. Run aga
 import argparse
 import sys
 
-from nl2code.generation import SettingsError, add_arguments, open_run, run_chunks, temperature
 from nl2code.models import ModelError, load_model, load_tokenizer, weights_sha256
+from scripts.generation import SettingsError, add_arguments, open_run, run_chunks, temperature
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         if run.is_finished():
             print(f"{run.output} is there, nothing to do")
             return 0
-        from nl2code.sampling import PromptTooLongError, Sampler
+        from nl2code.sampling import Sampler
 
         name = args.model_name_or_path
         sampler = Sampler(load_model(name, args.dtype, args.device), load_tokenizer(name))
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
             return [{"completion": s.text, "raw": s.raw, "finish": s.finish} for s in samples]
 
         run_chunks(run, complete)
-    except (ModelError, SettingsError, PromptTooLongError, OSError) as error:
+    except (ModelError, SettingsError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"wrote {run.output}")

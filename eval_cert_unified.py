@@ -11,9 +11,9 @@ import argparse
 import sys
 from collections import Counter
 
-from nl2code.generation import SettingsError, add_arguments, open_run, run_chunks, temperature
 from nl2code.models import ModelError, load_model, load_tokenizer, weights_sha256
 from scripts.ast_utils import SEGMENTATION, has_placeholder
+from scripts.generation import SettingsError, add_arguments, open_run, run_chunks, temperature
 
 BOTH_STAGES, SKETCHER_ALONE = 1, 2
 
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
         if run.is_finished():
             print(f"{run.output} is there, nothing to do")
             return 0
-        from nl2code.sampling import PromptTooLongError, Sampler
+        from nl2code.sampling import Sampler
 
         samplers = [
             Sampler(load_model(name, args.dtype, args.device), load_tokenizer(name))
@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
             samplers[0].encode(problem["prompt"], args.max_tokens)
             samplers[1].encode(problem["prompt"], 2 * args.max_tokens)
         run_chunks(run, TwoStages(*samplers, args).complete)
-    except (ModelError, SettingsError, PromptTooLongError, OSError) as error:
+    except (ModelError, SettingsError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"wrote {run.output}")

@@ -27,7 +27,9 @@ class ModelArguments:
     """The model to start from."""
 
     model_name_or_path: str = field(metadata={"help": "folder, name of a folder under models/, or hub id"})
-    lora_r: int = field(default=0, metadata={"help": "rank of LoRA adapters on all linear layers; 0 trains every weight"})
+    lora_r: int = field(
+        default=0, metadata={"help": "rank of LoRA adapters on all linear layers; 0 trains every weight"}
+    )
     lora_alpha: int = field(default=0, metadata={"help": "LoRA scale; 0 means 2 x rank"})
 
 
@@ -39,7 +41,8 @@ class DataArguments:
     validation_file: str | None = field(default=None, metadata={"help": "prefix of the validation shards"})
     block_size: int = field(default=1024, metadata={"help": "tokens per block"})
     resampling_weights: str | None = field(
-        default=None, metadata={"help": "a_b_c, document weights by stars, tests and functions; none: each document once"}
+        default=None,
+        metadata={"help": "a_b_c, document weights by stars, tests and functions; none: each document once"},
     )
     max_eval_tokens: int | None = field(default=None, metadata={"help": "evaluate on this many tokens at most"})
 
@@ -64,10 +67,19 @@ def parse(argv: list[str]):
 
 def describe(model_args, data_args, training_args) -> dict:
     """What decides the weights that come out: inputs by hash, settings by value. Compared when a run is taken up again."""
-    from nl2code.indexed_dataset import data_file_path
     from nl2code.code_dataset import find_shards
+    from nl2code.indexed_dataset import data_file_path
 
-    unaffecting = {"output_dir", "run_name", "report_to", "disable_tqdm", "save_steps", "save_total_limit", "logging_steps"}
+    unaffecting = {
+        "output_dir",
+        "run_name",
+        "report_to",
+        "disable_tqdm",
+        "save_steps",
+        "save_total_limit",
+        "logging_steps",
+        "local_rank",
+    }
     plain = training_args.to_dict()
     settings = {k: v for k, v in plain.items() if k not in unaffecting and isinstance(v, (int, float, str, bool))}
     return {
@@ -91,7 +103,7 @@ def open_run(run_dir: Path, description: dict) -> bool:
         changed = [key for key in description if json.loads(json.dumps(description[key])) != known.get(key)]
         if changed:
             raise SettingsError(
-                f"{run_dir} holds a run with other {', '.join(changed)}; choose another --output_dir or delete that one"
+                f"{run_dir} holds a run with other {', '.join(changed)}; choose another --output_dir (RUN_NAME) or delete that one"
             )
     else:
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -145,11 +157,14 @@ def save_final(trainer, run_dir: Path, description: dict, results: dict) -> None
 
 
 def main(argv: list[str] | None = None) -> int:
+    import torch
     from transformers import set_seed
 
     from nl2code.hf_trainer import NonFiniteLossError, newest_checkpoint
 
     model_args, data_args, training_args = parse(sys.argv[1:] if argv is None else argv)
+    training_args.include_num_input_tokens_seen = "non_padding"
+    training_args.dataloader_pin_memory &= torch.cuda.is_available()
     run_dir = Path(training_args.output_dir)
     try:
         description = describe(model_args, data_args, training_args)
@@ -170,7 +185,11 @@ def main(argv: list[str] | None = None) -> int:
     if data_args.validation_file:
         results["initial_loss"] = json.loads(initial.read_text())["initial_loss"]
         results["final_loss"] = trainer.evaluate()["eval_loss"]
-    results["run"] = {"seconds": round(time.time() - started, 1), "git_revision": git_revision(), "versions": versions()}
+    results["run"] = {
+        "seconds": round(time.time() - started, 1),
+        "git_revision": git_revision(),
+        "versions": versions(),
+    }
     save_final(trainer, run_dir, description, results)
     print(json.dumps(results, indent=2))
     return 0

@@ -47,6 +47,7 @@ def convert(source: str, gguf_file: str | None, output: Path, provenance: dict) 
         model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
         (staging / "SOURCE.json").write_text(json.dumps(provenance, indent=2) + "\n")
+        staging.chmod(0o755)  # mkdtemp makes it private
         os.replace(staging, output)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

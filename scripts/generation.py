@@ -48,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-p", "--top_p", type=_number(float, 0, 1, low_open=True), default=0.95, help="nucleus mass")
     parser.add_argument("-l", "--max_tokens", type=_number(int, 1, 4096), default=100, help="new tokens at most")
     parser.add_argument("-b", "--batch_size", type=_number(int, 1, 4096), default=50, help="rows decoded together")
-    parser.add_argument("-c", "--chunk_size", type=_number(int, 1, 100_000), default=50, help="samples per unit of work")
+    parser.add_argument(
+        "-c", "--chunk_size", type=_number(int, 1, 100_000), default=50, help="samples per unit of work"
+    )
     parser.add_argument("--seed", type=_number(int, 0, 2**63), default=42, help="random seed")
     parser.add_argument("--limit", type=_number(int, 1, 100_000), help="only the first so many problems")
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of the weights")
@@ -142,5 +144,7 @@ def run_chunks(run: Run, complete: Callable[[dict, int, int], list[dict]]) -> No
             bar.update(count)
     write_jsonl(run.output, (json.loads(line) for part, *_ in units for line in part.read_text().splitlines()))
     seconds = round(time.time() - started, 1)
-    write_json(run.meta, {**run.settings, "run": {"seconds": seconds, "git_revision": git_revision(), "versions": versions()}})
+    write_json(
+        run.meta, {**run.settings, "run": {"seconds": seconds, "git_revision": git_revision(), "versions": versions()}}
+    )
     shutil.rmtree(run.parts)

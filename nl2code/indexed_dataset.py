@@ -1,0 +1,201 @@
+"""The `.bin/.idx` format (MMIDIDX, version 1): token documents back to back, memory-mapped; readable by fairseq.
+
+    python -m nl2code.indexed_dataset check data/Pandas/sketcher_bin/train
+
+Layout of `.idx`, little endian, no padding:
+
+    9 bytes   magic  b"MMIDIDX\\0\\0"
+    <Q        version, 1
+    <B        dtype code: 1 u8, 2 i8, 3 i16, 4 i32, 5 i64, 6 f64, 7 f64, 8 u16, 9 u32, 10 u64
+    <Q        count N of documents
+    N x int32 sizes, in tokens
+    N x int64 offsets of the documents in `.bin`, in bytes
+
+`.bin` holds the tokens alone. Megatron writes the same magic in front of another layout; it is recognised and refused.
+"""
+
+import argparse
+import os
+import shutil
+import struct
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from torch.utils.data import Dataset
+
+MAGIC = b"MMIDIDX\x00\x00"
+HEADER = struct.Struct("<9sQBQ")  # magic, version, dtype code, number of documents: 26 bytes
+VERSION = 1
+DTYPES = {1: "u1", 2: "i1", 3: "<i2", 4: "<i4", 5: "<i8", 6: "<f8", 7: "<f8", 8: "<u2", 9: "<u4", 10: "<u8"}
+CODES = {np.dtype(text): code for code, text in reversed(DTYPES.items())}
+
+
+class IndexedDatasetError(ValueError):
+    """A pair of files that is no valid MMIDIDX dataset; the message names the file and the byte counts."""
+
+
+def data_file_path(prefix: str | Path) -> str:
+    """The file of tokens of a dataset."""
+    return f"{prefix}.bin"
+
+
+def index_file_path(prefix: str | Path) -> str:
+    """The file of sizes and offsets of a dataset."""
+    return f"{prefix}.idx"
+
+
+def best_fitting_int_dtype(vocab_size: int | None) -> type[np.integer]:
+    """uint16 below 65,500 tokens of vocabulary, int32 otherwise or where it is unknown."""
+    return np.uint16 if vocab_size is not None and vocab_size < 65_500 else np.int32
+
+
+class MMapIndexedDataset(Dataset):
+    """Documents of one shard, read from a memory map; picklable, so that DataLoader workers can take it along.
+
+    Attributes:
+        sizes: int32 (N,), tokens per document.
+        offsets: int64 (N,), where each document begins in the `.bin` file, in bytes.
+        dtype: the stored dtype.
+
+    Raises:
+        IndexedDatasetError: on opening a truncated, mismatched or foreign pair.
+        FileNotFoundError: one of the two files is missing.
+    """
+
+    def __init__(self, prefix: str | Path):
+        self.prefix = str(prefix)
+        path = index_file_path(prefix)
+        raw = np.memmap(path, np.uint8, "r") if os.path.getsize(path) else np.empty(0, np.uint8)
+        count, self.dtype = _read_header(path, raw)
+        sizes_end = HEADER.size + 4 * count
+        self.sizes = raw[HEADER.size : sizes_end].view("<i4")
+        self.offsets = raw[sizes_end : sizes_end + 8 * count].view("<i8")
+        bin_path = data_file_path(prefix)
+        self._num_bytes = os.path.getsize(bin_path)
+        needed = int(self.sizes.sum(dtype=np.int64)) * self.dtype.itemsize
+        if self._num_bytes != needed:
+            raise IndexedDatasetError(
+                f"{bin_path} has {self._num_bytes} bytes, {path} speaks of {needed}; encode this shard again"
+            )
+        self._tokens = np.memmap(bin_path, self.dtype, "r") if needed else np.empty(0, self.dtype)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Document `index`: the stored dtype, (size,), read-only, no copy."""
+        return self.get(index)
+
+    def get(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
+        """Tokens start .. start + length - 1 of a document, read-only, no copy."""
+        size = int(self.sizes[index])
+        length = size - start if length is None else length
+        if not 0 <= start <= start + length <= size:
+            raise IndexError(f"tokens {start}..{start + length} of document {index}, which has {size}")
+        first = int(self.offsets[index]) // self.dtype.itemsize + start
+        return self._tokens[first : first + length]
+
+    def __reduce__(self):
+        return type(self), (self.prefix,)
+
+
+def _read_header(path: str, raw: np.ndarray) -> tuple[int, np.dtype]:
+    """Number of documents and dtype of an index; every way of being something else raises."""
+    if len(raw) < HEADER.size or bytes(raw[:9]) != MAGIC:
+        raise IndexedDatasetError(f"{path} is no MMIDIDX index ({len(raw)} bytes); encode this shard again")
+    _, version, code, count = HEADER.unpack(bytes(raw[: HEADER.size]))
+    if version != VERSION or code not in DTYPES:
+        raise IndexedDatasetError(f"{path}: version {version}, dtype code {code}; known are version 1, codes 1 to 10")
+    if len(raw) != HEADER.size + 12 * count:
+        megatron_documents = (
+            len(raw) - 34 - 12 * count
+        ) / 8  # its header has a second count, its tail document indices
+        kind = (
+            "a Megatron index; write it again with this project" if megatron_documents >= 1 else "truncated or damaged"
+        )
+        expected = HEADER.size + 12 * count
+        raise IndexedDatasetError(f"{path} has {len(raw)} bytes, {count} documents need {expected}: {kind}")
+    return count, np.dtype(DTYPES[code])
+
+
+class MMapIndexedDatasetBuilder:
+    """Writer of one shard: `add_item` each document, then `finalize`. The index comes last, so half a shard has none."""
+
+    def __init__(self, out_file: str | Path, dtype: type[np.integer] = np.int32):
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in CODES:
+            raise ValueError(f"dtype {self.dtype} has no code; use one of {', '.join(map(str, CODES))}")
+        self._stream = open(out_file, "wb")  # noqa: SIM115 - closed by finalize
+        self._sizes: list[int] = []
+
+    def add_item(self, tokens: Iterable[int] | np.ndarray) -> None:
+        """Append one document.
+
+        Raises:
+            ValueError: a token that the dtype cannot hold.
+        """
+        array = np.asarray(tokens)
+        stored = array.astype(self.dtype)
+        if not np.array_equal(stored, array):
+            raise ValueError(f"token {array[stored != array][0]} does not fit {self.dtype}")
+        self._stream.write(stored.tobytes())
+        self._sizes.append(len(stored))
+
+    def merge_file_(self, prefix: str | Path) -> None:
+        """Append all documents of another shard of the same dtype."""
+        other = MMapIndexedDataset(prefix)
+        if other.dtype != self.dtype:
+            raise IndexedDatasetError(
+                f"{prefix} holds {other.dtype}, this dataset {self.dtype}; encode one of them again"
+            )
+        if not np.array_equal(other.offsets, _offsets(other.sizes, self.dtype)):
+            raise IndexedDatasetError(f"{prefix}: its documents do not lie back to back; encode this shard again")
+        with open(data_file_path(prefix), "rb") as stream:
+            shutil.copyfileobj(stream, self._stream, 1 << 20)
+        self._sizes.extend(other.sizes.tolist())
+
+    def finalize(self, index_file: str | Path) -> None:
+        """Close the data file and write its index."""
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self._stream.close()
+        sizes = np.array(self._sizes, "<i4")
+        with open(index_file, "wb") as stream:
+            stream.write(HEADER.pack(MAGIC, VERSION, CODES[self.dtype], len(sizes)))
+            stream.write(sizes.tobytes())
+            stream.write(_offsets(sizes, self.dtype).tobytes())
+
+
+def _offsets(sizes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Byte offsets, int64 (N,), of documents that lie back to back."""
+    ends = np.cumsum(sizes, dtype="<i8") * dtype.itemsize
+    return np.concatenate([np.zeros(1, "<i8"), ends[:-1]])[: len(sizes)]
+
+
+def make_builder(out_file: str | Path, vocab_size: int | None = None) -> MMapIndexedDatasetBuilder:
+    """A builder whose dtype fits the vocabulary."""
+    return MMapIndexedDatasetBuilder(out_file, best_fitting_int_dtype(vocab_size))
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["check"], help="check: open the pair and count")
+    parser.add_argument("prefix", nargs="+", help="path without .bin/.idx")
+    args = parser.parse_args(argv)
+    failures = 0
+    for prefix in args.prefix:
+        try:
+            dataset = MMapIndexedDataset(prefix)
+        except (OSError, IndexedDatasetError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            failures += 1
+        else:
+            tokens = int(dataset.sizes.sum(dtype=np.int64))
+            print(f"{prefix}: {len(dataset)} documents, {tokens} tokens, {dataset.dtype}")
+    return min(failures, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The steps between the programs: corpus, sketches, encoding, generation runs and the report."""

@@ -1,0 +1,116 @@
+"""The MMIDIDX format: golden bytes, round trips, refusals."""
+
+import pickle
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nl2code import indexed_dataset
+from nl2code.indexed_dataset import (
+    IndexedDatasetError,
+    MMapIndexedDataset,
+    MMapIndexedDatasetBuilder,
+    best_fitting_int_dtype,
+    data_file_path,
+    index_file_path,
+    make_builder,
+)
+
+
+def write(prefix, documents, dtype=np.uint16):
+    builder = MMapIndexedDatasetBuilder(data_file_path(prefix), dtype)
+    for document in documents:
+        builder.add_item(document)
+    builder.finalize(index_file_path(prefix))
+    return prefix
+
+
+@pytest.mark.parametrize(("dtype", "code", "letter"), [(np.uint16, 8, "H"), (np.int32, 4, "i"), (np.uint32, 9, "I")])
+def test_golden_bytes(tmp_path, dtype, code, letter):
+    """The layout, spelled out with struct, byte for byte."""
+    write(tmp_path / "x", [[7, 8, 9], [], [65_000]], dtype)
+    width = struct.calcsize("<" + letter)
+    assert (tmp_path / "x.bin").read_bytes() == struct.pack(f"<4{letter}", 7, 8, 9, 65_000)
+    header = b"MMIDIDX\x00\x00" + struct.pack("<QBQ", 1, code, 3)
+    assert (tmp_path / "x.idx").read_bytes() == header + struct.pack("<3i3q", 3, 0, 1, 0, 3 * width, 3 * width)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 65_535), max_size=12), max_size=12))
+def test_round_trip(tmp_path_factory, documents):
+    prefix = write(tmp_path_factory.mktemp("round") / "x", documents)
+    dataset = MMapIndexedDataset(prefix)
+    assert [document.tolist() for document in dataset] == documents
+    assert dataset.dtype == np.uint16
+
+
+def test_slices_are_views(tmp_path):
+    dataset = MMapIndexedDataset(write(tmp_path / "x", [[1, 2, 3, 4], [5]]))
+    part = dataset.get(0, 1, 2)
+    assert part.tolist() == [2, 3]
+    assert not part.flags.owndata and not part.flags.writeable
+    with pytest.raises(IndexError):
+        dataset.get(1, 0, 2)  # would read into another document
+
+
+def test_pickle_reopens(tmp_path):
+    dataset = MMapIndexedDataset(write(tmp_path / "x", [[1, 2], [3]]))
+    data = pickle.dumps(dataset)
+    assert len(data) < 1000
+    assert pickle.loads(data)[1].tolist() == [3]
+
+
+def test_merge(tmp_path):
+    write(tmp_path / "a", [[1], [2, 3]])
+    write(tmp_path / "b", [[4, 5, 6]])
+    builder = make_builder(data_file_path(tmp_path / "c"), vocab_size=1000)
+    for name in "ab":
+        builder.merge_file_(tmp_path / name)
+    builder.finalize(index_file_path(tmp_path / "c"))
+    write(tmp_path / "direct", [[1], [2, 3], [4, 5, 6]])
+    for suffix in (".bin", ".idx"):
+        assert (tmp_path / f"c{suffix}").read_bytes() == (tmp_path / f"direct{suffix}").read_bytes()
+    wide = MMapIndexedDatasetBuilder(data_file_path(tmp_path / "d"), np.int32)
+    with pytest.raises(IndexedDatasetError, match="uint16"):
+        wide.merge_file_(tmp_path / "a")
+
+
+def test_a_token_that_does_not_fit_is_refused(tmp_path):
+    builder = MMapIndexedDatasetBuilder(data_file_path(tmp_path / "x"), np.uint16)
+    with pytest.raises(ValueError, match="70000 does not fit uint16"):
+        builder.add_item([1, 70_000])
+
+
+def test_dtype_by_vocabulary():
+    assert best_fitting_int_dtype(65_499) is np.uint16
+    assert best_fitting_int_dtype(65_500) is np.int32
+    assert best_fitting_int_dtype(None) is np.int32
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".idx"])
+def test_truncated_pairs_are_refused(tmp_path, suffix):
+    prefix = write(tmp_path / "x", [[1, 2], [3]])
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(IndexedDatasetError, match=r"has \d+ bytes"):
+        MMapIndexedDataset(prefix)
+
+
+def test_a_megatron_index_is_recognised(tmp_path):
+    header = b"MMIDIDX\x00\x00" + struct.pack("<QBQQ", 1, 8, 2, 3)
+    (tmp_path / "x.idx").write_bytes(header + struct.pack("<2i2q3q", 1, 1, 0, 2, 0, 1, 2))
+    (tmp_path / "x.bin").write_bytes(bytes(4))
+    with pytest.raises(IndexedDatasetError, match="Megatron"):
+        MMapIndexedDataset(tmp_path / "x")
+
+
+def test_check_command(tmp_path, capsys):
+    prefix = write(tmp_path / "x", [[1, 2], [3]])
+    assert indexed_dataset.main(["check", str(prefix)]) == 0
+    assert "2 documents, 3 tokens, uint16" in capsys.readouterr().out
+    (tmp_path / "x.bin").write_bytes(b"")
+    assert indexed_dataset.main(["check", str(prefix)]) == 1
+    assert "encode this shard again" in capsys.readouterr().err

@@ -1,0 +1,57 @@
+"""A tiny random GPT-Neo with a tokenizer trained on a few lines, for tests that need a model and not its quality."""
+
+from pathlib import Path
+
+TEXT = [
+    "import pandas as pd\nimport numpy as np\n",
+    "df = pd.DataFrame({'a': [1, 2, 3], 'b': [4.0, 5.5, 6.25]})\n",
+    "# select the rows where a is larger than one\nrows = df[df['a'] > 1]\n",
+    "def mean_of(df, column):\n    return df[column].mean()\n",
+    "    result = df.groupby('a').sum().reset_index()\n    return result\n\n\nprint(result)\n",
+]
+
+
+def tiny_tokenizer(special: str | None = "<|endoftext|>"):
+    """A byte-level BPE tokenizer of 400 tokens; `special` is its bos, eos and unk token."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=[special] if special else [],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(TEXT * 4, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=special, eos_token=special)
+
+
+def tiny_model(tokenizer, seed: int = 0, context: int = 512):
+    """A random GPT-Neo of two layers, in evaluation mode."""
+    import torch
+    from transformers import GPTNeoConfig, GPTNeoForCausalLM
+
+    config = GPTNeoConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_layers=2,
+        num_heads=2,
+        attention_types=[[["global", "local"], 1]],
+        max_position_embeddings=context,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    torch.manual_seed(seed)
+    return GPTNeoForCausalLM(config).eval()
+
+
+def save_tiny(folder: str | Path, seed: int = 0) -> Path:
+    """Write model and tokenizer to `folder` and return it."""
+    folder = Path(folder)
+    tokenizer = tiny_tokenizer()
+    tiny_model(tokenizer, seed).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
