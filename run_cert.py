@@ -103,7 +103,8 @@ def open_run(run_dir: Path, description: dict) -> bool:
         changed = [key for key in description if json.loads(json.dumps(description[key])) != known.get(key)]
         if changed:
             raise SettingsError(
-                f"{run_dir} holds a run with other {', '.join(changed)}; choose another --output_dir (RUN_NAME) or delete that one"
+                f"{run_dir} holds a run with other {', '.join(changed)}; "
+                "choose another --output_dir (RUN_NAME) or delete that one"
             )
     else:
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -162,7 +163,11 @@ def main(argv: list[str] | None = None) -> int:
 
     from nl2code.hf_trainer import NonFiniteLossError, newest_checkpoint
 
-    model_args, data_args, training_args = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        model_args, data_args, training_args = parse(sys.argv[1:] if argv is None else argv)
+    except ValueError as error:  # unknown flags or values that do not fit together
+        print(f"error: {error}; see run_cert.py --help", file=sys.stderr)
+        return 2
     training_args.include_num_input_tokens_seen = "non_padding"
     training_args.dataloader_pin_memory &= torch.cuda.is_available()
     run_dir = Path(training_args.output_dir)
