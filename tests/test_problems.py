@@ -1,4 +1,4 @@
-"""Our NumPy problems: well-formed, solvable, and able to tell a wrong completion from a right one."""
+"""Our Pandas and NumPy problems: well-formed, solvable, and able to tell a wrong completion from a right one."""
 
 from collections import Counter
 from pathlib import Path
@@ -19,7 +19,7 @@ from problem_checks import (
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data"
 WRONG = ROOT / "tests" / "wrong_completions"
-SIZES = {"CertNumpy": 101, "CertNumpyDev": 40}
+SIZES = {"CertPandas": 40, "CertNumpy": 41}
 
 
 @pytest.fixture(scope="module", params=SIZES)
@@ -78,7 +78,8 @@ def test_every_prefix_is_balanced(problems):
 
 
 def test_splits_do_not_overlap():
-    prompts = [problem["prompt"] for split in SIZES for problem in check_problem_file(DATA / f"{split}.jsonl")]
+    """No prompt is a near duplicate of one in another file."""
+    prompts = [problem["prompt"] for stem in SIZES for problem in check_problem_file(DATA / f"{stem}.jsonl")]
     assert not near_duplicates(prompts)
 
 
