@@ -13,7 +13,7 @@
 #   BASE_MODEL     folder, name under models/, or hub id                                               [smollm2-135m]
 #   PRESET         quick (LoRA, minutes) or paper (paper's hyper-parameters, full parameters)          [quick]
 #   SOURCES        comma list of source names, folders or archives; empty: the domain's own list       []
-#   STEPS BLOCK_SIZE BATCH LR LORA_R RESAMPLING_WEIGHTS PRECISION   override the preset's values
+#   STEPS BLOCK_SIZE BATCH ACCUMULATION LR LORA_R RESAMPLING_WEIGHTS PRECISION KINDS   override the preset's values
 #   NPROC          processes of torchrun, one a GPU                                                    [1]
 #   SEED           random seed                                                                         [42]
 #   RUN_NAME       name of the trained models                                                          [<base>_<preset>]
@@ -33,11 +33,11 @@ SEED="${SEED:-42}"
 
 need_one_of PRESET quick paper
 if [ "$PRESET" = quick ]; then
-  BLOCK_SIZE="${BLOCK_SIZE:-256}" BATCH="${BATCH:-8}" STEPS="${STEPS:-15}" LR="${LR:-1e-4}" LORA_R="${LORA_R:-16}"
+  BLOCK_SIZE="${BLOCK_SIZE:-256}" BATCH="${BATCH:-4}" ACCUMULATION="${ACCUMULATION:-2}" STEPS="${STEPS:-15}" LR="${LR:-1e-4}" LORA_R="${LORA_R:-16}"
   RESAMPLING_WEIGHTS="${RESAMPLING_WEIGHTS:-1.0_0.5_1.0}" PRECISION="${PRECISION:-fp32}" KINDS="${KINDS:-mined}"
   schedule=(--warmup_steps 2 --weight_decay 0.0 --save_steps 5 --logging_steps 5 --max_eval_tokens 8192)
 else
-  BLOCK_SIZE="${BLOCK_SIZE:-1024}" BATCH="${BATCH:-8}" STEPS="${STEPS:-100000}" LR="${LR:-5e-4}" LORA_R="${LORA_R:-0}"
+  BLOCK_SIZE="${BLOCK_SIZE:-1024}" BATCH="${BATCH:-8}" ACCUMULATION="${ACCUMULATION:-1}" STEPS="${STEPS:-100000}" LR="${LR:-5e-4}" LORA_R="${LORA_R:-0}"
   RESAMPLING_WEIGHTS="${RESAMPLING_WEIGHTS:-1.0_0.5_1.0}" PRECISION="${PRECISION:-fp16}" KINDS="${KINDS:-code,mined}"
   schedule=(--warmup_steps 1000 --weight_decay 0.1 --save_steps 1000 --logging_steps 10 --max_eval_tokens 1000000)
 fi
@@ -49,6 +49,7 @@ need_one_of PRECISION fp32 fp16 bf16
 need_int STEPS 1 100000000
 need_int BLOCK_SIZE 8 1000000
 need_int BATCH 1 65536
+need_int ACCUMULATION 1 65536
 need_int LORA_R 0 4096
 need_int NPROC 1 1024
 need_int SEED 0 4294967295
@@ -60,7 +61,7 @@ need_model "$BASE_MODEL"
 need_disk 2000 "$DATA_DIR"
 check_only "$@"
 take_lock
-show_settings DOMAIN TYPE BASE_MODEL PRESET SOURCES KINDS STEPS BLOCK_SIZE BATCH LR LORA_R RESAMPLING_WEIGHTS PRECISION NPROC SEED RUN_NAME DATA_DIR
+show_settings DOMAIN TYPE BASE_MODEL PRESET SOURCES KINDS STEPS BLOCK_SIZE BATCH ACCUMULATION LR LORA_R RESAMPLING_WEIGHTS PRECISION NPROC SEED RUN_NAME DATA_DIR
 
 types="$TYPE"
 [ "$TYPE" != cert ] || types="sketcher generator"
@@ -84,7 +85,7 @@ for type in $types; do
   "${launch[@]}" run_cert.py --model_name_or_path "$BASE_MODEL" --lora_r "$LORA_R" \
     --train_file "$DATA_DIR/$DOMAIN/${type}_bin/train" --validation_file "$DATA_DIR/$DOMAIN/${type}_bin/valid" \
     --output_dir "$run_dir" --block_size "$BLOCK_SIZE" --resampling_weights "$RESAMPLING_WEIGHTS" \
-    --per_device_train_batch_size "$BATCH" --max_steps "$STEPS" --learning_rate "$LR" --lr_scheduler_type cosine \
+    --per_device_train_batch_size "$BATCH" --gradient_accumulation_steps "$ACCUMULATION" --max_steps "$STEPS" --learning_rate "$LR" --lr_scheduler_type cosine \
     --adam_beta2 0.95 --seed "$SEED" --save_total_limit 2 --report_to tensorboard \
     "${schedule[@]}" ${precision[@]+"${precision[@]}"} "$@"
 done
