@@ -30,4 +30,6 @@ for DOMAIN in $DOMAINS; do
   MODEL_VERSION=cert bash run_generating_codes.sh
   bash run_evaluating_codes.sh
 done
-"$PYTHON" -m scripts.report "$RESULTS_DIR" --files
+folders=("models/$(basename "${BASE_MODEL:-$DEFAULT_BASE}")")
+for DOMAIN in $DOMAINS; do folders+=("$DATA_DIR/$DOMAIN"); done
+"$PYTHON" -m scripts.report "$RESULTS_DIR" --files "${folders[@]}" "$RESULTS_DIR"

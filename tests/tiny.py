@@ -48,10 +48,10 @@ def tiny_model(tokenizer, seed: int = 0, context: int = 512):
     return GPTNeoForCausalLM(config).eval()
 
 
-def save_tiny(folder: str | Path, seed: int = 0) -> Path:
+def save_tiny(folder: str | Path, seed: int = 0, context: int = 512) -> Path:
     """Write model and tokenizer to `folder` and return it."""
     folder = Path(folder)
     tokenizer = tiny_tokenizer()
-    tiny_model(tokenizer, seed).save_pretrained(folder)
+    tiny_model(tokenizer, seed, context).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

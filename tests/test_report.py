@@ -1,0 +1,57 @@
+"""The report shows what metrics files say, and nothing else."""
+
+import json
+
+from scripts import report
+
+
+def write_metrics(folder, model, value, **more):
+    path = folder / "Pandas" / model / "n10_metrics.json"
+    path.parent.mkdir(parents=True)
+    metrics = {
+        "benchmark": {"name": "CertPandas", "sha256": "0" * 64, "evaluated": 20, "problems": 40},
+        "n": 10,
+        "pass@1": {"value": value, "ci95": [value / 2, value * 2]},
+        "ceiling": {"value": 1.0},
+        "sandbox": {"layer": "bubblewrap"},
+        "sampling": {"temperature": 0.2},
+        **{key: None for key in ("versions", "git_revision", "verdicts", "limits")},
+        **more,
+    }
+    path.write_text(json.dumps(metrics))
+
+
+def test_rows_of_base_and_cert_stand_together(tmp_path, capsys):
+    write_metrics(tmp_path, "base", 0.1)
+    sampling = {"temperature": 0.2, "temperature2": 0.4, "generator": "g"}
+    write_metrics(tmp_path, "base_cert", 0.125, sampling=sampling, **{"pass@10": {"value": 0.5, "ci95": [0, 1]}})
+    assert report.main([str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert " ".join(lines[2].split()) == "CertPandas base 1 0.2 20 10 10.00 [5.0, 20.0] - - 100.0 bubblewrap"
+    two_stages = "CertPandas base_cert 2 0.2/0.4 20 10 12.50 [6.2, 25.0] 50.00 - 100.0 bubblewrap"
+    assert " ".join(lines[3].split()) == two_stages
+    page = (tmp_path / "report.html").read_text()
+    assert "12.50" in page and "base_cert" in page
+
+
+def test_unreadable_metrics_are_named_and_the_rest_shown(tmp_path, capsys):
+    write_metrics(tmp_path, "base", 0.1)
+    write_metrics(tmp_path, "<b>", 0.2)
+    (tmp_path / "Pandas/base/cut_metrics.json").write_text('{"n": 1')
+    assert report.main([str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert "cut_metrics.json: left out" in captured.err and captured.out.count("CertPandas") == 2
+    assert "<b>" not in (tmp_path / "report.html").read_text()
+
+
+def test_no_metrics_at_all(tmp_path, capsys):
+    assert report.main([str(tmp_path)]) == 1
+    assert "run_evaluating_codes.sh" in capsys.readouterr().err
+
+
+def test_files_are_listed_without_what_a_run_leaves_on_its_way(tmp_path):
+    for name in ("a/model/x.safetensors", "a/checkpoint-5/y.pt", "a/.z", "b.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("123")
+    listed = [line.split()[1].removeprefix(f"{tmp_path}/") for line in report.list_files([tmp_path])]
+    assert listed == ["a/model/x.safetensors", "b.txt"]
