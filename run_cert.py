@@ -171,6 +171,7 @@ def main(argv: list[str] | None = None) -> int:
     training_args.include_num_input_tokens_seen = "non_padding"
     training_args.dataloader_pin_memory &= torch.cuda.is_available()
     run_dir = Path(training_args.output_dir)
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run_dir / "runs"))
     try:
         description = describe(model_args, data_args, training_args)
         if open_run(run_dir, description):

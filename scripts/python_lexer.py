@@ -1,0 +1,229 @@
+r"""A single-pass lexer for Python text: complete, truncated, or Python 2; linear time, never an error.
+
+It tells what sketches need: comments, strings, numbers, names, the names that `def` and `class` introduce, operators.
+The rules are CPython's: an identifier is whatever is no ASCII operator, strings take the prefixes of Python 2.7 to
+3.14, and f-strings nest (PEP 701). A string that the text leaves open is `unterminated`: to the end of its line where
+it is short, to the end of the text where it is triple-quoted.
+
+>>> code = "def f(): return f'{a['b']}' + 1e5"
+>>> [(kind, code[start:end]) for kind, start, end in tokens(code) if kind != "op"]
+[('name', 'def'), ('function', 'f'), ('name', 'return'), ('interpolated', "f'{a['b']}'"), ('exponent', '1e5')]
+"""
+
+import re
+from collections.abc import Iterator
+
+Token = tuple[str, int, int]  # kind, start, end
+
+# Like CPython's tokenizer: every non-ASCII character belongs to identifiers; the byte-order mark does not.
+WORD = r"0-9A-Za-z_\x80-\ufefe\uff00-\U0010ffff"
+BREAK = r"(?:\r\n|\r|\n)"
+_NAME = rf"(?![0-9])[{WORD}]++"
+_GAP = rf"(?:[ \t\f]|\\{BREAK})++"
+_DIGITS = r"[0-9]++(?:_[0-9]++)*+"
+_BASED = r"0(?:[xX](?:_?[0-9a-fA-F])++|[oO](?:_?[0-7])++|[bB](?:_?[01])++)"
+_NUMBER = rf"(?:{_BASED}|(?:{_DIGITS}(?:\.(?:{_DIGITS})?+)?+|\.{_DIGITS})(?:[eE][+-]?+{_DIGITS})?+[jJ]?+)[lL]?+"
+
+_QUOTES = ("'''", '"""', "'", '"')
+_ESCAPE = r"\\(?:\r\n|[\s\S]|\Z)"
+# f-strings whose fields hold no quotes, braces or comments; `_interpolated_end` reads all others.
+_SIMPLE_FIELD = r"""\\[^N{}\r\n]|\{\{|\}\}|\{[^'"{}\#\\\r\n]*+\}"""
+_PLAIN_PREFIX = r"(?:[rR][bB]?+|[bBuU][rR]?+)?+"
+
+
+def _body(quote: str, part: str = _ESCAPE) -> str:
+    """What may stand behind opening quotes; `part` matches all but plain characters: escapes, fields."""
+    plain = quote[0] + r"\\" + ("" if part == _ESCAPE else "{}")
+    if len(quote) == 3:
+        return rf"(?:[^{plain}]++|{quote[0]}(?!{quote[:2]})|{part})*+"
+    return rf"(?:[^{plain}\r\n]++|{part})*+"
+
+
+def _quoted(part: str = _ESCAPE, closed: bool = True) -> str:
+    """A string in any of the four kinds of quotes, its closing quotes included or missing."""
+    opening = {quote: quote if len(quote) == 3 else rf"{quote}(?!{quote * 2})" for quote in _QUOTES}
+    return "|".join(opening[quote] + _body(quote, part) + (quote if closed else "") for quote in _QUOTES)
+
+
+_STRINGS = rf"(?P<string>{_PLAIN_PREFIX}(?:{_quoted()}))|(?P<unterminated>{_PLAIN_PREFIX}(?:{_quoted(closed=False)}))"
+_EVENTS = rf"""
+    (?P<comment>\#[^\r\n]*+)
+  | (?:[fFtT][rR]?+|[rR][fFtT])(?:(?P<simple>{_quoted(_SIMPLE_FIELD)})|(?P<interpolated>'''|\"\"\"|'|\"))
+  | {_STRINGS}
+  | (?P<number>{_NUMBER})
+  | def{_GAP}(?P<function>{_NAME})
+  | class{_GAP}(?P<class>{_NAME})
+  | (?P<name>{_NAME})
+  | (?P<ellipsis>\.\.\.)"""
+_OTHERS = rf"""
+  | (?P<newline>{BREAK})
+  | \\{BREAK}
+  | (?P<op>(?:\*\*|//|<<|>>|[-+*/%&|^@<>=!:])=|->|\*\*|//|<<|>>|<>|[^\s{WORD}\ufeff'\"\#\\])"""
+_SPARSE = re.compile(_EVENTS, re.VERBOSE)
+_COMPLETE = re.compile(_EVENTS + _OTHERS, re.VERBOSE)
+
+# The rule before PEP 701: an f-string ends at the first quotes of its kind.
+_NAIVE_END = {quote: re.compile(_body(quote) + rf"(?P<closed>{quote})?+") for quote in _QUOTES}
+_FIELD_EVENT = re.compile(
+    rf"""\#[^\r\n]*+ | (?:[fFtT](?P<raw>[rR])?+|(?P<raw_first>[rR])[fFtT])(?P<quote>'''|\"\"\"|'|\")
+    | {_STRINGS} | {_NUMBER} | {_NAME} | (?P<bracket>[()\[\]{{}}:])""",
+    re.VERBOSE,
+)
+_TEXT_EVENT = {
+    (quote, raw): re.compile(
+        ("" if raw else r"\\N\{[^{}'\"\r\n]*+\}|")
+        + r"\\(?:\r\n|[^{}])|(?P<brace>\{\{|[{}])|(?P<end>"
+        + (quote if len(quote) == 3 else rf"{quote}|[\r\n]")
+        + ")"
+    )
+    for quote in _QUOTES
+    for raw in (False, True)
+}
+
+
+def tokens(code: str) -> Iterator[Token]:
+    """Every token but white space and continuation lines, in order, as (kind, start, end).
+
+    Kinds: comment, newline, op, name, function and class (the name after `def`, `class`), unterminated; of strings
+    string, docstring (triple quotes without a prefix), odd (short, holds triple quotes), raw, bytes, unicode,
+    raw_bytes, raw_unicode, interpolated, raw_interpolated; of numbers int, float, exponent, imaginary,
+    exponent_imaginary, based (hexadecimal, octal, binary, a leading zero), long.
+    """
+    return _scan(_COMPLETE, code)
+
+
+def literals(code: str) -> Iterator[Token]:
+    """`tokens` without newline, op and name, at half the time."""
+    return _scan(_SPARSE, code)
+
+
+def _scan(pattern: re.Pattern, code: str) -> Iterator[Token]:
+    position = failed = 0
+    while position < len(code):
+        for match in pattern.finditer(code, position):
+            kind = match.lastgroup
+            start, end = match.span()
+            if kind == "name":
+                if pattern is _COMPLETE:
+                    yield kind, start, end
+            elif kind == "string":
+                yield string_kind(code[start:end]), start, end
+            elif kind == "number":
+                yield number_kind(code[start:end]), start, end
+            elif kind == "simple":
+                yield interpolated_kind(code[start:end]), start, end
+            elif kind == "interpolated":
+                position, failed, closed = _close_interpolated(code, match, failed)
+                yield interpolated_kind(match[0]) if closed else "unterminated", start, position
+                break
+            elif kind == "function" or kind == "class":
+                if pattern is _COMPLETE:
+                    yield "name", start, start + (3 if kind == "function" else 5)
+                yield kind, *match.span(kind)
+            elif kind == "ellipsis":
+                if pattern is _COMPLETE:
+                    yield "op", start, end
+            elif kind:
+                yield kind, start, end
+        else:
+            return
+
+
+def _close_interpolated(code: str, opening: re.Match, failed: int) -> tuple[int, int, bool]:
+    """Read an f-string to its end.
+
+    Args:
+        opening: match of prefix and opening quotes.
+        failed: end of the text that an earlier f-string was read through in vain; in there only the rule before
+            PEP 701 is tried, so that no text is read more than a few times.
+
+    Returns:
+        (end, failed, closed).
+    """
+    quote, raw = opening["interpolated"], "r" in opening[0].lower()
+    if opening.start() >= failed:
+        closed, position = _interpolated_end(code, opening.end(), quote, raw)
+        if closed:
+            return position, failed, True
+        failed = position
+    match = _NAIVE_END[quote].match(code, opening.end())
+    return match.end(), failed, match["closed"] is not None
+
+
+def _interpolated_end(code: str, position: int, quote: str, raw: bool) -> tuple[bool, int]:
+    """Whether the f-string closes, and the position behind its closing quotes or where it went wrong."""
+    # Literal text and format specifications are (quote, raw, is a specification), replacement fields a bracket depth.
+    stack: list[tuple[str, bool, bool] | int] = [(quote, raw, False)]
+    while True:
+        top = stack[-1]
+        match = (_FIELD_EVENT if isinstance(top, int) else _TEXT_EVENT[top[:2]]).search(code, position)
+        if not match:
+            return False, len(code)
+        position = match.end()
+        if isinstance(top, int):
+            if match["unterminated"]:
+                return False, position
+            if match["quote"]:
+                stack.append((match["quote"], bool(match["raw"] or match["raw_first"]), False))
+            elif match["bracket"]:
+                _step_in_field(stack, match["bracket"])
+        elif match["end"]:
+            if match["end"] != top[0] or top[2]:
+                return False, position
+            stack.pop()
+            if not stack:
+                return True, position
+        elif match["brace"] == "{" or (match["brace"] == "{{" and top[2]):
+            position = match.start() + 1
+            stack.append(0)
+        elif match["brace"] == "}" and top[2]:
+            del stack[-2:]  # the specification and its field
+
+
+def _step_in_field(stack: list, bracket: str) -> None:
+    """Apply a bracket or colon to the replacement field on top of the stack."""
+    if bracket in "([{":
+        stack[-1] += 1
+    elif bracket == ":":
+        if stack[-1] == 0:
+            stack.append((*stack[-2][:2], True))
+    elif stack[-1]:
+        stack[-1] -= 1
+    elif bracket == "}":
+        stack.pop()
+
+
+def string_kind(text: str) -> str:
+    """Kind of a closed string that is no f-string."""
+    if text[0] in "'\"":
+        if text.startswith(("'''", '"""')):
+            return "docstring"
+        return "odd" if "'''" in text or '"""' in text else "string"
+    prefix = {"b": "bytes", "u": "unicode", "r": ""}[text[0].lower()]
+    if text[1] in "'\"":
+        return prefix or "raw"
+    return "raw_unicode" if prefix == "unicode" else "raw_bytes"
+
+
+def interpolated_kind(text: str) -> str:
+    """Kind of an f-string, by its prefix."""
+    return "raw_interpolated" if "r" in text[:2].lower() else "interpolated"
+
+
+def number_kind(text: str) -> str:
+    """Kind of a number."""
+    if text.isdecimal():
+        return "int" if text[0] != "0" or text == "0" else "based"
+    text = text.lower()
+    if text.startswith(("0x", "0b", "0o")):
+        return "based"
+    imaginary = "j" in text
+    if "e" in text:
+        return "exponent_imaginary" if imaginary else "exponent"
+    if imaginary:
+        return "imaginary"
+    if "." in text:
+        return "float"
+    if text.endswith("l"):
+        return "long"
+    return "based" if text[0] == "0" else "int"

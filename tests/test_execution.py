@@ -1,0 +1,185 @@
+"""The executor: every kind of verdict, limits, retries, and what the code under test finds around it."""
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+
+import pytest
+
+from pandas_numpy_eval import lockdown, sandbox
+from pandas_numpy_eval.execution import Executor, Limits, SandboxError, Verdict
+from pandas_numpy_eval.sandbox import Launch, describe_interpreter
+
+LIMITS = Limits(timeout=0.5, wall=2, memory_gb=2)
+CHECK = "def check():\n    assert x == 1\n    assert y == 2\ncheck()"
+
+
+@pytest.fixture(scope="module")
+def interpreter():
+    return describe_interpreter(None, ["numpy", "pandas"])
+
+
+@pytest.fixture(scope="module")
+def executor(interpreter):
+    with Executor(interpreter, LIMITS, workers=2) as executor:
+        yield executor
+
+
+def verdict_of(executor, body: str, test: str = CHECK) -> Verdict:
+    return dict(executor.run({"only": (body, test)}))["only"]
+
+
+@pytest.mark.parametrize(
+    ("body", "result"),
+    [
+        ("x, y = 1, 2", "passed"),
+        ("x, y = 2, 1", "assertion: assert x == 1"),
+        ("x, y = 1, 1", "assertion: assert y == 2"),
+        ("x = 1", "NameError: name 'y' is not defined"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("x = (1", "syntax: '(' was never closed (program, line 1)"),
+        ("assert False, 'why'", "assertion: why"),
+        ("raise KeyError", "KeyError"),
+        ("while True: pass", "timeout"),
+        ("import time; time.sleep(100)", "timeout"),
+        ("x = bytearray(10 ** 11)", "memory"),
+        ("import os; os.kill(os.getpid(), 11)", "crash: killed by SIGSEGV"),
+        ("import os; os._exit(0)", "exit: status 0 before the tests ended"),
+        ("import os; os._exit(3)", "exit: status 3 before the tests ended"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("class passed(Exception): pass\nraise passed", "error"),
+        ("raise ValueError(object())", "ValueError: <object object at 0x...>"),
+        ("raise ValueError('x' * 9999)", "ValueError: " + "x" * 2000),
+        ("import os; raise ValueError(os.getcwd() + '/f')", "ValueError: ./f"),
+    ],
+)
+def test_verdicts(executor, body, result):
+    verdict = verdict_of(executor, body)
+    assert verdict.result == result
+    assert verdict.passed == (result == "passed")
+
+
+def test_libraries_work(executor):
+    body = (
+        "import numpy as np\nimport pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})\nx, y = df.a.min(), np.max(df.a)\n"
+    )
+    assert verdict_of(executor, body).passed
+
+
+def test_programs_do_not_see_each_other(executor):
+    programs = {str(i): (f"import sys\nsys.mark = open('f{i}', 'w')\nx, y = 1, 2", CHECK) for i in range(10)}
+    programs["look"] = ("import os, sys\nassert os.listdir() == [] and not hasattr(sys, 'mark')\nx, y = 1, 2", CHECK)
+    assert {verdict.result for _, verdict in executor.run(programs)} == {"passed"}
+
+
+def test_same_random_numbers_and_sets_in_every_run(interpreter):
+    body = "import random, numpy\nraise ValueError(random.random(), numpy.random.rand(), set('abcdef'))"
+    found = set()
+    for _ in range(2):
+        with Executor(interpreter, LIMITS) as executor:
+            found.add(verdict_of(executor, body).result)
+    assert len(found) == 1
+
+
+def test_main_guard_does_not_run_and_classes_have_a_module(executor):
+    body = (
+        "import pickle\nclass A: pass\nx, y = 1, 2\nif __name__ == '__main__': x = 0\npickle.loads(pickle.dumps(A()))"
+    )
+    assert verdict_of(executor, body).passed
+
+
+def test_wall_timer(interpreter):
+    with Executor(interpreter, Limits(timeout=0.3, timer="wall"), preload=()) as executor:
+        started = time.monotonic()
+        assert verdict_of(executor, "import time; time.sleep(60)").kind == "timeout"
+        assert time.monotonic() - started < 20
+        assert verdict_of(executor, "import time; time.sleep(0.01); x, y = 1, 2").passed
+
+
+def test_cpu_time_counts_not_wall_time(interpreter):
+    with Executor(interpreter, Limits(timeout=0.3, wall=60), preload=()) as executor:
+        assert verdict_of(executor, "import time; time.sleep(0.8); x, y = 1, 2").passed
+
+
+def test_killed_server_is_replaced_and_its_program_run_again(interpreter):
+    programs = {str(i): (f"import time\ntime.sleep(0.02)\nx, y = 1, {2 + i % 2}", CHECK) for i in range(60)}
+    with Executor(interpreter, LIMITS, workers=2, preload=()) as executor:
+        verdicts, stop = {}, threading.Event()
+
+        def kill_now_and_then() -> None:
+            while not stop.wait(0.3):
+                for server in list(executor.servers)[:1]:
+                    if server.versions:
+                        os.kill(server.process.pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_now_and_then)
+        killer.start()
+        try:
+            verdicts.update(executor.run(programs))
+        finally:
+            stop.set()
+            killer.join()
+    assert {key: verdict.passed for key, verdict in verdicts.items()} == {str(i): i % 2 == 0 for i in range(60)}
+
+
+def test_abandoned_run_leaves_nothing(interpreter):
+    with Executor(interpreter, LIMITS, workers=2, preload=()) as executor:
+        next(executor.run({str(i): ("x, y = 1, 2", CHECK) for i in range(20)}))
+        assert verdict_of(executor, "x, y = 1, 1").kind == "assertion"
+        processes = [server.process for server in executor.servers]
+    assert processes and all(process.poll() is not None for process in processes)
+
+
+def test_server_that_never_starts_is_one_line(interpreter, monkeypatch):
+    with Executor(interpreter, LIMITS, preload=()) as executor:
+        launch = executor._launch
+        monkeypatch.setattr(executor, "_launch", lambda: Launch([*launch().command[:-1], "no json"], {}))
+        with pytest.raises(SandboxError, match="a server does not start: .*JSONDecodeError"):
+            verdict_of(executor, "x, y = 1, 2")
+
+
+def test_unknown_interpreter_is_one_line():
+    with pytest.raises(
+        SandboxError, match="--python /no/such/python does not run: .*No such file.*Python 3.8 or later"
+    ):
+        describe_interpreter("/no/such/python", [])
+
+
+def test_no_layer_is_refused(interpreter, monkeypatch):
+    monkeypatch.setattr("pandas_numpy_eval.sandbox.find_bubblewrap", list)
+    monkeypatch.setattr("pandas_numpy_eval.sandbox.landlock", lambda *a: (_ for _ in ()).throw(OSError("no landlock")))
+    with pytest.raises(SandboxError, match="no sandbox works here .*no landlock.*--unsafe") as caught:
+        Executor(interpreter, LIMITS)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("leak", ["filter", "files"])
+def test_a_sandbox_that_leaks_is_not_taken(interpreter, monkeypatch, leak):
+    """The trial program tries the walls, so a layer that lost its filter or its root is noticed."""
+    if not sandbox.find_bubblewrap():
+        pytest.skip("no bubblewrap here")
+    sound = sandbox.bubblewrap
+
+    def leaking(*arguments) -> sandbox.Launch:
+        launch = sound(*arguments)
+        if leak == "filter":
+            launch.command[-1] = launch.command[-1].replace('"layer": "bubblewrap"', '"layer": "none"')
+        else:
+            at = launch.command.index("--chdir")
+            launch.command[at:at] = ["--bind", tempfile.gettempdir(), tempfile.gettempdir()]
+        return launch
+
+    monkeypatch.setattr(sandbox, "bubblewrap", leaking)
+    with pytest.raises(SandboxError, match="the trial program (says|wrote)|bwrap: "):
+        Executor(interpreter, LIMITS, layer="bubblewrap")
+
+
+def test_seccomp_tables_name_the_running_machine():
+    if os.uname().machine != "x86_64":
+        pytest.skip("spot checks of x86_64 numbers")
+    free, ruled = lockdown._numbers(lockdown._FREE, 0), lockdown._numbers(lockdown._RULED, 0)
+    assert (free["read"], free["exit_group"], ruled["clone"], ruled["kill"]) == (0, 231, 56, 62)
+    assert not set(free) & set(ruled) and "execve" not in free and "socket" not in free and sys.maxsize > 2**32
