@@ -59,6 +59,7 @@ need_number LR 0 1
 [ "$PRECISION" = fp32 ] || nvidia-smi -L > /dev/null 2>&1 || die "PRECISION=$PRECISION needs a GPU, none is here; use PRECISION=fp32"
 need_model "$BASE_MODEL"
 need_disk 2000 "$DATA_DIR"
+check_downloads
 check_only "$@"
 take_lock
 show_settings DOMAIN TYPE BASE_MODEL PRESET SOURCES KINDS STEPS BLOCK_SIZE BATCH ACCUMULATION LR LORA_R RESAMPLING_WEIGHTS PRECISION NPROC SEED RUN_NAME DATA_DIR

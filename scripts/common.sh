@@ -71,6 +71,18 @@ need_model() {
     die "BASE_MODEL=$1 is not there; give $DEFAULT_BASE (fetched), a folder with weights (or its name under models/), or a hub id OWNER/NAME"
 }
 
+find_python() {
+  for PYTHON in "${CERT_PYTHON:-python3}" python3.11 python3.12 python3.13; do
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && return
+  done
+  return 1
+}
+
+# Files that were put into the downloads folder are what they should be; with no Python yet, later steps look again.
+check_downloads() {
+  if find_python; then "$PYTHON" -m scripts.fetch --verify > /dev/null || exit 2; fi
+}
+
 show_settings() {
   local name
   say "$(basename "$0"): settings"
@@ -86,9 +98,10 @@ take_lock() {
   export CERT_LOCKED=1
 }
 
-# ensure_env REQUIREMENTS: set PYTHON to CERT_PYTHON, the active virtual environment, or .venv made here.
+# ensure_env REQUIREMENTS: set PYTHON to CERT_PYTHON or the active virtual environment, if it has the requirements, or to
+# .venv, made here.
 ensure_env() {
-  local requirements="${1:-requirements.txt}" stamp wanted candidate
+  local requirements="${1:-requirements.txt}" stamp wanted base_python
   if [ -n "${CERT_PYTHON:-}" ] || [ -n "${VIRTUAL_ENV:-}" ]; then
     PYTHON="${CERT_PYTHON:-${VIRTUAL_ENV:-}/bin/python}"
     command -v "$PYTHON" > /dev/null || die "no Python at $PYTHON; correct CERT_PYTHON, or unset it to get a .venv"
@@ -110,24 +123,28 @@ if missing:
 CHECK
     return
   fi
-  PYTHON="$ROOT/.venv/bin/python"
-  stamp=".venv/.installed-$requirements"
-  wanted="$(cat requirements*.txt | sha256sum)"
-  [ "$(cat "$stamp" 2> /dev/null)" = "$wanted" ] && return
+  # .venv holds what the tests need as well, so that after one command the other works without a network.
+  stamp=".venv/.installed"
+  wanted="$(cat requirements.txt requirements-dev.txt | sha256sum)"
+  if [ "$(cat "$stamp" 2> /dev/null)" = "$wanted" ]; then
+    PYTHON="$ROOT/.venv/bin/python"
+    return
+  fi
   # An installation that was cut off may be broken in ways that pip does not see: it is made anew.
   if [ -e .venv/.installing ]; then rm -rf .venv; fi
-  for candidate in python3 python3.11 python3.12 python3.13 ""; do
-    [ -n "$candidate" ] || die "no Python 3.11 or newer on PATH; install one or set CERT_PYTHON"
-    "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && break
-  done
+  find_python || die "no Python 3.11 or newer on PATH; install one or set CERT_PYTHON"
+  base_python="$PYTHON"
+  PYTHON="$ROOT/.venv/bin/python"
   need_disk 6000 "$ROOT"
-  say "making .venv with $requirements (minutes)"
+  say "making .venv with requirements.txt and requirements-dev.txt (minutes)"
   mkdir -p .venv && touch .venv/.installing
-  "$candidate" -m venv .venv || die "$candidate cannot make a virtual environment; install its venv module or set CERT_PYTHON"
-  "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$requirements" ||
-    die "pip could not install $requirements (its message is above); connect to a package index or set PIP_FIND_LINKS to a folder of wheels, then run again"
-  rm .venv/.installing
+  "$base_python" -m venv .venv || die "$base_python cannot make a virtual environment; install its venv module or set CERT_PYTHON"
+  "$PYTHON" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt || {
+    rm .venv/.installing
+    die "pip could not install the requirements (its message is above); connect to a package index or set PIP_FIND_LINKS to a folder of wheels, then run again"
+  }
   printf '%s\n' "$wanted" > "$stamp"
+  rm .venv/.installing
 }
 
 DEFAULT_BASE=smollm2-135m

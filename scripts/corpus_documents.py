@@ -78,7 +78,9 @@ def harvest(
     return found
 
 
-def candidates(kind: str, kinds: tuple[str, ...], path: str, text: str, library: str, tally: Tally) -> list[tuple[str, str]]:
+def candidates(
+    kind: str, kinds: tuple[str, ...], path: str, text: str, library: str, tally: Tally
+) -> list[tuple[str, str]]:
     """(content, path) of the documents of one kind in one file; the rest is counted in `tally`."""
     if kind == "mined":
         snippets, reasons = mine(path, text, library)

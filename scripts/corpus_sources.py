@@ -180,15 +180,28 @@ def licence_of(text: str, source: Source) -> str:
 
 
 def is_permissive(expression: str) -> bool:
-    """Whether every part of a licence expression (one of the parts around OR) is known to be permissive.
+    """Whether a licence expression is known to be permissive: all parts around AND, at least one around OR.
 
-    >>> is_permissive("BSD-3-Clause AND MIT"), is_permissive("GPL-3.0 OR MIT"), is_permissive("LGPL-2.1")
+    >>> is_permissive("BSD-3-Clause AND MIT"), is_permissive("GPL-3.0 OR MIT"), is_permissive("(MIT OR Zlib) AND GPL-3.0")
     (True, True, False)
     """
-    for alternative in re.split(r"\s+OR\s+", expression.strip("() ")):
-        parts = [part.strip("() ") for part in re.split(r"\s+(?:AND|WITH)\s+", alternative)]
-        if all(PERMISSIVE.fullmatch(part.lower()) for part in parts):
-            return True
-    return False
+    expression = expression.strip()
+    if PERMISSIVE.fullmatch(expression.lower()):
+        return True
+    for operator, decide in (("OR", any), ("AND", all)):
+        parts = split_outside(expression, operator)
+        if len(parts) > 1:
+            return decide(map(is_permissive, parts))
+    return expression.startswith("(") and expression.endswith(")") and is_permissive(expression[1:-1])
 
 
+def split_outside(expression: str, operator: str) -> list[str]:
+    """Split at an operator where no parenthesis is open."""
+    parts, depth = [""], 0
+    for token in re.findall(r"[()]|\s+|[^()\s]+", expression):
+        depth += (token == "(") - (token == ")")
+        if token == operator and not depth:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return parts

@@ -177,7 +177,9 @@ class Fingerprints:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("benchmarks", nargs="+", type=Path, metavar="BENCHMARK", help="problem file, .jsonl or .jsonl.gz")
+    parser.add_argument(
+        "benchmarks", nargs="+", type=Path, metavar="BENCHMARK", help="problem file, .jsonl or .jsonl.gz"
+    )
     args = parser.parse_args(argv)
     try:
         entries = []

@@ -7,13 +7,14 @@ func_score, row i for document i. The three files appear under their names once 
 
 import gzip
 import hashlib
+import io
 import json
 import math
 import os
 import random
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,8 +96,40 @@ def open_corpus(path: Path):
             import zstandard
         except ImportError as error:
             raise OSError(f"{path} needs zstandard: pip install zstandard, or compress it as .gz") from error
-        return zstandard.open(path, "rb")
+        return io.BufferedReader(_ZstdStream(path, zstandard.ZstdDecompressor().decompressobj), 1 << 20)
     return open(path, "rb")
+
+
+class _ZstdStream(io.RawIOBase):
+    """Decompressed bytes of a file of zstd frames; unlike the library's own reader it notices a missing end."""
+
+    def __init__(self, path: Path, new_frame: Callable):
+        self._file = open(path, "rb")  # noqa: SIM115 - closed by close
+        self._new_frame = new_frame
+        self._frame = None
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        while not self._ready:
+            rest = self._frame.unused_data if self._frame and self._frame.eof else b""
+            chunk = rest or self._file.read(1 << 17)
+            if not chunk:
+                if self._frame and not self._frame.eof:
+                    raise EOFError
+                return 0
+            if self._frame is None or self._frame.eof:
+                self._frame = self._new_frame()
+            self._ready = memoryview(self._frame.decompress(chunk))
+        count = min(len(buffer), len(self._ready))
+        buffer[:count], self._ready = self._ready[:count], self._ready[count:]
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def read_lines(path: Path, counts: Counts) -> Iterator[bytes]:

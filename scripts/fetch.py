@@ -205,10 +205,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="sources to fetch, by their name in sources.json")
     parser.add_argument("--folder", type=Path, help="folder to keep files in (default: $CERT_DOWNLOADS or downloads/)")
     parser.add_argument("--list", action="store_true", help="list the known sources and whether they are there")
+    parser.add_argument(
+        "--verify", action="store_true", help="check the hashes of the files that are there, fetch none"
+    )
     args = parser.parse_args(argv)
-    if args.list == bool(args.names):
-        parser.error("give names of sources, or --list")
+    if [args.list, args.verify, bool(args.names)].count(True) != 1:
+        parser.error("give names of sources, or --list, or --verify")
     try:
+        if args.verify:
+            folder = downloads_folder(args.folder)
+            print(
+                f"fetch: {sum(verified(entry, folder) for entry in load_sources())} files in {folder} are as they should be"
+            )
+            return 0
         if args.list:
             folder = downloads_folder(args.folder)
             for entry in load_sources():

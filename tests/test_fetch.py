@@ -122,7 +122,11 @@ def test_a_wrong_file_is_named_with_both_hashes_and_kept(tmp_path, shelf):
     with pytest.raises(FetchError) as caught:
         fetch("demo", tmp_path)
     message = str(caught.value)
-    for part in (tmp_path / "demo.tar.gz", *(hashlib.sha256(c).hexdigest() for c in (b"other", b"content")), "remove it"):
+    for part in (
+        tmp_path / "demo.tar.gz",
+        *(hashlib.sha256(c).hexdigest() for c in (b"other", b"content")),
+        "remove it",
+    ):
         assert str(part) in message
     assert "\n" not in message
     assert (tmp_path / "demo.tar.gz").read_bytes() == b"other"

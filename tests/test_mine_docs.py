@@ -85,7 +85,9 @@ def test_the_summary_waits_for_code_that_does_something():
         >>> s.take([0])
         """
     '''
-    assert mined("a.py", source) == ["import pandas as pd\ns = pd.Series([1])\n\n# Take some of them away.\ns.take([0])\n"]
+    assert mined("a.py", source) == [
+        "import pandas as pd\ns = pd.Series([1])\n\n# Take some of them away.\ns.take([0])\n"
+    ]
 
 
 def test_strings_outside_docstrings_and_cython_count():

@@ -165,7 +165,7 @@ def bubblewrap(binary: str, interpreter: Interpreter, preload: list[str], librar
                 command += ["--remount-ro", os.path.join(folder, name)]
     command += _parents("/dev/null", made) + [word for path in DEVICES for word in ("--dev-bind", path, path)]
     command += _parents("/server/server.py", made)
-    for name in ("server.py", "lockdown.py"):
+    for name in ("server.py", "lockdown.py", "warmup.py"):
         command += ["--ro-bind", str(HERE / name), f"/server/{name}"]
     command += ["--remount-ro", "/", "--chdir", SCRATCH, interpreter.path, "-s", "/server/server.py"]
     # In a user namespace of its own the threads of other processes do not count; older kernels count them all.
