@@ -23,7 +23,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from torch.utils.data import Dataset
 
 MAGIC = b"MMIDIDX\x00\x00"
 HEADER = struct.Struct("<9sQBQ")  # magic, version, dtype code, number of documents: 26 bytes
@@ -51,8 +50,8 @@ def best_fitting_int_dtype(vocab_size: int | None) -> type[np.integer]:
     return np.uint16 if vocab_size is not None and vocab_size < 65_500 else np.int32
 
 
-class MMapIndexedDataset(Dataset):
-    """Documents of one shard, read from a memory map; picklable, so that DataLoader workers can take it along.
+class MMapIndexedDataset:
+    """Documents of one shard, read from a memory map: a map-style dataset; picklable, for DataLoader workers.
 
     Attributes:
         sizes: int32 (N,), tokens per document.

@@ -10,6 +10,7 @@ import ast
 import random
 import re
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -253,8 +254,9 @@ def continuation_documents(
     """One document each for sketcher and generator in the shape of a prompt: the code breaks off where prompts do.
 
     The sketcher's is `prompt + sketch(rest)`, the generator's `sketch(rest) + SEGMENTATION + prompt + rest`. The cut is
-    drawn among `cut_points`; the prompt begins with the file, or, where that exceeds PROMPT_LIMIT characters, with the
-    file's imports and the first block in reach; the rest is the completion that `truncate` leaves of what follows.
+    drawn among the `cut_points` of a block, which is drawn in proportion to its length; the prompt begins with the
+    file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and the first block in reach; the rest
+    is the completion that `truncate` leaves of what follows.
 
     Args:
         code: a whole file.
@@ -269,8 +271,15 @@ def continuation_documents(
     """
     code = code.removeprefix("\ufeff")
     blocks = split_blocks(code)
-    points = cut_points(code)
-    for cut in rng.sample(points, min(len(points), CUT_ATTEMPTS)):
+    starts = [block.start for block in blocks]
+    points: dict[int, list[int]] = {}  # of the blocks that were drawn
+    for _ in range(CUT_ATTEMPTS if code else 0):
+        index = bisect_right(starts, rng.randrange(len(code))) - 1
+        if index not in points:
+            points[index] = cut_points(blocks[index].code)
+        if not points[index]:
+            continue
+        cut = starts[index] + rng.choice(points[index])
         window = code[cut : cut + REST_LIMIT + 1]
         rest = truncate(window)
         prompt = _prompt(code, blocks, cut)

@@ -8,7 +8,8 @@ from functools import cache
 
 from scripts.corpus_sources import UNKNOWN, Source, is_permissive, licence_of, members, text_of
 from scripts.decontaminate import Fingerprints, read_problems
-from scripts.mine_docs import DOC_SUFFIXES, mine, notebook_cells
+from scripts.doc_sections import notebook_cells
+from scripts.mine_docs import DOC_SUFFIXES, mine
 from scripts.snippets import imports_library, parse, statements
 
 MIN_LINES = 5
@@ -147,8 +148,8 @@ def scores(content: str, path: str) -> tuple[float, float]:
     """(ut_score, func_score) of parsable code, each between 0 and 1, to three places.
 
     func_score: the share of non-empty lines that lie in functions or methods (decorators left out).
-    ut_score: how test-like; the share of non-empty lines that lie in functions named test*, in classes named Test* or in
-    assert statements, but at least 0.5 where the path says test (tests/, test_*.py, *_test.py, conftest.py).
+    ut_score: how test-like; the share of non-empty lines that lie in functions named test*, in classes named Test* or
+    in assert statements, but at least 0.5 where the path says test (tests/, test_*.py, *_test.py, conftest.py).
     """
     full = [bool(line.strip()) for line in content.split("\n")]
     function_lines, test_lines = set(), set()

@@ -19,7 +19,8 @@ MAX_BYTES = 1_000_000
 VENDORED = {"_vendor", "vendor", "vendored", "vendored-meson", "subprojects", "third_party", "externals", "_external"}
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "build", "dist"}
 PERMISSIVE = re.compile(
-    r"(the )?(mit|mit-0|mit license|expat|(new |3-clause |modified |simplified )?bsd( license)?|bsd[- ]?[0123][- ]?clause( license)?|"
+    r"(the )?(mit|mit-0|mit license|expat|(new |3-clause |modified |simplified )?bsd( license)?|"
+    r"bsd[- ]?[0123][- ]?clause( license)?|"
     r"0bsd|isc( license)?( \(iscl\))?|apache([- ]?2(\.0)?)?|apache software license|apache license,? (version )?2\.0|"
     r"zlib|cc0-1\.0|unlicense|the unlicense.*|psf-2\.0|python-2\.0|python software foundation license|bsl-1\.0|hpnd)"
 )
@@ -182,7 +183,7 @@ def licence_of(text: str, source: Source) -> str:
 def is_permissive(expression: str) -> bool:
     """Whether a licence expression is known to be permissive: all parts around AND, at least one around OR.
 
-    >>> is_permissive("BSD-3-Clause AND MIT"), is_permissive("GPL-3.0 OR MIT"), is_permissive("(MIT OR Zlib) AND GPL-3.0")
+    >>> is_permissive("BSD AND MIT"), is_permissive("GPL-3.0 OR MIT"), is_permissive("(MIT OR ISC) AND GPL-3.0")
     (True, True, False)
     """
     expression = expression.strip()

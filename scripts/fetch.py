@@ -25,8 +25,8 @@ from scripts.file_utils import PROJECT_ROOT, sha256_file
 
 SOURCES_FILE = Path(__file__).with_name("sources.json")
 STAGING_PREFIX = ".download-"
-STAND_IN = '''"""Python starts with this module. In pip's build subprocess it takes the place of the build back-end, whatever its name
-and wherever it lies (some archives carry their own): it hands out the archive's metadata, and builds and runs nothing."""
+STAND_IN = '''"""Python starts with this. In pip's build subprocess it takes the build back-end's place, whatever its
+name and wherever it lies (some archives carry their own): it hands out the metadata, and runs nothing."""
 import os, re, sys, types
 
 def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
@@ -47,7 +47,8 @@ try:
         if key.endswith("_BUILD_BACKEND"):  # set by pip (pyproject-hooks, older: pep517), as "module:object"
             name, _, attributes = backend.partition(":")
             module = types.ModuleType(name)
-            module.__file__ = os.path.join(os.environ.get(key.replace("_BUILD_", "_") + "_PATH", "").split(os.pathsep)[0], "x.py")
+            folders = os.environ.get(key.replace("_BUILD_", "_") + "_PATH", "").split(os.pathsep)
+            module.__file__ = os.path.join(folders[0], "x.py")  # older pip wants an archive's own back-end to lie there
             for attribute in filter(None, attributes.split(".")):
                 setattr(module, attribute, module)
             module.prepare_metadata_for_build_wheel = prepare_metadata_for_build_wheel
@@ -112,7 +113,7 @@ def verified(entry: dict, folder: Path) -> bool:
         raise FetchError(f"cannot read {path}: {error.strerror}; remove it and run again") from error
     if found != entry["sha256"]:
         raise FetchError(
-            f"{path} has sha256 {found}, expected {entry['sha256']}; remove it and run again, or put the right file there"
+            f"{path} has sha256 {found}, expected {entry['sha256']}; remove it and run again, or put the right file in"
         )
     return True
 
@@ -214,9 +215,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if args.verify:
             folder = downloads_folder(args.folder)
-            print(
-                f"fetch: {sum(verified(entry, folder) for entry in load_sources())} files in {folder} are as they should be"
-            )
+            count = sum(verified(entry, folder) for entry in load_sources())
+            print(f"fetch: {count} files in {folder} are as they should be")
             return 0
         if args.list:
             folder = downloads_folder(args.folder)

@@ -1,6 +1,6 @@
 """Make the training corpus of a library: data/<Domain>/data/{train,valid}/*.jsonl.gz and corpus_stats.json.
 
-    python -m scripts.prepare_corpus                                   # Pandas, from the sources in scripts/sources.json
+    python -m scripts.prepare_corpus                     # Pandas, from the sources in scripts/sources.json
     python -m scripts.prepare_corpus -d Mylib --sources ~/code/mylib,~/code/apps,notes.ipynb
 
 Two kinds of documents: `code`, Python files that import the library (PyCodeGPT's quality filters); `mined`, short
@@ -15,10 +15,12 @@ corpus is kept until a setting, a source, a benchmark or this code changes.
 """
 
 import argparse
+import ctypes
 import fcntl
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -31,6 +33,8 @@ from pathlib import Path
 
 from scripts.corpus_documents import Harvest, harvest
 from scripts.corpus_sources import Source, SourceError, resolve
+from scripts.corpus_split import limit, split, without_copies
+from scripts.corpus_stats import statistics, summary, why_empty
 from scripts.decontaminate import DecontaminationError, read_problems
 from scripts.fetch import FetchError, downloads_folder, fetch_all, load_sources
 from scripts.file_utils import PROJECT_ROOT, git_revision, sha256_file, versions, write_json, write_jsonl
@@ -39,7 +43,23 @@ LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
 KINDS = ("code", "mined")
 SHARD_DOCUMENTS = 5000
 STATS = "corpus_stats.json"
-CODE = ("prepare_corpus", "corpus_documents", "corpus_sources", "mine_docs", "snippets", "decontaminate")
+CODE = (  # a change of any of these makes a corpus stale
+    "prepare_corpus",
+    "corpus_documents",
+    "corpus_sources",
+    "corpus_split",
+    "corpus_stats",
+    "mine_docs",
+    "doc_sections",
+    "snippets",
+    "decontaminate",
+)
+
+
+SOURCES_HELP = (
+    "comma list of names from scripts/sources.json, folders, archives (.tar.gz, .zip, .whl), .py and .ipynb files "
+    "(default: the domain's own list)"
+)
 
 
 class CorpusError(Exception):
@@ -125,6 +145,11 @@ def is_up_to_date(output: Path, mark: str) -> dict | None:
     return stats if there and stats.get("fingerprint") == mark else None
 
 
+def die_with_parent() -> None:
+    """Let Linux end a worker when its parent is killed; it would wait for work for ever."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+
+
 def harvest_all(
     sources: list[Source], settings: dict, files: tuple[list[Path], list[Path]], workers: int
 ) -> Iterator[Harvest]:
@@ -135,63 +160,11 @@ def harvest_all(
     if workers == 1:
         yield from (harvest(source, *options) for source in sources)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
         # The largest first, so that none is left to run alone at the end.
         order = sorted(sources, key=lambda source: -(source.path.stat().st_size if source.path.is_file() else 1 << 40))
         jobs: dict[str, Future] = {source.name: pool.submit(harvest, source, *options) for source in order}
         yield from (jobs[source.name].result() for source in sources)
-
-
-def without_copies(harvests: list[Harvest]) -> None:
-    """Leave out documents that equal an earlier one in all but white space; count them."""
-    seen: set[bytes] = set()
-    for found in harvests:
-        kept = []
-        for kind, row in found.documents:
-            key = sha256(" ".join(row["content"].split()).encode("utf-8", "surrogatepass")).digest()
-            if key in seen:
-                found.kinds[kind].reasons["copy of another document"] += 1
-            else:
-                seen.add(key)
-                kept.append((kind, row))
-        found.documents = kept
-
-
-def hashed(*parts: object) -> float:
-    """A number in [0, 1) from the parts alone."""
-    return int.from_bytes(sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).digest()[:7]) / 2**56
-
-
-def limit(harvests: list[Harvest], seed: int, most: int | None) -> None:
-    """Keep a random choice of `most` documents; count the others."""
-    rows = [(hashed(seed, row["repo_name"], row["path"]), id(row)) for found in harvests for _, row in found.documents]
-    keep = {row for _, row in sorted(rows)[:most]}
-    for found in harvests:
-        for kind, row in found.documents:
-            found.kinds[kind].reasons["over --max_documents"] += id(row) not in keep
-        found.documents = [(kind, row) for kind, row in found.documents if id(row) in keep]
-        for tally in found.kinds.values():
-            tally.reasons += Counter()  # drops zero counts
-
-
-def split(harvests: list[Harvest], seed: int, valid_share: float) -> dict[str, list[dict]]:
-    """Shuffled rows of train and valid; the seed shuffles, it does not move files between the two."""
-    place = {}
-    for found in harvests:
-        for _, row in found.documents:
-            file = (found.source.name, row["path"].partition("#L")[0])
-            place.setdefault(file, []).append(row)
-    by_hash = sorted(place, key=lambda file: hashed(*file))
-    count = sum(hashed(*file) < valid_share for file in by_hash)
-    if valid_share and len(by_hash) > 1:
-        count = min(max(count, 1), len(by_hash) - 1)  # neither side may be empty
-    groups = {"train": by_hash[count:], "valid": by_hash[:count]}
-    return {
-        part: sorted(
-            (row for file in files for row in place[file]), key=lambda row: hashed(seed, row["repo_name"], row["path"])
-        )
-        for part, files in groups.items()
-    }
 
 
 def write_parts(folder: Path, parts: dict[str, list[dict]]) -> dict:
@@ -207,61 +180,6 @@ def write_parts(folder: Path, parts: dict[str, list[dict]]) -> dict:
         characters = sum(len(row["content"]) for row in rows)
         written[part] = {"documents": len(rows), "characters": characters, "shards": shards}
     return written
-
-
-def source_stats(found: Harvest) -> dict:
-    """The accounts of one source: for files and for each kind, in = out + reasons."""
-
-    def account(tally, out: int) -> dict:
-        return {"in": tally.seen, "out": out, "reasons": dict(sorted(tally.reasons.items()))}
-
-    source, rows = found.source, found.documents
-    counts = Counter(kind for kind, _ in rows)
-    return {
-        "name": source.name,
-        "version": source.version,
-        "file": source.path.name,
-        "sha256": source.sha256,
-        "licence": source.licence,
-        "files": account(found.files, found.files.seen - found.files.reasons.total()),
-        **{kind: account(tally, counts[kind]) for kind, tally in found.kinds.items()},
-        "characters": sum(len(row["content"]) for _, row in rows),
-    }
-
-
-def statistics(settings: dict, harvests: list[Harvest], files: tuple[list[Path], list[Path]], mark: str) -> dict:
-    """What goes into corpus_stats.json, but for the output and the run."""
-    reasons = {kind: Counter() for kind in settings["kinds"]}
-    for found in harvests:
-        for kind, tally in found.kinds.items():
-            reasons[kind] += tally.reasons
-    dropped: dict[str, Counter] = {}
-    for kind in reasons.values():
-        for reason, count in kind.items():
-            if reason.startswith("benchmark "):
-                benchmark, rule = reason.removeprefix("benchmark ").split(": ")
-                dropped.setdefault(benchmark, Counter())[rule] += count
-    kept = Counter(kind for found in harvests for kind, _ in found.documents)
-    licences = Counter(row["license"] for found in harvests for _, row in found.documents)
-    return {
-        "fingerprint": mark,
-        **settings,
-        "totals": {
-            kind: {
-                "in": sum(found.kinds[kind].seen for found in harvests),
-                "out": kept[kind],
-                "characters": sum(len(r["content"]) for f in harvests for k, r in f.documents if k == kind),
-                "reasons": dict(sorted(reasons[kind].items())),
-            }
-            for kind in settings["kinds"]
-        },
-        "licences": dict(licences.most_common()),
-        "decontamination": {
-            "against": [{"file": path.name, "sha256": sha256_file(path)} for path in [*files[0], *files[1]]],
-            "documents left out": {name: dict(sorted(counts.items())) for name, counts in sorted(dropped.items())},
-        },
-        "sources": [source_stats(found) for found in harvests],
-    }
 
 
 @contextmanager
@@ -318,33 +236,16 @@ def prepare(args: argparse.Namespace) -> str:
     return f"corpus: wrote {output}, {summary(stats)}"
 
 
-def why_empty(harvests: list[Harvest]) -> str:
-    """The most frequent reasons, for an error message."""
-    reasons = Counter()
-    for found in harvests:
-        for tally in (found.files, *found.kinds.values()):
-            reasons += tally.reasons
-    listed = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(4)) or "no files"
-    return listed + "; give other --sources, or --any_licence if licences are the cause"
-
-
-def summary(stats: dict) -> str:
-    """Documents and characters in a few words."""
-    kinds = ", ".join(f"{total['out']} {kind}" for kind, total in stats["totals"].items())
-    sizes = ", ".join(f"{part} {o['documents']} documents {o['characters'] / 1e6:.2f} M characters" for part, o in stats["output"].items())  # fmt: skip
-    return f"{kinds}; {sizes}"
-
-
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("-d", "--domain", default="Pandas", help="Pandas, Numpy, or a name for a library of your own (default: Pandas)")
     add("--library", help="import name of the library (default: the domain's; of your own: the domain in lower case)")
-    add("--sources", default="", help="comma list: names of scripts/sources.json, folders, archives (.tar.gz, .zip, .whl), .py or .ipynb files (default: the domain's own list)")  # fmt: skip
+    add("--sources", default="", help=SOURCES_HELP)
     add("-o", "--output", type=Path, help="folder to write (default: data/<Domain>/data)")
     add("--kinds", default=",".join(KINDS), help="comma list of code, mined (default: both)")
     add("--fingerprints", type=Path, nargs="+", help="fingerprint files to clean of (default: scripts/fingerprints/)")
-    add("--benchmarks", type=Path, nargs="+", help="further problem files (.jsonl, .jsonl.gz) to clean of, beside the project's own")  # fmt: skip
+    add("--benchmarks", type=Path, nargs="+", help="more problem files (.jsonl, .jsonl.gz) to clean of")
     add("--valid_share", type=float, default=0.05, help="share of files held out for validation (default: 0.05)")
     add("--seed", type=int, default=42, help="seed of the order and of --max_documents (default: 42)")
     add("--max_documents", type=int, help="keep a random choice of at most so many documents (default: all)")

@@ -16,17 +16,15 @@
 #   DOMAIN=Numpy TYPE=generator bash scripts/run_encode_domain.sh
 set -euo pipefail
 
-case "${1:-}" in
-  -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; exit 0 ;;
-  ?*) echo "error: unknown argument $1; settings are environment variables, see bash $0 --help" >&2; exit 2 ;;
-esac
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+help_if_asked "$@"
+[ $# -eq 0 ] || die "unknown argument $1; settings are environment variables, see bash $0 --help"
 
 PYTHON="${CERT_PYTHON:-python3}"
 DOMAIN="${DOMAIN:-Pandas}"
 TYPE="${TYPE:-all}"
 BASE_MODEL="${BASE_MODEL:-smollm2-135m}"
-INPUT="${INPUT:-${DATA_DIR:-data}/$DOMAIN/data}"
+INPUT="${INPUT:-$DATA_DIR/$DOMAIN/data}"
 OUTPUT="${OUTPUT:-}"
 THREADS="${THREADS:-}"
 SPLIT="${SPLIT:-all}"
@@ -34,17 +32,17 @@ CONTINUATION_RATIO="${CONTINUATION_RATIO:-0.5}"
 SEED="${SEED:-42}"
 DEBUG="${DEBUG:-}"
 
+need_one_of TYPE normal sketcher generator all
+need_one_of SPLIT train valid all
 if [ "$TYPE" = all ]; then
-  [ -z "$OUTPUT" ] || { echo "error: OUTPUT=$OUTPUT with TYPE=all; set TYPE to one type, or leave OUTPUT unset" >&2; exit 2; }
+  [ -z "$OUTPUT" ] || die "OUTPUT=$OUTPUT with TYPE=all; set TYPE to one type, or leave OUTPUT unset"
   types=(sketcher generator)
 else
   types=("$TYPE")
 fi
-for name in DOMAIN TYPE BASE_MODEL INPUT OUTPUT THREADS SPLIT CONTINUATION_RATIO SEED DEBUG PYTHON; do
-  printf '   %s=%s\n' "$name" "${!name}"
-done
+show_settings DOMAIN TYPE BASE_MODEL INPUT OUTPUT THREADS SPLIT CONTINUATION_RATIO SEED DEBUG PYTHON
 for type in "${types[@]}"; do
   "$PYTHON" -m scripts.encode_domain -d "$DOMAIN" -type "$type" -model "$BASE_MODEL" -i "$INPUT" \
-    -o "${OUTPUT:-${DATA_DIR:-data}/$DOMAIN/${type}_bin}" -split "$SPLIT" \
+    -o "${OUTPUT:-$DATA_DIR/$DOMAIN/${type}_bin}" -split "$SPLIT" \
     --continuation_ratio "$CONTINUATION_RATIO" --seed "$SEED" ${THREADS:+-t "$THREADS"} ${DEBUG:+-isdebug}
 done

@@ -1,4 +1,4 @@
-"""From mined examples to one self-contained document: imports first, data, comments, code (see scripts/mine_docs.py)."""
+"""From mined examples to one document that stands alone: imports, data, comments, code (see scripts/mine_docs.py)."""
 
 import ast
 import builtins

@@ -119,7 +119,7 @@ def test_shipped_fingerprints_have_the_documented_form():
         assert all(solution["words"] >= 6 for solution in entry["solution"].values())
 
 
-WORDS = st.sampled_from("of whoever has lived the longest among all these people ordered sort_values age x".split())
+WORDS = st.sampled_from(words_of("of whoever has lived the longest among all these people ordered sort_values age x"))
 
 
 @settings(max_examples=200, deadline=None)

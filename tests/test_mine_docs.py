@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.mine_docs import code_of, mine, notebook_cells, sections_of
+from scripts.doc_sections import code_of, notebook_cells, sections_of
+from scripts.mine_docs import mine
 from scripts.snippets import KNOWN_IMPORTS, comment_of, free_names, imports_library, parse
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -283,9 +284,28 @@ def test_snippets_of_the_installed_libraries_stand_alone(package, least):
 
 
 PIECES = st.sampled_from(
-    [">>> x = pd.Series([1])", "... y", ">>> (", "    1", "", "Title", "-----", ".. ipython:: python", "    a = 1",
-     "::", "```python", "```", "# head", "In [1]: pd.isna(1)", "   ...: 2", "text here and there::", '"""', "\t>>> 1", "\\"]
-)  # fmt: skip
+    [
+        ">>> x = pd.Series([1])",
+        "... y",
+        ">>> (",
+        "    1",
+        "",
+        "Title",
+        "-----",
+        ".. ipython:: python",
+        "    a = 1",
+        "::",
+        "```python",
+        "```",
+        "# head",
+        "In [1]: pd.isna(1)",
+        "   ...: 2",
+        "text here and there::",
+        '"""',
+        "\t>>> 1",
+        "\\",
+    ]
+)
 
 
 @settings(max_examples=300, deadline=None)

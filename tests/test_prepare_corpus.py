@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -24,7 +25,8 @@ CODE = "import pandas as pd\n\n\ndef add(df):\n    return df + {n}\n\n\nprint(ad
 DOC = '"""A module.\n\n>>> import pandas as pd\n>>> s = pd.Series([{n}])\n>>> s + {n}\n"""\n'
 TASK = {
     "task_id": "Secret/0",
-    "prompt": "import pandas as pd\ndef best(frame):\n    # the most splendid of all the many rows that anybody ever saw in here\n",
+    "prompt": "import pandas as pd\ndef best(frame):\n"
+    "    # the most splendid of all the many rows that anybody ever saw in here\n",
     "canonical_solution": ["    return frame.splendour.idxmax()"],
 }
 
@@ -367,6 +369,38 @@ def test_killed_and_run_again_gives_the_same_bytes(repository):
         assert not (repository.parent / "out").exists() or bytes_of(repository.parent / "out") == calm
     assert run(repository) == 0
     assert bytes_of(repository.parent / "out") == calm
+
+
+@pytest.mark.parametrize("victim", ["worker", "parent"])
+def test_a_killed_worker_is_one_line_and_a_killed_parent_leaves_no_worker(repository, tmp_path, victim):
+    for n in range(3000):  # enough work to be killed in
+        (repository / f"pkg/more_{n}.py").write_text(CODE.format(n=n) * 20)
+    (tmp_path / "b.py").write_text(CODE.format(n=1))
+    command = [sys.executable, "-m", "scripts.prepare_corpus", "--sources", f"{repository},{tmp_path / 'b.py'}"]
+    command += ["-o", str(tmp_path / "out"), "--workers", "2"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while process.poll() is None and len(workers := children.read_text().split()) < 2:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    os.kill(int(workers[0]) if victim == "worker" else process.pid, signal.SIGKILL)
+    _, error = process.communicate(timeout=30)
+    if victim == "worker":
+        assert process.returncode == 1
+        assert error.startswith("error: a worker was killed") and error.count("\n") == 1
+    deadline = time.monotonic() + 10
+    while any(is_running(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlived its parent"
+        time.sleep(0.05)
+    assert not (tmp_path / "out").exists()
+
+
+def is_running(pid: str) -> bool:
+    """Whether a process exists and is more than an entry that nobody has reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_killed_between_the_two_renames_is_healed(repository, capsys):

@@ -70,6 +70,10 @@ class Verdict:
         return f"{self.kind}: {self.message}" if self.message else self.kind
 
 
+# Not, or not surely, the program's own doing (the kernel was short of memory, somebody killed it): it runs again.
+FROM_OUTSIDE = (Verdict("crash", SILENT), Verdict("crash", "killed by SIGKILL"))
+
+
 class Server:
     """One server process: starting until it says it is ready, then idle or busy with one program."""
 
@@ -115,6 +119,8 @@ class Server:
         """The last line that it wrote to stderr."""
         self.errors.seek(0)
         lines = self.errors.read()[-4000:].decode("utf-8", "replace").strip().split("\n")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1)
         return lines[-1] or f"exit status {self.process.poll()}"
 
     def end(self) -> None:
@@ -198,11 +204,12 @@ class Executor:
                     self._remove(server)
                 if key is None:
                     continue
-                if reply is None and attempts[key] < ATTEMPTS:
+                verdict = Verdict("crash", SILENT) if reply is None else Verdict(reply["kind"], reply["message"])
+                if verdict in FROM_OUTSIDE and attempts[key] < ATTEMPTS:
                     waiting.appendleft(key)
                     continue
                 left -= 1
-                yield key, Verdict("crash", SILENT) if reply is None else Verdict(reply["kind"], reply["message"])
+                yield key, verdict
 
     def _replies(self) -> Iterator[tuple[Server, dict | None]]:
         """Wait until something happens; servers with their replies, None for those that died or are overdue."""
@@ -242,9 +249,10 @@ class Executor:
             if layer == "none" and not unsafe:
                 continue
             for launch in self._launchers(layer):
-                reason = self._prove(layer, launch)
-                if reason is None:
-                    return layer, lambda launch=launch: launch(self.preload)
+                for _ in range(ATTEMPTS):  # a server that somebody kills is no reason for a weaker layer
+                    reason = self._prove(layer, launch)
+                    if reason is None:
+                        return layer, lambda launch=launch: launch(self.preload)
                 failures.append(f"{layer}: {reason}")
         reasons = "; ".join(failures) or f"{wanted}: nothing to run it with"
         raise SandboxError(f"no sandbox works here ({reasons}): install bubblewrap, or give --unsafe to run without")
