@@ -18,7 +18,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from nl2code.models import ModelError, load_model, load_tokenizer, weights_sha256
+from nl2code.models import ModelError, load_model, load_tokenizer, portable_name, weights_sha256
 from scripts.file_utils import git_revision, sha256_file, versions, write_json
 
 
@@ -125,7 +125,7 @@ def build_trainer(model_args, data_args, training_args):
         alpha = model_args.lora_alpha or 2 * model_args.lora_r
         config = LoraConfig(task_type="CAUSAL_LM", r=model_args.lora_r, lora_alpha=alpha, target_modules="all-linear")
         model = get_peft_model(model, config)
-        model.peft_config["default"].base_model_name_or_path = model_args.model_name_or_path
+        model.peft_config["default"].base_model_name_or_path = portable_name(model_args.model_name_or_path)
         if training_args.gradient_checkpointing:
             model.enable_input_require_grads()
     common = {"block_size": data_args.block_size, "pad_token_id": tokenizer.pad_token_id}

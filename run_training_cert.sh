@@ -35,7 +35,7 @@ need_one_of PRESET quick paper
 if [ "$PRESET" = quick ]; then
   BLOCK_SIZE="${BLOCK_SIZE:-256}" BATCH="${BATCH:-4}" ACCUMULATION="${ACCUMULATION:-2}" STEPS="${STEPS:-15}" LR="${LR:-1e-4}" LORA_R="${LORA_R:-16}"
   RESAMPLING_WEIGHTS="${RESAMPLING_WEIGHTS:-1.0_0.5_1.0}" PRECISION="${PRECISION:-fp32}" KINDS="${KINDS:-mined}"
-  schedule=(--warmup_steps 2 --weight_decay 0.0 --save_steps 5 --logging_steps 5 --max_eval_tokens 8192)
+  schedule=(--warmup_steps 2 --weight_decay 0.0 --save_steps 5 --logging_steps 5 --max_eval_tokens 4096)
 else
   BLOCK_SIZE="${BLOCK_SIZE:-1024}" BATCH="${BATCH:-8}" ACCUMULATION="${ACCUMULATION:-1}" STEPS="${STEPS:-100000}" LR="${LR:-5e-4}" LORA_R="${LORA_R:-0}"
   RESAMPLING_WEIGHTS="${RESAMPLING_WEIGHTS:-1.0_0.5_1.0}" PRECISION="${PRECISION:-fp16}" KINDS="${KINDS:-code,mined}"

@@ -36,7 +36,7 @@ def resolve_model(name: str) -> str:
     Raises:
         ModelError: nothing is there, or a folder is there without weights.
     """
-    for folder in (Path(name), MODELS_DIR / name):
+    for folder in (Path(name), MODELS_DIR / name, MODELS_DIR.parent / name):
         if folder.is_dir():
             if has_weights(folder):
                 return str(folder)
@@ -52,6 +52,11 @@ def resolve_model(name: str) -> str:
         f"config.json, tokenizer and *.safetensors, or its name under {MODELS_DIR}; (3) a hub id such as "
         "Daoguang/PyCodeGPT, where a hub can be reached"
     )
+
+
+def portable_name(name: str) -> str:
+    """What an adapter remembers of its base: `models/NAME` for a folder under models/, else the name as given."""
+    return f"{MODELS_DIR.name}/{name}" if not Path(name).is_dir() and (MODELS_DIR / name).is_dir() else name
 
 
 def base_of(path: str) -> str | None:

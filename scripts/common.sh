@@ -1,8 +1,10 @@
 # What the commands share; sourced, never run. It checks settings before any work and finds or makes a Python to work with.
 
+SELF="$(realpath "$0")"
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$ROOT"
 export PYTHONPATH="$ROOT:$ROOT/pandas-numpy-eval${PYTHONPATH:+:$PYTHONPATH}"
+export PYTHONWARNINGS="${PYTHONWARNINGS:-ignore::FutureWarning}"
 export TOKENIZERS_PARALLELISM="${TOKENIZERS_PARALLELISM:-true}"
 
 say() { printf '== %s\n' "$*"; }
@@ -11,7 +13,7 @@ die() { printf 'error: %s\n' "$*" >&2; exit 2; }
 # The comment block at the top of a command is its help.
 help_if_asked() {
   case "${1:-}" in
-    -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; exit 0 ;;
+    -h | --help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$SELF"; exit 0 ;;
   esac
 }
 
