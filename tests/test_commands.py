@@ -14,13 +14,14 @@ PROGRAMS = (
     *("-m scripts.prepare_corpus", "-m scripts.encode_domain", "-m scripts.report", "-m nl2code.indexed_dataset"),
     *("-m scripts.decontaminate", "-m pandas_numpy_eval.evaluate_functional_correctness"),
 )
-SETTINGS = ("DOMAIN", "PROBLEMS", "TEMP", "NUM_SAMPLES", "BASE_MODEL", "SOURCES", "VIRTUAL_ENV", "CERT_LOCKED")
+SETTINGS = ("DOMAIN", "PROBLEMS", "TEMP", "NUM_SAMPLES", "BASE_MODEL", "SOURCES", "VIRTUAL_ENV")
 
 
 def run(command, tmp_path, **settings):
     """Run a command of the checkout with nothing of the caller's settings; DATA_DIR and RESULTS_DIR are empty folders."""
     environment = {key: value for key, value in os.environ.items() if key not in SETTINGS}
     environment |= {"DATA_DIR": str(tmp_path / "data"), "RESULTS_DIR": str(tmp_path / "results")}
+    environment |= {"CERT_LOCKED": "1"}  # the suite itself runs under the lock
     environment |= {"CERT_PYTHON": "/nowhere/python", **settings}  # whoever gets as far as work fails on this
     command = command.split()
     return subprocess.run(
