@@ -13,27 +13,22 @@ goes on with the shards that it had not finished.
 """
 
 import argparse
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
 import tempfile
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from nl2code.models import MODELS_DIR, ModelError, resolve_model
 from scripts.encode_shard import GENERATOR, NORMAL, TYPES, Settings, encode_shard
-from scripts.file_utils import PROJECT_ROOT, git_revision, sha256_file, versions, write_json
+from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, sha256_file, versions, write_json
+from scripts.multiprocessing_utils import worker_pool
 
 SPLITS = ("train", "valid")
 DEBUG_DOCUMENTS = 100
@@ -196,17 +191,10 @@ def save_tokenizer(source: str, output: Path) -> dict:
     return {"tokenizer_file": tokenizer_file, "bos": bos, "eos": tokenizer.eos_token_id, "vocab_size": vocab_size}
 
 
-def _start_worker(parent: int, threads: int) -> None:
-    """Set up a worker: as many tokenizer threads as it may use, and an end when the main process is gone."""
+def limit_threads(threads: int) -> None:
+    """Let the tokenizer of this process use so many threads."""
     os.environ["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
     os.environ["RAYON_NUM_THREADS"] = str(threads)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_shards(shards: list[Shard], settings: Settings, threads: int) -> None:
@@ -216,10 +204,7 @@ def run_shards(shards: list[Shard], settings: Settings, threads: int) -> None:
         EncodeError: a worker died.
     """
     workers = min(threads, len(shards))
-    setup = (os.getpid(), max(1, threads // workers))
-    # Not fork: the parent has threads of its own by now.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, setup)
-    with pool:
+    with worker_pool(workers, limit_threads, (max(1, threads // workers),)) as pool:
         futures = {pool.submit(encode_shard, shard.source, shard.prefix, settings): shard for shard in shards}
         try:
             for future in as_completed(futures):
@@ -269,23 +254,13 @@ def write_stats(args: argparse.Namespace, shards: list[Shard], tokenizer_hash: s
     return stats["total"]
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One run per output folder at a time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise EncodeError(f"another run writes to {folder}; wait for it or choose another -o/--output") from None
-        yield
-
-
 def encode(args: argparse.Namespace) -> None:
     """Do what is missing of a run."""
     source, tokenizer_hash = tokenizer_source(args.model)
     shards = plan(args, tokenizer_hash)
-    with locked(args.output):
+    args.output.mkdir(parents=True, exist_ok=True)
+    busy = f"another run writes to {args.output}; wait for it or choose another -o/--output"
+    with exclusive(args.output / ".lock", EncodeError(busy)):
         discard_outdated(args.output, shards, args.split)
         missing = [shard for shard in shards if not shard.is_done()]
         stats_there = (args.output / "encode_stats.json").is_file() and (args.output / "model").is_dir()

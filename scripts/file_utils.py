@@ -1,5 +1,6 @@
 """Files whole or not at all, hashes, and the provenance that every result file carries."""
 
+import fcntl
 import gzip
 import hashlib
 import importlib.metadata
@@ -33,6 +34,17 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def exclusive(lock_file: str | Path, busy: Exception) -> Iterator[None]:
+    """Hold a lock file for the length of the block; raise `busy` where another process holds it."""
+    with open(lock_file, "w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise busy from None
+        yield
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -15,17 +15,14 @@ corpus is kept until a setting, a source, a benchmark or this code changes.
 """
 
 import argparse
-import ctypes
-import fcntl
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from hashlib import sha256
@@ -37,7 +34,8 @@ from scripts.corpus_split import limit, split, without_copies
 from scripts.corpus_stats import statistics, summary, why_empty
 from scripts.decontaminate import DecontaminationError, read_problems
 from scripts.fetch import FetchError, downloads_folder, fetch_all, load_sources
-from scripts.file_utils import PROJECT_ROOT, git_revision, sha256_file, versions, write_json, write_jsonl
+from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, sha256_file, versions, write_json, write_jsonl
+from scripts.multiprocessing_utils import worker_pool
 
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
 KINDS = ("code", "mined")
@@ -145,11 +143,6 @@ def is_up_to_date(output: Path, mark: str) -> dict | None:
     return stats if there and stats.get("fingerprint") == mark else None
 
 
-def die_with_parent() -> None:
-    """Let Linux end a worker when its parent is killed; it would wait for work for ever."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
-
-
 def harvest_all(
     sources: list[Source], settings: dict, files: tuple[list[Path], list[Path]], workers: int
 ) -> Iterator[Harvest]:
@@ -160,7 +153,7 @@ def harvest_all(
     if workers == 1:
         yield from (harvest(source, *options) for source in sources)
         return
-    with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
+    with worker_pool(workers) as pool:
         # The largest first, so that none is left to run alone at the end.
         order = sorted(sources, key=lambda source: -(source.path.stat().st_size if source.path.is_file() else 1 << 40))
         jobs: dict[str, Future] = {source.name: pool.submit(harvest, source, *options) for source in order}
@@ -187,11 +180,8 @@ def staging(output: Path) -> Iterator[Path]:
     """A folder beside `output` that takes its place once the block ends without error; one process at a time."""
     output.parent.mkdir(parents=True, exist_ok=True)
     new, old = (output.parent / f".{output.name}.{state}" for state in ("new", "old"))
-    with open(output.parent / f".{output.name}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CorpusError(f"another process is making {output}; wait for it or choose another -o") from None
+    busy = f"another process is making {output}; wait for it or choose another -o"
+    with exclusive(output.parent / f".{output.name}.lock", CorpusError(busy)):
         if old.exists() and not output.exists():
             os.rename(old, output)  # killed between the two renames below
         for leftover in (new, old):

@@ -379,8 +379,7 @@ def test_a_killed_worker_is_one_line_and_a_killed_parent_leaves_no_worker(reposi
     command = [sys.executable, "-m", "scripts.prepare_corpus", "--sources", f"{repository},{tmp_path / 'b.py'}"]
     command += ["-o", str(tmp_path / "out"), "--workers", "2"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    while process.poll() is None and len(workers := children.read_text().split()) < 2:
+    while process.poll() is None and len(workers := workers_of(process.pid)) < 2:
         time.sleep(0.02)
     time.sleep(0.3)
     os.kill(int(workers[0]) if victim == "worker" else process.pid, signal.SIGKILL)
@@ -393,6 +392,12 @@ def test_a_killed_worker_is_one_line_and_a_killed_parent_leaves_no_worker(reposi
         assert time.monotonic() < deadline, "a worker outlived its parent"
         time.sleep(0.05)
     assert not (tmp_path / "out").exists()
+
+
+def workers_of(parent: int) -> list[str]:
+    """Ids of the worker processes, without the resource tracker that multiprocessing starts beside them."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [pid for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 def is_running(pid: str) -> bool:

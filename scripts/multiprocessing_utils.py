@@ -1,0 +1,32 @@
+"""Worker processes that end with the process that started them, also when that one is killed."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+
+def _start_worker(parent: int, setup: Callable | None, arguments: tuple) -> None:
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    if setup:
+        setup(*arguments)
+
+
+def worker_pool(workers: int, setup: Callable | None = None, arguments: tuple = ()) -> ProcessPoolExecutor:
+    """An executor whose dead workers raise BrokenProcessPool instead of being waited for.
+
+    Workers are spawned, because the parent may have threads of its own. One whose parent was killed would wait for work
+    for ever; these look every half second whether it is still there.
+
+    Args:
+        workers: how many, at least 1.
+        setup: called with `arguments` in each worker first; importable from a module.
+    """
+    return ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (os.getpid(), setup, arguments))
