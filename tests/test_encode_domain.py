@@ -22,6 +22,7 @@ from nl2code.truncation import first_block
 from scripts import encode_domain
 from scripts.ast_utils import SEGMENTATION, continuation_documents, generator_document, sketcher_document
 from scripts.encode_shard import BadLine, Settings, encode_shard, load_fast_tokenizer, parse_line
+from scripts.file_utils import exclusive
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = (
@@ -309,7 +310,8 @@ def test_errors_name_value_and_fix(tmp_path, model, capsys, arguments, message):
 
 def test_a_second_run_at_the_same_time_is_refused(tmp_path, model, capsys):
     source = corpus(tmp_path / "in", train_a=row("x = 1"))
-    with encode_domain.locked(tmp_path / "out"):
+    (tmp_path / "out").mkdir()
+    with exclusive(tmp_path / "out/.lock", RuntimeError("nobody else is here")):
         assert encode_domain.main(["-i", str(source), "-o", str(tmp_path / "out"), "-model", str(model)]) == 1
     assert "another run writes to" in capsys.readouterr().err
 

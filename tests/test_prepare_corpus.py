@@ -428,4 +428,4 @@ def test_the_list_of_modules_that_decide_is_complete():
             pending += re.findall(
                 r"^from scripts\.(\w+) import", (ROOT / f"scripts/{name}.py").read_text(), re.MULTILINE
             )
-    assert used - {"file_utils", "fetch"} == set(prepare_corpus.CODE)
+    assert used - {"file_utils", "fetch", "multiprocessing_utils"} == set(prepare_corpus.CODE)
