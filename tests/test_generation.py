@@ -1,16 +1,20 @@
 """The two generation programs: sample files, restarts, the two stages."""
 
-import argparse
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 import pytest
 import tiny
+from hypothesis import given
+from hypothesis import strategies as st
 
 import eval_cert
 import eval_cert_unified
 from nl2code.sampling import Completion
 from scripts.ast_utils import SEGMENTATION
+from scripts.generation import Chunk
+from scripts.two_stages import TwoStages, choose_sketches
 
 TASKS = [
     {"task_id": "T/0", "prompt": "def f(x):\n    return ", "entry_point": "f", "canonical_solution": ["x"]},
@@ -94,39 +98,108 @@ def test_nothing_to_do_and_other_settings(base, problems, tmp_path, capsys):
 @pytest.mark.parametrize("program", ["single", "two_stages"])
 def test_an_interrupted_run_ends_with_the_same_bytes(base, other, problems, tmp_path, monkeypatch, program):
     """Interrupted before every unit in turn, then finished: the bytes of the undisturbed run."""
-    run = (
-        (lambda out: single(base, problems, out))
-        if program == "single"
-        else (lambda out: two_stages(base, other, problems, out, "-t", 0.8, "-t2", 0.8))
-    )
-    assert run(tmp_path / "whole.samples.jsonl") == 0
     module = eval_cert if program == "single" else eval_cert_unified
-    original = module.run_chunks
+    original = module.run_units
 
-    def interrupted_after(units):
-        def run_chunks(run, complete):
-            left = [units]
+    def run(output):
+        if program == "single":
+            return single(base, problems, output, "-u", 4)
+        return two_stages(base, other, problems, output, "-u", 4, "-t", 0.8, "-t2", 0.8)
 
-            def complete_some(*arguments):
-                if not left[0]:
-                    raise KeyboardInterrupt
-                left[0] -= 1
-                return complete(*arguments)
+    def run_two_units(run, complete):
+        left = [2]
 
-            original(run, complete_some)
+        def complete_some(chunks):
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            return complete(chunks)
 
-        return run_chunks
+        return original(run, complete_some)
 
+    assert run(tmp_path / "whole.samples.jsonl") == 0
     output = tmp_path / "cut.samples.jsonl"
-    for _ in range(3):
-        monkeypatch.setattr(module, "run_chunks", interrupted_after(2))
+    monkeypatch.setattr(module, "run_units", run_two_units)
+    interruptions = 0
+    while not output.exists():
         try:
             run(output)
         except KeyboardInterrupt:
+            interruptions += 1
             assert not output.exists()
-    monkeypatch.setattr(module, "run_chunks", original)
-    assert run(output) == 0
+    assert interruptions == 1  # 18 samples in chunks of 4 and 2, units of 4 or more: 3 units
     assert output.read_bytes() == (tmp_path / "whole.samples.jsonl").read_bytes()
+
+
+def test_processes_share_the_units(base, problems, tmp_path, monkeypatch):
+    """Two processes, as torchrun starts them, write what one writes; the one that ends last puts it together."""
+    assert single(base, problems, tmp_path / "one.samples.jsonl", "-u", 4) == 0
+    output = tmp_path / "two.samples.jsonl"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("1", "0"):
+        assert not output.exists()
+        monkeypatch.setenv("RANK", rank)
+        assert single(base, problems, output, "-u", 4) == 0
+    assert output.read_bytes() == (tmp_path / "one.samples.jsonl").read_bytes()
+    assert not list(tmp_path.glob("two.parts*"))
+
+
+def test_a_full_disk_loses_no_finished_unit(base, problems, tmp_path, monkeypatch, capsys):
+    from scripts import generation
+
+    assert single(base, problems, tmp_path / "whole.samples.jsonl", "-u", 4) == 0
+    written = []
+
+    def write_jsonl(path, rows):
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        written.append(path)
+        return original(path, rows)
+
+    original = generation.write_jsonl
+    output = tmp_path / "x.samples.jsonl"
+    monkeypatch.setattr(generation, "write_jsonl", write_jsonl)
+    assert single(base, problems, output, "-u", 4) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert sorted((tmp_path / "x.parts").glob("*.jsonl")) == sorted(written)
+    monkeypatch.setattr(generation, "write_jsonl", original)
+    assert single(base, problems, output, "-u", 4) == 0
+    assert output.read_bytes() == (tmp_path / "whole.samples.jsonl").read_bytes()
+
+
+def test_one_run_sweeps_temperatures(base, other, problems, tmp_path, capsys):
+    assert single(base, problems, tmp_path / "t{t}.samples.jsonl", "-t", "0.2,1") == 0
+    assert {path.name for path in tmp_path.glob("t*.samples.jsonl")} == {"t0.2.samples.jsonl", "t1.samples.jsonl"}
+    assert json.loads((tmp_path / "t1.meta.json").read_text())["temperature"] == 1
+    assert single(base, problems, tmp_path / "same.samples.jsonl", "-t", "0.2,1") == 1
+    assert "{t}" in capsys.readouterr().err
+    name = tmp_path / "u{t}_{t2}.samples.jsonl"
+    assert two_stages(base, other, problems, name, "-t", "0.2,0.6", "-t2", "0.8", "--limit", 1) == 0
+    assert {path.name for path in tmp_path.glob("u*.samples.jsonl")} == {
+        "u0.2_0.8.samples.jsonl",
+        "u0.6_0.8.samples.jsonl",
+    }
+    assert two_stages(base, other, problems, name, "-t", "0.2,0.6", "-t2", "0.8,0.1,0.2") == 1
+    assert "as many" in capsys.readouterr().err
+
+
+def test_dry_run_and_tasks(base, problems, tmp_path, capsys):
+    output = tmp_path / "x.samples.jsonl"
+    assert single(base, problems, output, "--dry_run", "--tasks", "T/[02]") == 0
+    assert "12 samples of 2 problems in 1 units, 0 done" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == [problems]
+    assert single(base, problems, output, "--tasks", "T/[02]") == 0
+    assert {row["task_id"] for row in rows_of(output)} == {"T/0", "T/2"}
+    assert single(base, problems, tmp_path / "y.samples.jsonl", "--tasks", "nothing") == 1
+    assert "'nothing' matches no task_id" in capsys.readouterr().err
+
+
+def test_syntax_truncation_cuts_the_same_raw_samples(base, problems, tmp_path):
+    assert single(base, problems, tmp_path / "a.samples.jsonl") == 0
+    assert single(base, problems, tmp_path / "b.samples.jsonl", "--truncate", "syntax") == 0
+    first, second = rows_of(tmp_path / "a.samples.jsonl"), rows_of(tmp_path / "b.samples.jsonl")
+    assert [row["raw"] for row in first] == [row["raw"] for row in second]
+    assert all(a["completion"].startswith(b["completion"]) for a, b in zip(first, second, strict=True))
 
 
 def test_batch_size_leaves_the_samples_alone(base, problems, tmp_path):
@@ -142,6 +215,7 @@ def test_batch_size_leaves_the_samples_alone(base, problems, tmp_path):
     ("flag", "value", "message"),
     [
         ("-t", "abc", "'abc' is no float"),
+        ("-t", "0.2,-1", "'-1' is no float in [0, 2]"),
         ("-n", "0", "'0' is no int"),
         ("-p", "0", "(0, 1]"),
         ("--limit", "-1", "'-1'"),
@@ -183,40 +257,89 @@ class Script:
     """A stand-in for `Sampler`: writes given texts and remembers what it was asked."""
 
     texts: list[str]
-    asked: list = None
+    asked: list = field(default_factory=list)
 
-    def sample(self, prompt, n, **settings):
-        self.asked = [*(self.asked or []), (prompt, n, settings)]
-        return [Completion(text, text + "\nraw", 1, "eos") for text in (self.texts * n)[:n]]
+    def sample_many(self, requests, **settings):
+        self.asked += [(request, settings) for request in requests]
+        return [
+            [Completion(text, text + "\nraw", 1, "eos") for text in (self.texts * request.count)[: request.count]]
+            for request in requests
+        ]
 
 
-ARGS = argparse.Namespace(temperature=0.3, temperature2=0.7, top_p=0.9, max_tokens=50, seed=1, batch_size=8)
 PROBLEM = {"task_id": "T/9", "prompt": "df = "}
+
+
+def two(sketcher, generator, first, count, **options):
+    """Rows of one chunk."""
+    stages = TwoStages(sketcher, generator, {"temperature": 0.3}, {"temperature": 0.7}, **options)
+    return stages.complete([Chunk(PROBLEM, first, count)])[0]
+
+
+def texts_of(rows):
+    return [row["raw"].removesuffix("\nraw") for row in rows]
 
 
 def test_the_most_common_sketch_leads_the_generator():
     sketcher = Script(["a[number]", "b[string]", "a[number]", ""])
     generator = Script(["a[1]", "a[2]"])
-    rows = eval_cert_unified.TwoStages(sketcher, generator, ARGS).complete(PROBLEM, 8, 4)
-    assert generator.asked[0][0] == "a[number]" + SEGMENTATION + "df = "
-    assert [row["completion"] for row in rows] == ["a[1]", "a[2]", "a[1]", "a[2]"]
+    rows = two(sketcher, generator, 8, 4)
+    (sketch_request, sketch_settings), (request, settings) = sketcher.asked[0], generator.asked[0]
+    assert request.prompt == "a[number]" + SEGMENTATION + "df = "
+    assert texts_of(rows) == ["a[1]", "a[2]", "a[1]", "a[2]"]
     assert {row["sketch"] for row in rows} == {"a[number]"} and {row["case"] for row in rows} == {1}
-    assert sketcher.asked[0][2]["temperature"] == 0.3 and generator.asked[0][2]["temperature"] == 0.7
-    assert sketcher.asked[0][2]["first"] == generator.asked[0][2]["first"] == 8
-    assert sketcher.asked[0][2]["task_id"] != generator.asked[0][2]["task_id"]  # other draws in each stage
+    assert sketch_settings["temperature"] == 0.3 and settings["temperature"] == 0.7
+    assert (sketch_request.first, request.first, request.count) == (8, 8, 4)
+    assert sketch_request.task_id != request.task_id  # other draws in each stage
+
+
+def test_each_sketch_leads_its_own_sample():
+    sketcher = Script(["a[number]", "b[string]", "b[string]", "plain"])
+    generator = Script(["code"])
+    rows = two(sketcher, generator, 0, 4, strategy="each")
+    asked = [(request.prompt.split(SEGMENTATION)[0], request.first, request.count) for request, _ in generator.asked]
+    assert asked == [("a[number]", 0, 1), ("b[string]", 1, 2)]
+    assert texts_of(rows) == ["code", "code", "code", "plain"] and [row["case"] for row in rows] == [1, 1, 1, 2]
+    assert [row["sketch"] for row in rows] == sketcher.texts
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "c", "d"]), min_size=1, max_size=60), st.integers(1, 6))
+def test_shares_are_proportional(sketches, m):
+    """top-m: every share is its exact proportion, rounded up or down; together they are all samples."""
+    chosen = choose_sketches(sketches, f"top-{m}")
+    counts = Counter(filter(None, sketches)) or Counter(sketches)
+    top = dict(counts.most_common(m))
+    assert len(chosen) == len(sketches) and set(chosen) <= set(top)
+    for sketch, count in top.items():
+        assert abs(chosen.count(sketch) - len(sketches) * count / sum(top.values())) < 1
+    assert choose_sketches(sketches, "popular") == choose_sketches(sketches, "top-1")
+
+
+def test_a_greedy_sketch_leads_all_samples():
+    sketcher, generator = Script(["a[number]"]), Script(["a[1]", ""])
+    rows = two(sketcher, generator, 0, 2, greedy_sketch=True)
+    assert [(request.count, settings["temperature"]) for request, settings in sketcher.asked] == [(1, 0)]
+    assert texts_of(rows) == ["a[1]", "a[number]"] and [row["case"] for row in rows] == [1, 2]
+
+
+def test_a_greedy_sketch_that_is_an_answer_gives_way_to_samples():
+    sketcher, generator = Script(["df.head()", "df.tail()"]), Script(["unused"])
+    rows = two(sketcher, generator, 0, 2, greedy_sketch=True)
+    assert [settings["temperature"] for _, settings in sketcher.asked] == [0, 0.3] and not generator.asked
+    assert texts_of(rows) == ["df.head()", "df.tail()"]
 
 
 def test_a_sketch_without_placeholder_is_the_answer():
     sketcher, generator = Script(["df.astype(float)", "df.astype(float)", "df.head(number)"]), Script(["unused"])
-    rows = eval_cert_unified.TwoStages(sketcher, generator, ARGS).complete(PROBLEM, 0, 3)
-    assert generator.asked is None
-    assert [row["completion"] for row in rows] == sketcher.texts
+    rows = two(sketcher, generator, 0, 3)
+    assert not generator.asked
+    assert texts_of(rows) == sketcher.texts
     assert {row["case"] for row in rows} == {2}
 
 
 def test_the_sketchers_answer_stands_where_the_generator_writes_nothing():
-    rows = eval_cert_unified.TwoStages(Script(["a[number]", "x"]), Script(["", "a[1]"]), ARGS).complete(PROBLEM, 0, 4)
-    assert [(row["completion"], row["case"]) for row in rows] == [("a[number]", 2), ("a[1]", 1)] * 2
+    rows = two(Script(["a[number]", "x"]), Script(["", "a[1]"]), 0, 4)
+    assert list(zip(texts_of(rows), [row["case"] for row in rows], strict=True)) == [("a[number]", 2), ("a[1]", 1)] * 2
 
 
 def test_two_stages_end_to_end(base, other, problems, tmp_path):

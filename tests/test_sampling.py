@@ -1,13 +1,25 @@
 """The generation engine: exact draws, determinism, healing, truncation."""
 
+from collections import Counter
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tiny
 import torch
 
-from nl2code.sampling import PromptTooLongError, Sampler, nucleus_sample, sample_completions, uniforms
+from nl2code.nucleus import nucleus_sample, uniforms
+from nl2code.sampling import (
+    PromptTooLongError,
+    Request,
+    Sampler,
+    UnsupportedModelError,
+    _Row,
+    context_of,
+    sample_completions,
+)
 from nl2code.token_bytes import TokenBytes
-from nl2code.truncation import BOUNDARIES, first_block
+from nl2code.truncation import BOUNDARIES, first_block, syntax
 
 SETTINGS = {"temperature": 0.8, "top_p": 0.95, "max_new_tokens": 24, "seed": 7, "task_id": "T/0"}
 PROMPTS = ["def f(x):\n    return ", "df = ", "# select rows\n", "df[", "x = 1\n\n\n", "    return\t", "é = 'ü' "]
@@ -75,19 +87,105 @@ def test_batch_size_and_restart_change_nothing(sampler):
     assert len({sample.raw for sample in whole}) > 6  # distinct draws, not one repeated
 
 
-def test_greedy_equals_generate(sampler, tokenizer, monkeypatch):
-    """Temperature 0 gives the tokens of transformers' own greedy search; healing is left out, as generate has none."""
-    ids = [sampler.bos, *tokenizer("rows = df[", add_special_tokens=False).input_ids]
-    monkeypatch.setattr(sampler, "encode", lambda prompt, max_new_tokens: (ids, b""))
-    sample = sampler.sample("rows = df[", 1, **{**SETTINGS, "temperature": 0})[0]
+ARCHITECTURES = ["gpt_neo", "gpt2", "codegen", "llama"]
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def any_sampler(request, tokenizer):
+    return Sampler(tiny.tiny_model(tokenizer, architecture=request.param), tokenizer)
+
+
+def many_prompts(count):
+    """Prompts of 1 to about 90 tokens, cut from one text at arbitrary places."""
+    text = "".join(tiny.TEXT)
+    return [text[(7 * i) % 80 : (7 * i) % 80 + 3 + (37 * i) % 240] for i in range(count)]
+
+
+def test_greedy_equals_generate(any_sampler, tokenizer, monkeypatch):
+    """50 prompts side by side at temperature 0: token for token what transformers' own greedy search writes for each.
+
+    Healing and boundaries are left out, as `generate` has neither.
+    """
+    monkeypatch.setattr("nl2code.sampling._BOUNDARY_BYTES", ())
+
+    def encode(prompt, max_new_tokens):
+        return [any_sampler.bos, *tokenizer(prompt, add_special_tokens=False).input_ids], b""
+
+    monkeypatch.setattr(any_sampler, "encode", encode)
+    requests = [Request(prompt, "T", 0, 1) for prompt in many_prompts(50)]
+    settings = {"temperature": 0, "top_p": 1, "max_new_tokens": 24, "seed": 0}
+    found = any_sampler.sample_many(requests, **settings, batch_size=9)
+    for request, (sample,) in zip(requests, found, strict=True):
+        batch = torch.tensor([encode(request.prompt, 24)[0]])
+        with torch.inference_mode():
+            output = any_sampler.model.generate(
+                batch, max_new_tokens=24, do_sample=False, attention_mask=torch.ones_like(batch), pad_token_id=0
+            )
+        written = output[0, batch.shape[1] :].tolist()
+        assert sample.num_tokens == len(written)
+        assert sample.raw == b"".join(any_sampler.tokens.table[i] or b"" for i in written).decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 200])
+def test_neighbours_and_batch_size_change_nothing(any_sampler, batch_size):
+    """Prompts of all lengths in one batch write what each writes alone, rows joining and leaving at any time."""
+    requests = [Request(prompt, f"T/{i}", 3, 1 + i % 4) for i, prompt in enumerate(many_prompts(12))]
+    settings = {"temperature": 1.0, "top_p": 0.95, "max_new_tokens": 24, "seed": 7}
+    together = any_sampler.sample_many(requests, **settings, batch_size=batch_size)
+    for request, samples in zip(requests, together, strict=True):
+        alone = any_sampler.sample(request.prompt, request.count, task_id=request.task_id, first=3, **settings)
+        assert samples == alone
+
+
+def test_first_tokens_have_the_exact_distribution(any_sampler, tokenizer, monkeypatch):
+    """20,000 draws of three tokens: chi-square against probabilities that a plain forward pass of each prefix gives."""
+    monkeypatch.setattr("nl2code.sampling._BOUNDARY_BYTES", ())
+    monkeypatch.setattr(any_sampler, "stop_ids", set())
+    monkeypatch.setattr(any_sampler.tokens, "table", [bytes([i % 256, i // 256]) for i in range(len(tokenizer))])
+    prompt = [any_sampler.bos, 5, 9, 40]
+    monkeypatch.setattr(any_sampler, "encode", lambda text, length: (prompt, b""))
+    # A temperature at which the nucleus holds a few tokens, so that every triple is drawn often enough.
+    heat, top_p = 1.0, 0.8
+    while np.count_nonzero(reference_nucleus(next_logits(any_sampler, prompt), heat, top_p)) > 5:
+        heat *= 0.8
+    settings = {"temperature": heat, "top_p": top_p, "max_new_tokens": 3, "seed": 11, "batch_size": 500}
+    counts = Counter()
+    pushed = _Row.push
+
+    def push(row, token, data, stop):
+        pushed(row, token, data, stop)
+        row.written = (*getattr(row, "written", ()), token)
+        if row.finish:
+            counts[row.written] += 1
+
+    monkeypatch.setattr(_Row, "push", push)
+    any_sampler.sample_many([Request("", "chi", 0, 20_000)], **settings)
+    expected = {(): 1.0}
+    for _ in range(3):
+        longer = {}
+        for prefix, p in expected.items():
+            nucleus = reference_nucleus(next_logits(any_sampler, [*prompt, *prefix]), heat, top_p)
+            longer.update({(*prefix, int(i)): p * nucleus[i] for i in np.flatnonzero(nucleus)})
+        expected = longer
+    assert set(counts) <= set(expected) and len(expected) >= 5
+    pairs = [(counts[key], 20_000 * p) for key, p in expected.items() if 20_000 * p >= 5]
+    statistic = sum((seen - wanted) ** 2 / wanted for seen, wanted in pairs)
+    assert statistic < len(pairs) - 1 + 4 * np.sqrt(2 * (len(pairs) - 1))
+
+
+def next_logits(sampler, ids):
+    """Logits after a sequence by a plain forward pass, float64 (V,)."""
     with torch.inference_mode():
-        batch = torch.tensor([ids])
-        output = sampler.model.generate(
-            batch, max_new_tokens=24, do_sample=False, attention_mask=torch.ones_like(batch), pad_token_id=0
-        )
-    expected = output[0, len(ids) :].tolist()[: sample.num_tokens]
-    assert sample.raw == b"".join(sampler.tokens.table[i] or b"" for i in expected).decode("utf-8", "replace")
-    assert sample.num_tokens > 1
+        return sampler.model(input_ids=torch.tensor([ids])).logits[0, -1].double().numpy()
+
+
+def test_states_of_other_kinds_are_refused():
+    with pytest.raises(UnsupportedModelError, match="linear_attention"):
+        context_of(SimpleNamespace(layer_types=["full_attention", "linear_attention"], model_type="x"))
+    window = SimpleNamespace(
+        layer_types=["sliding_attention"], model_type="x", sliding_window=64, max_position_embeddings=512
+    )
+    assert context_of(window) == 64
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -182,3 +280,22 @@ def test_first_block_cuts_at_the_earliest_boundary():
     assert first_block("\n    if x:\n        y") == "\n    if x:\n        y"  # an indented if is no boundary
     for boundary in BOUNDARIES:
         assert first_block(f"body{boundary} rest") == "body"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "kept"),
+    [
+        ("x = ", "f(1)\ny = 2\nz", "f(1)"),
+        ("x = ", "f(\n    1,\n)\ny = 2", "f(\n    1,\n)"),
+        ("# two lines\n", "x = 1\ny = 2\nz = (", "x = 1\ny = 2"),
+        ("def f(x):\n    return ", "x + 1\n\nx = f(3)", "x + 1"),
+        ("def f(x):\n", "    y = x\n    return y\nf(3) (", "    y = x\n    return y"),
+        ("def f(x):\n", "    for a in x:\n        a(\n    return 1", "    for a in x:\n        a(\n    return 1"),
+        ("@d\ndef f(x):\n    return ", "'é' + x\nf('ü')", "'é' + x"),
+        ("x = ", "((", "(("),
+        ("x = ", "1\nclass A:\n    pass", "1"),
+        ("x = ", "a\0", "a\0"),
+    ],
+)
+def test_syntax_keeps_what_parses_and_belongs_to_the_prompt(prompt, text, kept):
+    assert syntax(prompt, text) == kept

@@ -29,23 +29,40 @@ def tiny_tokenizer(special: str | None = "<|endoftext|>"):
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=special, eos_token=special)
 
 
-def tiny_model(tokenizer, seed: int = 0, context: int = 512):
-    """A random GPT-Neo of two layers, in evaluation mode."""
+def tiny_model(tokenizer, seed: int = 0, context: int = 512, architecture: str = "gpt_neo"):
+    """A random model of two layers, in evaluation mode: gpt_neo (local attention in the second), gpt2, codegen, llama."""
     import torch
-    from transformers import GPTNeoConfig, GPTNeoForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = GPTNeoConfig(
+    sizes = {
+        "gpt_neo": {
+            "hidden_size": 32,
+            "num_layers": 2,
+            "num_heads": 2,
+            "attention_types": [[["global", "local"], 1]],
+            "window_size": 16,
+            "max_position_embeddings": context,
+        },
+        "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": context},
+        "codegen": {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": context, "rotary_dim": 8},
+        "llama": {
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": context,
+        },
+    }[architecture]
+    config = AutoConfig.for_model(
+        architecture,
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_layers=2,
-        num_heads=2,
-        attention_types=[[["global", "local"], 1]],
-        max_position_embeddings=context,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
+        **sizes,
     )
     torch.manual_seed(seed)
-    return GPTNeoForCausalLM(config).eval()
+    return AutoModelForCausalLM.from_config(config).eval()
 
 
 def save_tiny(folder: str | Path, seed: int = 0, context: int = 512) -> Path:

@@ -1,0 +1,64 @@
+"""Exact nucleus sampling from logits, with random streams that can be addressed sample by sample.
+
+Holtzman et al., "The Curious Case of Neural Text Degeneration" (2020).
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+
+WIDTHS = (64, 512, 4096)  # sizes of the top-k prefix that is tried before a whole vocabulary is sorted
+
+
+def uniforms(seed: int, task_id: str, first: int, count: int, length: int) -> np.ndarray:
+    """Float64 (count, length) draws in [0, 1) for samples first .. first + count - 1 of a task.
+
+    Philox, keyed by (seed, task) and counted from the sample's number: a stream is the same whoever draws it, and when.
+    """
+    key = np.frombuffer(hashlib.sha256(f"{seed}|{task_id}".encode()).digest()[:16], dtype=np.uint64)
+    rows = [
+        np.random.Generator(np.random.Philox(key=key, counter=[0, sample, 0, 0])).random(length)
+        for sample in range(first, first + count)
+    ]
+    return np.stack(rows) if rows else np.empty((0, length))
+
+
+def nucleus_sample(logits: torch.Tensor, u: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
+    """Draw one token a row from the nucleus: the smallest set of most likely tokens whose mass reaches `top_p`.
+
+    Args:
+        logits: (B, V), any float dtype; -inf marks tokens that are not allowed.
+        u: float64 (B,), uniform in [0, 1); the draw is its inverse-CDF image, so equal u give equal tokens.
+        temperature: 0 takes the most likely token.
+        top_p: in (0, 1].
+
+    Returns:
+        int64 (B,).
+    """
+    if temperature == 0:
+        return logits.argmax(-1)
+    logits = logits.float()
+    # The mass of the whole vocabulary in one pass; sorting is for the few tokens that can be drawn.
+    normaliser = torch.logsumexp(logits / temperature, -1)  # (B,)
+    vocab_size = logits.shape[-1]
+    drawn = torch.empty_like(u, dtype=torch.int64)
+    open_rows = torch.arange(len(u), device=logits.device)
+    for width in (*(width for width in WIDTHS if width < vocab_size and top_p < 1), vocab_size):
+        top, index = logits[open_rows].topk(width, dim=-1)  # (R, k), descending
+        p = torch.exp(top.double() / temperature - normaliser[open_rows, None].double())
+        mass = p.cumsum(-1)
+        held = mass[:, -1] >= top_p if width < vocab_size else torch.ones_like(open_rows, dtype=torch.bool)
+        drawn[open_rows[held]] = _draw(p[held], mass[held], index[held], u[open_rows[held]], top_p)
+        open_rows = open_rows[~held]
+        if not len(open_rows):
+            break
+    return drawn
+
+
+def _draw(p: torch.Tensor, mass: torch.Tensor, index: torch.Tensor, u: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Token ids, int64 (R,), from probabilities in falling order, float64 (R, k), with their running sum `mass`."""
+    inside = (mass - p) < top_p if top_p < 1 else p > 0  # (R, k): true up to the token that reaches top_p
+    last = inside.sum(-1, keepdim=True) - 1
+    rank = (mass <= u[:, None] * mass.gather(-1, last)).sum(-1, keepdim=True)
+    return index.gather(-1, torch.minimum(rank, last)).squeeze(-1)  # the minimum: rounding at the far end

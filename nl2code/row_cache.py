@@ -1,0 +1,109 @@
+"""Key/value cache of a batch whose rows come and go, each with a prompt of its own.
+
+All rows end in the same column, so that a decoding step writes one column and reads one slice, and nothing is copied
+but what moves: a row that joins brings the keys and values of its prompt, the last row takes the place of one that
+leaves. Being aligned on the right suits every causal model, those with local attention (GPT-Neo) included.
+
+    columns    first            end          row 0: a long prompt, 5 tokens written since
+    row 0      p p p p p p t t t t t         row 1: joined three steps ago
+    row 1      . . . . . p p p t t t
+"""
+
+import torch
+from transformers import Cache, DynamicCache
+from transformers.cache_utils import CacheLayerMixin
+
+SLACK = 128  # columns beyond the longest row; when they are used up everything moves back to the left
+
+
+class RowLayer(CacheLayerMixin):
+    """Keys and values of one layer, (rows, heads, columns, head size); see `RowCache`."""
+
+    def __init__(self, cache: "RowCache"):
+        super().__init__()
+        self.cache = cache
+
+    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
+        self.keys, self.values = (
+            states.new_zeros(self.cache.rows, states.shape[1], self.cache.columns, states.shape[3])
+            for states in (key_states, value_states)
+        )
+        self.is_initialized = True
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs):
+        """Write one column, (live, heads, 1, head size), and return what is to be attended to."""
+        live, first, end = self.cache.live, self.cache.first, self.cache.end
+        self.keys[:live, :, end : end + 1] = key_states
+        self.values[:live, :, end : end + 1] = value_states
+        return self.keys[:live, :, first : end + 1], self.values[:live, :, first : end + 1]
+
+    def get_seq_length(self) -> int:
+        return self.cache.end - self.cache.first
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self.get_seq_length() + query_length, 0
+
+    def get_max_length(self) -> int:
+        return self.cache.columns
+
+
+class RowCache(Cache):
+    """The cache of up to `rows` rows with prompts of at most `prompt_length` and `new_length` more tokens."""
+
+    def __init__(self, layers: int, rows: int, prompt_length: int, new_length: int, device: torch.device):
+        self.rows, self.prompt_length, self.columns = rows, prompt_length, prompt_length + new_length + SLACK
+        self.device = device
+        self.starts: list[int] = []  # first column of each live row; live ones are the first
+        self.first = self.end = prompt_length  # first column in use; the one that the next token is written to
+        super().__init__(layers=[RowLayer(self) for _ in range(layers)])
+
+    @property
+    def live(self) -> int:
+        """Rows in use."""
+        return len(self.starts)
+
+    def join(self, prompt: DynamicCache) -> None:
+        """Add a row, as the last one, with the keys and values of a prompt (a cache of batch size 1)."""
+        row, length = self.live, prompt.get_seq_length()
+        for layer, source in zip(self.layers, prompt.layers, strict=True):
+            if not layer.is_initialized:
+                layer.lazy_initialization(source.keys, source.values)
+            layer.keys[row, :, self.end - length : self.end] = source.keys[0]
+            layer.values[row, :, self.end - length : self.end] = source.values[0]
+        self.starts.append(self.end - length)
+        self.first = min(self.starts)
+
+    def leave(self, row: int) -> None:
+        """Remove a row; the last one takes its number."""
+        last, start = self.live - 1, self.starts.pop()
+        if row < last:
+            for layer in self.layers:
+                layer.keys[row, :, start : self.end] = layer.keys[last, :, start : self.end]
+                layer.values[row, :, start : self.end] = layer.values[last, :, start : self.end]
+            self.starts[row] = start
+        self.first = min(self.starts, default=self.end)
+
+    def inputs(self, dtype: torch.dtype) -> dict:
+        """What a model needs beside a token for each live row: this cache, attention mask and positions."""
+        starts = torch.tensor(self.starts, device=self.device)[:, None]
+        columns = torch.arange(self.first, self.end + 1, device=self.device)
+        mask = torch.zeros(self.live, len(columns), dtype=dtype, device=self.device)
+        mask.masked_fill_(columns < starts, torch.finfo(dtype).min)  # additive: every attention takes that form
+        return {
+            "past_key_values": self,
+            "attention_mask": mask[:, None, None],  # (live, 1, 1, columns)
+            "position_ids": self.end - starts,  # (live, 1)
+            "use_cache": True,
+        }
+
+    def advance(self) -> None:
+        """The column written last belongs to the rows now; make room for the next one."""
+        self.end += 1
+        if self.end < self.columns:
+            return
+        back = min(self.first, self.end - self.prompt_length)
+        for layer in self.layers:
+            for states in (layer.keys, layer.values):
+                states[:, :, : self.end - back] = states[:, :, back : self.end].clone()
+        self.starts = [start - back for start in self.starts]
+        self.first, self.end = self.first - back, self.end - back
