@@ -19,7 +19,7 @@ from problem_checks import (
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data"
 WRONG = ROOT / "tests" / "wrong_completions"
-SIZES = {"CertPandas": 40, "CertNumpy": 41}
+SIZES = {"CertPandas": 101, "CertNumpy": 101, "CertPandasDev": 40, "CertNumpyDev": 40}
 
 
 @pytest.fixture(scope="module", params=SIZES)
