@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.cases import read_cases
 from scripts.file_utils import write_text
 
 COLUMNS = (
@@ -47,6 +48,8 @@ def read_rows(folder: Path) -> tuple[list[Row], list[str]]:
     for path in sorted(folder.rglob("*_metrics.json")):
         try:
             metrics = json.loads(path.read_text())
+            results = path.with_name(path.name.replace("_metrics.json", "_results.jsonl"))
+            metrics["cases"] = read_cases(results) if results.is_file() else {}
             rows.append(Row(cells_of(metrics, path), metrics, path))
         except (OSError, ValueError, KeyError, TypeError) as error:
             complaints.append(f"{path}: left out, {type(error).__name__}: {error}; evaluate its samples again")
@@ -91,6 +94,8 @@ def page(rows: list[Row]) -> str:
     body = []
     for row in rows:
         about = {key: row.metrics[key] for key in ("versions", "git_revision", "verdicts", "limits", "sampling")}
+        if row.metrics["cases"]:
+            about["cases"] = row.metrics["cases"]
         details = html.escape(json.dumps(about, indent=1))
         label = html.escape(str(row.path))
         body.append(tr(row.cells, "td"))

@@ -30,6 +30,21 @@ _LOOPS = {
     "descriptor flood": "import os\nwhile True: os.write(1, b'x' * 10 ** 6); os.write(2, b'x' * 10 ** 6)",
     "endless str": "class E(Exception):\n    def __str__(self):\n        while True: pass\nraise E",
     "endless eq": "class A:\n    def __eq__(self, other):\n        while True: pass\nanswer = A()",
+    "endless hash": "class A:\n    def __hash__(self):\n        while True: pass\n{A()}",
+    "endless repr": "class A:\n    def __repr__(self):\n        while True: pass\nraise ValueError(A())",
+    "endless finalizer": "class A:\n    def __del__(self):\n        while True: pass\nx = A()\ndel x",
+    "endless truth": "class A:\n    def __bool__(self):\n        while True: pass\n"
+    "class B:\n    def __eq__(self, other): return A()\nanswer = B()",
+    "endless generator": "import itertools\nfor _ in itertools.repeat(0): pass",
+    "endless import hook": "import sys\nclass F:\n    def find_spec(*a):\n        while True: pass\n"
+    "sys.meta_path.insert(0, F)\nimport colorsys",
+    "endless trace": "import sys\ndef t(*a):\n    while True: pass\nsys.settrace(t)\n(lambda: 0)()",
+    "busy file": "import os\nwhile True:\n    with open('f', 'w') as f: f.write('x')\n    os.remove('f')",
+    "wait for nobody": "import os, select; r, w = os.pipe(); select.select([r], [], [])",
+    "join": "import threading\nt = threading.Thread(target=threading.Event().wait)\nt.start()\nt.join()",
+    "stderr flood": "import sys\nwhile True: print('x' * 10 ** 6, file=sys.stderr)",
+    "warning flood": "import warnings\nwarnings.simplefilter('always')\nwhile True: warnings.warn('x' * 1000)",
+    "lowers its limit": "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",
 }
 
 _OTHER = {
@@ -39,6 +54,24 @@ _OTHER = {
     "stops itself": ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", {"crash"}),
     "aborts": ("import os; os.abort()", {"crash"}),
     "alarm": ("import signal; signal.setitimer(signal.ITIMER_REAL, 0.1); signal.pause()", {"crash"}),
+    "stops a thread": (
+        "import signal, threading; signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)",
+        {"crash"},
+    ),
+    # the kernel ignores it where no shell could continue the process
+    "stops as from a terminal": (
+        "import os, signal; os.kill(os.getpid(), signal.SIGTSTP); answer = 42",
+        {"crash", "passed"},
+    ),
+    "stops from a thread": (
+        "import os, signal, threading, time\n"
+        "threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGSTOP)).start()\ntime.sleep(60)",
+        {"crash"},
+    ),
+    "real-time signal": ("import os, signal; os.kill(os.getpid(), signal.SIGRTMIN + 3)", {"crash"}),
+    "interrupts itself": ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", {"crash"}),
+    "expires early": ("import os, signal; os.kill(os.getpid(), signal.SIGPROF)", {"timeout"}),
+    "child signal": ("import os, signal; os.kill(os.getpid(), signal.SIGCHLD); answer = 42", {"passed"}),
     # bombs
     "fork bomb": ("import os\nwhile True: os.fork()", {"PermissionError"}),
     "thread bomb": (
@@ -59,6 +92,30 @@ _OTHER = {
         {"OSError", "timeout", "FileNotFoundError"},
     ),
     "many descriptors": ("x = [open('/dev/null') for _ in range(10 ** 6)]", {"OSError"}),
+    "sparse file": ("open('f', 'wb').truncate(10 ** 12)", {"OSError"}),
+    # landlock cannot limit the sum of all files
+    "full disk": (
+        "import os\nfor i in range(6): os.posix_fallocate(os.open(str(i), os.O_CREAT | os.O_RDWR), 0, 50 << 20)\n"
+        "answer = 42",
+        {"OSError", "passed"},
+    ),
+    "memory in threads": (
+        "import threading\nx = []\n"
+        "def f():\n    while True: x.append(bytearray(10 ** 7))\n"
+        "for t in [threading.Thread(target=f) for _ in range(4)]: t.start()\nf()",
+        {"memory", "timeout"},
+    ),
+    "memory of a list": ("x = [0]\nwhile True: x += x", {"memory", "timeout"}),
+    "memory of a text": ("x = 'x'\nwhile True: x += x", {"memory", "timeout"}),
+    "memory caught": (
+        "x = []\ntry:\n    while True: x.append(bytearray(10 ** 7))\nexcept MemoryError: pass\nanswer = 42",
+        {"passed", "memory", "timeout"},
+    ),
+    "many pipes": ("import os\nx = [os.pipe() for _ in range(10 ** 5)]", {"OSError"}),
+    "many mappings": (
+        "import mmap\nx = [mmap.mmap(-1, 4096) for _ in range(10 ** 6)]",
+        {"OSError", "memory", "timeout", "ValueError"},
+    ),
     "raises its own limits": (
         "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2 ** 40, 2 ** 40))",
         {"ValueError", "PermissionError"},
@@ -79,6 +136,26 @@ _OTHER = {
         {"exit"},
     ),
     "exits at exit": ("import atexit, os; atexit.register(os._exit, 0); answer = 0", {"assertion"}),
+    "exits in a finalizer": ("import os\nclass A:\n    def __del__(self): os._exit(0)\nx = A()\ndel x", {"exit"}),
+    "exits in a finalizer of the test": (
+        "import os\nclass A:\n    def __eq__(self, other): return False\n    def __del__(self): os._exit(0)\nanswer = A()",
+        {"assertion"},
+    ),
+    "exits when traced": ("import os, sys\nsys.settrace(lambda *a: os._exit(0)); answer = 0", {"exit"}),
+    "exits in a signal handler": (
+        "import os, signal\nsignal.signal(signal.SIGALRM, lambda *a: os._exit(0)); signal.alarm(1); signal.pause()",
+        {"exit"},
+    ),
+    "exits by faulthandler": (
+        "import faulthandler, time; faulthandler.dump_traceback_later(0.05, exit=True); time.sleep(60)",
+        {"exit"},
+    ),
+    "exits in a subclass of int": (
+        "import sys\nclass A(int):\n    def __eq__(self, other): sys.exit(0)\nanswer = A(42)",
+        {"SystemExit"},
+    ),
+    "exits without status": ("import ctypes; ctypes.CDLL(None).syscall(60, 0)", {"exit"}),
+    "exits with everything": ("import ctypes; ctypes.CDLL(None).syscall(231, 0)", {"exit"}),
     "exits in a comparison": (
         "import os\nclass A:\n    def __eq__(self, other): os._exit(0)\nanswer = A()",
         {"exit"},
@@ -93,6 +170,16 @@ _OTHER = {
     "open try": ("answer = 0\ntry:\n    pass\n", {"syntax"}),
     "backslash": ("answer = 0\nx = \\", {"syntax"}),
     "own check": ("def check(*a): pass\nanswer = 0", {"assertion"}),
+    "own check by globals": ("globals()['check'] = print\nanswer = 0", {"assertion"}),
+    "empty builtins": ("answer = 0\n__builtins__ = {}", {"assertion", "NameError"}),
+    "own builtins": ("import types\nanswer = 0\n__builtins__ = types.ModuleType('b')", {"assertion", "NameError"}),
+    "no compile": ("import builtins; builtins.compile = lambda *a: None; answer = 0", {"assertion"}),
+    "comment": ("answer = 0 #", {"assertion"}),
+    "form feed": ("answer = 0\n\f", {"assertion"}),
+    "coding": ("# -*- coding: utf-7 -*-\nanswer = 0", {"assertion", "syntax"}),
+    "future": ("from __future__ import annotations\nanswer = 0", {"assertion"}),
+    "returns": ("answer = 0\nreturn", {"syntax"}),
+    "yields": ("answer = 0\nyield", {"syntax"}),
     "no exec": ("import builtins; builtins.exec = builtins.compile = lambda *a: None; answer = 0", {"assertion"}),
     "no BaseException": ("import builtins; builtins.BaseException = int; answer = 0", {"assertion", "exit"}),
     "no AssertionError": ("import builtins; builtins.AssertionError = ValueError; answer = 0", {"assertion"}),
@@ -110,9 +197,38 @@ _OTHER = {
         {"assertion"},
     ),
     "closes everything": ("import os; os.closerange(0, 1000); answer = 42", {"passed"}),
+    "closes streams": (
+        "import sys; sys.stdout.close(); sys.stderr.close(); sys.stdin.close(); answer = 42",
+        {"passed"},
+    ),
+    "no streams": ("import sys; sys.stdout = sys.stderr = sys.stdin = None; print('x'); answer = 42", {"passed"}),
+    "replaces streams": ("import os\nfor fd in range(3, 100): os.dup2(1, fd)\nanswer = 42", {"passed"}),
+    "reads descriptors": (
+        "import os\nfor fd in range(3, 256):\n    try: os.read(fd, 1); answer = 0; break\n    except OSError: answer = 42",
+        {"passed"},
+    ),
     "ready message": ("import sys; print('{\"ready\": {}}', flush=True); answer = 0", {"assertion"}),
     # crashes
     "segfault": ("import ctypes; ctypes.string_at(0)", {"crash"}),
+    "segfault in a thread": (
+        "import ctypes, threading, time; threading.Thread(target=ctypes.string_at, args=(0,)).start(); time.sleep(60)",
+        {"crash"},
+    ),
+    "bus error": (
+        "import mmap\nf = open('f', 'wb+'); f.truncate(8192); m = mmap.mmap(f.fileno(), 8192); f.truncate(0); m[5000]",
+        {"crash"},
+    ),
+    "free of nothing": ("import ctypes; ctypes.CDLL(None).free(ctypes.c_void_p(8))", {"crash"}),
+    "illegal instruction": ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", {"crash"}),
+    "broken bytecode": (
+        "import types\nf = lambda: 0\nc = f.__code__.replace(co_code=b'\\x64\\xff' * 4, co_consts=())\nexec(c)",
+        {"crash", "SystemError", "timeout", "memory"},
+    ),
+    "stack in C": ("x = []\nfor _ in range(10 ** 6): x = [x]\nrepr(x)", {"RecursionError", "crash"}),
+    "deep finalizers": (
+        "x = None\nfor _ in range(10 ** 6): x = (x,)\ndel x\nanswer = 42",
+        {"passed", "crash", "timeout"},
+    ),
     "stack": (
         "import sys; sys.setrecursionlimit(10 ** 9)\nclass A:\n    def __repr__(self): return repr(self)\nrepr(A())",
         {"crash", "memory", "RecursionError"},
@@ -128,6 +244,27 @@ _OTHER = {
     ),
     "long message": (f"raise ValueError('x' * {LONG})", {"ValueError"}),
     "long name": ("raise type('E' * 10 ** 6, (Exception,), {})", {"error"}),
+    "long assertion": (f"assert False, 'x' * {LONG}", {"assertion"}),
+    "long exit": (f"raise SystemExit('x' * {LONG})", {"SystemExit"}),
+    "long bytes": (f"raise ValueError(bytes({LONG // 10}))", {"ValueError", "memory"}),
+    "long wide message": (f"raise ValueError('\\U0001f600' * {LONG // 10})", {"ValueError"}),
+    "long key": (f"{{}}['x' * {LONG}]", {"KeyError", "memory"}),
+    "long syntax error": (f"exec('(' + 'x' * {LONG // 10})", {"SyntaxError", "memory"}),
+    "many arguments": ("raise ValueError(*range(10 ** 6))", {"ValueError"}),
+    "no text": ("class E(Exception):\n    def __str__(self): return 5\nraise E", {"E"}),
+    "deep causes": (
+        "e = None\nfor _ in range(10 ** 5):\n    n = ValueError()\n    n.__cause__ = e\n    e = n\nraise e",
+        {"ValueError"},
+    ),
+    "own cause": ("e = ValueError(); e.__cause__ = e.__context__ = e\nraise e", {"ValueError"}),
+    "no exception": ("raise 5", {"TypeError"}),
+    "no traceback": ("e = ValueError(); e.__traceback__ = None\nraise e", {"ValueError"}),
+    "truth raises": (
+        "class A:\n    def __bool__(self): raise KeyError\nclass B:\n    def __eq__(self, o): return A()\nanswer = B()",
+        {"KeyError"},
+    ),
+    "eq raises": ("class A:\n    def __eq__(self, other): raise SystemExit\nanswer = A()", {"SystemExit"}),
+    "eq recursion": ("class A:\n    def __eq__(self, other): return self == other\nanswer = A()", {"RecursionError"}),
     "null in message": ("raise ValueError('a\\0b')", {"ValueError"}),
     "surrogate in message": ("raise ValueError('\\ud800')", {"ValueError"}),
     "newlines in name": ("raise type('a\\npassed', (Exception,), {})", {"error"}),
@@ -173,6 +310,26 @@ _OTHER = {
         {"passed"},
     ),
     "leaves a link": ("import os; os.symlink('/', 'root'); answer = 42", {"passed"}),
+    "leaves odd names": (
+        "import os\nfor name in (b'\\xff', b'a\\nb', b'-rf', b'x' * 255, b' '): os.mkdir(name)\nanswer = 42",
+        {"passed"},
+    ),
+    "leaves a loop of links": ("import os; os.symlink('b', 'a'); os.symlink('a', 'b'); answer = 42", {"passed"}),
+    "leaves an open file": ("f = open('f', 'w'); f.write('x' * 10 ** 6); answer = 42", {"passed"}),
+    "removes its folder": (
+        "import os, shutil; shutil.rmtree(os.getcwd(), ignore_errors=True); answer = 42",
+        {"passed"},
+    ),
+    "leaves a module": ("open('json.py', 'w').write('x = 1'); answer = 42", {"passed"}),
+    "finds no module": ("import json; answer = 42 if hasattr(json, 'loads') else 0", {"passed"}),
+    "leaves a home": ("import os; open(os.path.expanduser('~/.startup'), 'w').close(); answer = 42", {"passed"}),
+    "finds no home": ("import os; assert os.listdir(os.path.expanduser('~')) == []; answer = 42", {"passed"}),
+    "changes a library": ("import json; json.loads = lambda text: 0; answer = 42", {"passed"}),
+    "finds it unchanged": ("import json; assert json.loads('1') == 1; answer = 42", {"passed"}),
+    "leaves a user's lock": (
+        "import fcntl; f = open('l', 'w'); fcntl.flock(f, fcntl.LOCK_EX); answer = 42",
+        {"passed"},
+    ),
     "finds nothing": ("import os; assert os.listdir('.') == []; answer = 42", {"passed"}),
     "finds defaults": (
         "import signal, sys\nassert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL\n"
@@ -204,10 +361,14 @@ WALLS = {
     "|libc.syscall(438, 3, 1, 0)|libc.syscall(312, os.getpid(), os.getppid(), 0, 0, 0)"
     "|open(f'/proc/{os.getppid()}/mem', 'rb')|open('/proc/1/mem', 'r+b')|os.listdir(f'/proc/{os.getppid()}/fd')",
     "secrets": "open('CANARY')|open('/etc/passwd')|open('/etc/shadow')|open('/proc/self/environ')|open('/proc/1/environ')"
-    "|open('/proc/1/cmdline')|os.listdir('/proc')|os.listdir('/home')|os.listdir('/var')|open('/proc/mounts')",
+    "|open('/proc/1/cmdline')|os.listdir('/proc')|os.listdir('/home')|os.listdir('/var')|open('/proc/mounts')"
+    "|open('/etc/hostname')|open('/etc/machine-id')|open('/root/.bashrc')|os.listdir('/var/log')|open('/dev/mem', 'rb')"
+    "|open('/proc/self/mem', 'rb')|open('/proc/self/maps')|open('/sys/class/net/lo/address')|open('/run/utmp', 'rb')",
     "network": "socket.socket()|socket.create_connection(('127.0.0.1', PORT), 1)|socket.socket(socket.AF_INET6)"
     "|socket.socket(socket.AF_UNIX)|socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)"
     "|urllib.request.urlopen('http://127.0.0.1:PORT', timeout=1)|socket.getaddrinfo('example.org', 80)"
+    "|socket.socket(socket.AF_INET, socket.SOCK_DGRAM)|socket.socket(socket.AF_PACKET, socket.SOCK_RAW)"
+    "|socket.socket(socket.AF_UNIX).connect('\\0abstract')|socket.create_server(('127.0.0.1', 0))"
     "|socket.socketpair()[0].sendto(b'x', b'/dev/log')|libc.syscall(41, 2, 1, 0)|libc.syscall(49, 0, 0, 0)",
     "files": "open('CANARY', 'w')|open('CANARY', 'a')|open('CANARY.new', 'w')|os.remove('CANARY')|os.rename('CANARY', 'x')"
     "|os.truncate('CANARY', 0)|os.chmod('CANARY', 0)|os.utime('CANARY', (0, 0))|os.chown('CANARY', os.getuid(), -1)"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pandas_numpy_eval import lockdown, sandbox
-from pandas_numpy_eval.execution import Executor, Limits, SandboxError, Verdict
+from pandas_numpy_eval.execution import Executor, Limits, SandboxError, Server, Verdict
 from pandas_numpy_eval.sandbox import Launch, describe_interpreter
 
 LIMITS = Limits(timeout=0.5, wall=2, memory_gb=2)
@@ -165,6 +165,22 @@ def test_no_layer_is_refused(interpreter, monkeypatch):
     with pytest.raises(SandboxError, match="no sandbox works here .*no landlock.*--unsafe") as caught:
         Executor(interpreter, LIMITS)
     assert "\n" not in str(caught.value)
+
+
+def test_killed_trials_are_no_reason_for_a_weaker_layer(interpreter, monkeypatch):
+    killed, sound = [], Server.give
+
+    def give(server, *arguments):
+        for pid in server._first_process() or [server.process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        server.process.wait()
+        sound(server, *arguments)
+        killed.append(True)
+
+    monkeypatch.setattr(Server, "give", give)
+    with pytest.raises(SandboxError, match="killed its server 3 times; run again"):
+        Executor(interpreter, LIMITS)
+    assert len(killed) == 3
 
 
 @pytest.mark.parametrize("leak", ["filter", "files"])

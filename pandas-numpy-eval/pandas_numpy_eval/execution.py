@@ -72,6 +72,7 @@ class Verdict:
 
 # Not, or not surely, the program's own doing (the kernel was short of memory, somebody killed it): it runs again.
 FROM_OUTSIDE = (Verdict("crash", SILENT), Verdict("crash", "killed by SIGKILL"))
+KILLED = ("exit status -9", "exit status 137", "killed by SIGKILL")  # ends of what a server says or leaves behind
 
 
 class Server:
@@ -249,10 +250,14 @@ class Executor:
             if layer == "none" and not unsafe:
                 continue
             for launch in self._launchers(layer):
-                for _ in range(ATTEMPTS):  # a server that somebody kills is no reason for a weaker layer
+                for _ in range(ATTEMPTS):
                     reason = self._prove(layer, launch)
                     if reason is None:
                         return layer, lambda launch=launch: launch(self.preload)
+                if reason.endswith(KILLED):  # no reason for a weaker layer
+                    raise SandboxError(
+                        f"{layer}: somebody or a lack of memory killed its server {ATTEMPTS} times; run again"
+                    )
                 failures.append(f"{layer}: {reason}")
         reasons = "; ".join(failures) or f"{wanted}: nothing to run it with"
         raise SandboxError(f"no sandbox works here ({reasons}): install bubblewrap, or give --unsafe to run without")
@@ -288,8 +293,10 @@ class Executor:
             while not (replies := [reply for _, reply in self._replies()]):
                 pass
             reply = replies[0]
-            if not reply or reply["kind"] != "passed":
-                return f"the trial program says {reply}"
+            if not reply:
+                return server.complaint()
+            if reply["kind"] != "passed":
+                return f"the trial program says {Verdict(reply['kind'], reply['message']).result}"
             with open(secret) as file:
                 untouched = file.read() == "unread" and os.listdir(folder) == ["secret"]
             return None if untouched or layer == "none" else "the trial program wrote outside"

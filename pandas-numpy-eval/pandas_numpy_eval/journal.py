@@ -54,14 +54,17 @@ class Journal:
         self._file.close()
 
 
-def write_whole(path: Path, pieces: Iterable[str]) -> str:
-    """Write a file under a temporary name, rename it, and return the sha256 of its bytes in hex."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_whole(path: Path, pieces: Iterable[str | bytes]) -> str:
+    """Write a file under a temporary name, rename it, and return the sha256 of its bytes in hex.
+
+    The temporary name is always the same: what a killed process left there, the next one replaces. One writer at a time.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
     digest = hashlib.sha256()
     try:
         with open(temporary, "wb") as file:
             for piece in pieces:
-                data = piece.encode()
+                data = piece if isinstance(piece, bytes) else piece.encode()
                 digest.update(data)
                 file.write(data)
             file.flush()
