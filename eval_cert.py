@@ -9,12 +9,14 @@ The model is a folder, a name under models/, a LoRA adapter or a hub id. Run aga
 
 import argparse
 import sys
+from functools import partial
 
 from nl2code.models import ModelError, weights_sha256
 from scripts.generation import (
     Chunk,
     SettingsError,
     add_arguments,
+    finish,
     open_run,
     open_sampler,
     pairs,
@@ -32,7 +34,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def complete(sampler, chunks: list[Chunk], settings: dict) -> list[list[dict]]:
+def complete(sampler, settings: dict, chunks: list[Chunk]) -> list[list[dict]]:
     """Samples of one unit (see `run_units`)."""
     from nl2code.sampling import Request
 
@@ -50,18 +52,16 @@ def main(argv: list[str] | None = None) -> int:
         about = {"model": name, "model_sha256": weights_sha256(name)}
         heats = [heat for heat, _ in pairs(args.temperature, [0.0], args.output)]
         runs = [open_run(args, {"t": heat}, **about, temperature=heat) for heat in heats]
-        if args.dry_run or all(run.is_finished() for run in runs):
+        if args.dry_run:
             print("\n".join(run.plan() for run in runs))
             return 0
-        sampler = open_sampler(name, args)
-        for problem in runs[0].problems:
-            sampler.encode(problem["prompt"], args.max_tokens)  # a prompt that is too long is known before any work
-        for heat, run in zip(heats, runs, strict=True):
-            settings = sampling_settings(args, heat)
-            if run.is_finished() or run_units(
-                run, lambda chunks, settings=settings: complete(sampler, chunks, settings)
-            ):
-                print(f"wrote {run.output}")
+        if not all(run.is_finished() for run in runs):
+            sampler = open_sampler(name, args)
+            for problem in runs[0].problems:
+                sampler.encode(problem["prompt"], args.max_tokens)  # a prompt that is too long is known before any work
+            for heat, run in zip(heats, runs, strict=True):
+                run_units(run, partial(complete, sampler, sampling_settings(args, heat)))
+        print("\n".join(finish(run, args.truncate) for run in runs))
     except (ModelError, SettingsError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

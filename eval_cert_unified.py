@@ -15,6 +15,7 @@ from nl2code.models import ModelError, weights_sha256
 from scripts.generation import (
     SettingsError,
     add_arguments,
+    finish,
     open_run,
     open_sampler,
     pairs,
@@ -51,21 +52,22 @@ def main(argv: list[str] | None = None) -> int:
         about |= {"sketch_strategy": args.sketch_strategy, "greedy_sketch": args.greedy_sketch}
         heats = pairs(args.temperature, args.temperature2, args.output)
         runs = [open_run(args, {"t": t, "t2": t2}, **about, temperature=t, temperature2=t2) for t, t2 in heats]
-        if args.dry_run or all(run.is_finished() for run in runs):
+        if args.dry_run:
             print("\n".join(run.plan() for run in runs))
             return 0
-        from scripts.two_stages import TwoStages
+        if not all(run.is_finished() for run in runs):
+            from scripts.two_stages import TwoStages
 
-        sketcher, generator = (open_sampler(name, args) for name in names.values())
-        for problem in runs[0].problems:
-            # The generator's prompt holds a sketch of up to max_tokens beside the problem's own.
-            sketcher.encode(problem["prompt"], args.max_tokens)
-            generator.encode(problem["prompt"], 2 * args.max_tokens)
-        for (t, t2), run in zip(heats, runs, strict=True):
-            settings = sampling_settings(args, t), sampling_settings(args, t2)
-            stages = TwoStages(sketcher, generator, *settings, args.sketch_strategy, args.greedy_sketch)
-            if run.is_finished() or run_units(run, stages.complete):
-                print(f"wrote {run.output}")
+            sketcher, generator = (open_sampler(name, args) for name in names.values())
+            for problem in runs[0].problems:
+                # The generator's prompt holds a sketch of up to max_tokens beside the problem's own.
+                sketcher.encode(problem["prompt"], args.max_tokens)
+                generator.encode(problem["prompt"], 2 * args.max_tokens)
+            for (t, t2), run in zip(heats, runs, strict=True):
+                settings = sampling_settings(args, t), sampling_settings(args, t2)
+                stages = TwoStages(sketcher, generator, *settings, args.sketch_strategy, args.greedy_sketch)
+                run_units(run, stages.complete)
+        print("\n".join(finish(run, args.truncate) for run in runs))
     except (ModelError, SettingsError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -38,9 +38,6 @@ def syntax(prompt: str, text: str) -> str:
     return text
 
 
-TRUNCATIONS = {"first_block": lambda prompt, text: first_block(text), "syntax": syntax}
-
-
 def _parse(program: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():

@@ -37,6 +37,13 @@ need_number() {
     die "$1=$value is not a number from $2 to $3; try $1=0.2 or leave it unset"
 }
 
+# need_numbers NAME LOW HIGH: the setting NAME is one such number, or several with commas between.
+need_numbers() {
+  local name="$1" number
+  [[ "${!name}" =~ ^[^,]+(,[^,]+)*$ ]] || die "$1=${!name} is no list of numbers from $2 to $3; try $1=0.2 or $1=0.2,0.4"
+  for number in ${!name//,/ }; do (declare "$name=$number" && need_number "$@") || exit 2; done
+}
+
 # need_one_of NAME CHOICE...: the setting NAME is one of the choices.
 need_one_of() {
   local name="$1" value="${!1}" choice

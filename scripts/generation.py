@@ -13,12 +13,13 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from nl2code.truncation import TRUNCATIONS
+from nl2code.truncation import first_block, syntax
 from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
 from scripts.file_utils import exclusive, git_revision, versions, write_json, write_jsonl
 
@@ -80,7 +81,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=_number(int, 0, 2**63), default=42, help="random seed")
     add("--limit", type=_number(int, 1, 100_000), help="only the first so many problems")
     add("--tasks", help="only problems whose task_id matches this regular expression (whole)")
-    add("--truncate", choices=TRUNCATIONS, default="first_block", help="where a completion ends (default: the paper's)")
+    add(
+        "--truncate",
+        choices=("first_block", "syntax"),
+        default="first_block",
+        help="where a completion ends: the paper's rule; with syntax also a second file, X_syntax.samples.jsonl, of the "
+        "same raw samples cut to what parses and belongs to the prompt",
+    )
     add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of the weights")
     add("--device", default="cpu", help="torch device; cuda takes the one of the process under torchrun")
     add("--backend", choices=("torch", "vllm"), default="torch", help="engine that samples (vllm: needs that package)")
@@ -189,7 +196,6 @@ def open_run(args: argparse.Namespace, heats: dict[str, float], **settings) -> R
     if not problems:
         raise SettingsError(f"--tasks {args.tasks!r} matches no task_id of {args.domain}; try --tasks '.*/[0-9]'")
     described = {"benchmark": benchmark_info(file), **{key: getattr(args, key) for key in COMMON}, **settings}
-    described["truncate"] = args.truncate
     return Run(problems, output, json.loads(json.dumps(described)))
 
 
@@ -229,15 +235,16 @@ def sampling_settings(args: argparse.Namespace, heat: float) -> dict:
     return {"temperature": heat, **settings, "batch_size": args.batch_size}
 
 
-def run_units(run: Run, complete: Callable[[list[Chunk]], list[list[dict]]]) -> bool:
-    """Do this process's share of a run; return whether the sample file is there now.
+def run_units(run: Run, complete: Callable[[list[Chunk]], list[list[dict]]]) -> None:
+    """Do this process's share of a run, and put the sample file together if no other share is missing.
 
     `complete(chunks)` returns for each chunk its samples in order, without task_id and sample_id; they must hold
     `raw`. `completion` is made here.
     """
+    if run.is_finished():
+        return
     started = time.time()
     write_json(run.parts / "settings.json", run.settings)
-    truncate = TRUNCATIONS[run.settings["truncate"]]
     units = run.units()
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     share = units[rank::world]
@@ -252,7 +259,7 @@ def run_units(run: Run, complete: Callable[[list[Chunk]], list[list[dict]]]) -> 
                     {
                         "task_id": chunk.problem["task_id"],
                         "sample_id": chunk.first + i,
-                        "completion": truncate(chunk.problem["prompt"], sample["raw"]),
+                        "completion": first_block(sample["raw"]),
                         **sample,
                     }
                     for chunk, samples in zip(chunks, complete(chunks), strict=True)
@@ -261,20 +268,33 @@ def run_units(run: Run, complete: Callable[[list[Chunk]], list[list[dict]]]) -> 
                 assert len(rows) == count, (part, len(rows), count)
                 write_jsonl(part, rows)
             bar.update(count)
-    try:
-        with exclusive(f"{run.parts}.lock", SettingsError("another process puts the file together")):
-            return run.is_finished() or _put_together(run, units, time.time() - started)
-    except SettingsError:
-        return False
+    with suppress(SettingsError), exclusive(f"{run.parts}.lock", SettingsError("another process does it")):
+        if not run.is_finished() and all(part.is_file() for part, _ in units):
+            _put_together(run, units, time.time() - started)
 
 
-def _put_together(run: Run, units: list[tuple[Path, list[Chunk]]], seconds: float) -> bool:
-    """Merge all parts into the sample file, if all are there."""
-    if not all(part.is_file() for part, _ in units):
-        return False
+def _put_together(run: Run, units: list[tuple[Path, list[Chunk]]], seconds: float) -> None:
     write_jsonl(run.output, (json.loads(line) for part, _ in units for line in part.read_text().splitlines()))
     about = {"seconds": round(seconds, 1), "git_revision": git_revision(), "versions": versions()}
     write_json(run.meta, {**run.settings, "run": about})
     shutil.rmtree(run.parts)
     Path(f"{run.parts}.lock").unlink()
-    return True
+
+
+def finish(run: Run, truncate: str) -> str:
+    """Make the second sample file where `syntax` asks for one; return what there is, in a line."""
+    if not run.is_finished():
+        return f"this process's share of {run.output} is done; the one that ends last puts the file together"
+    return f"wrote {run.output}" + (f" and {_recut(run)}" if truncate == "syntax" else "")
+
+
+def _recut(run: Run) -> Path:
+    """The finished samples once more, cut by `syntax`; what exists is kept."""
+    stem = str(run.output).removesuffix(".samples.jsonl") + "_syntax"
+    output, meta = Path(f"{stem}.samples.jsonl"), Path(f"{stem}.meta.json")
+    if not (output.is_file() and meta.is_file()):
+        prompts = {problem["task_id"]: problem["prompt"] for problem in run.problems}
+        rows = (json.loads(line) for line in run.output.read_text().splitlines())
+        write_jsonl(output, ({**row, "completion": syntax(prompts[row["task_id"]], row["raw"])} for row in rows))
+        write_json(meta, {**json.loads(run.meta.read_text()), "truncate": "syntax"})
+    return output

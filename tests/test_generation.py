@@ -89,7 +89,7 @@ def test_nothing_to_do_and_other_settings(base, problems, tmp_path, capsys):
     assert single(base, problems, output) == 0
     before = output.read_bytes()
     assert single(base, problems, output) == 0
-    assert "nothing to do" in capsys.readouterr().out
+    assert "wrote" in capsys.readouterr().out
     assert single(base, problems, output, "--seed", 43) == 1
     assert "other seed" in capsys.readouterr().err
     assert output.read_bytes() == before
@@ -194,12 +194,13 @@ def test_dry_run_and_tasks(base, problems, tmp_path, capsys):
     assert "'nothing' matches no task_id" in capsys.readouterr().err
 
 
-def test_syntax_truncation_cuts_the_same_raw_samples(base, problems, tmp_path):
-    assert single(base, problems, tmp_path / "a.samples.jsonl") == 0
-    assert single(base, problems, tmp_path / "b.samples.jsonl", "--truncate", "syntax") == 0
-    first, second = rows_of(tmp_path / "a.samples.jsonl"), rows_of(tmp_path / "b.samples.jsonl")
+def test_syntax_truncation_is_a_second_file_of_the_same_raw_samples(base, problems, tmp_path):
+    assert single(base, problems, tmp_path / "x.samples.jsonl") == 0
+    assert single(base, problems, tmp_path / "x.samples.jsonl", "--truncate", "syntax") == 0
+    first, second = rows_of(tmp_path / "x.samples.jsonl"), rows_of(tmp_path / "x_syntax.samples.jsonl")
     assert [row["raw"] for row in first] == [row["raw"] for row in second]
     assert all(a["completion"].startswith(b["completion"]) for a, b in zip(first, second, strict=True))
+    assert json.loads((tmp_path / "x_syntax.meta.json").read_text())["truncate"] == "syntax"
 
 
 def test_batch_size_leaves_the_samples_alone(base, problems, tmp_path):
