@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 from nl2code.sampling import Completion, Request
 from scripts.ast_utils import SEGMENTATION, has_placeholder
+from scripts.cases import BOTH_STAGES, SKETCHER_ALONE
 from scripts.generation import Chunk
-
-BOTH_STAGES, SKETCHER_ALONE = 1, 2
 
 
 def choose_sketches(sketches: list[str], strategy: str) -> list[str]:

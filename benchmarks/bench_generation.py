@@ -1,0 +1,158 @@
+"""How many samples a second the engine draws, beside the original's procedure, in turns (A B A B ...).
+
+    PYTHONPATH=pandas-numpy-eval python -m benchmarks.bench_generation --model smollm2-135m --rounds 2
+
+The original's procedure: transformers' text-generation pipeline, 50 sequences a call, 100 new tokens each, cut
+afterwards. Both draw the same number of samples of the same problems. The second table is one decoding step of the
+engine against the matrix multiplications in it, run alone on inputs of the same shapes. Prints Markdown and writes
+benchmarks/results/generation.json.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from nl2code import sampling
+from nl2code.models import load_model, load_tokenizer
+from nl2code.sampling import Request, Sampler
+from nl2code.truncation import first_block
+from pandas_numpy_eval.data import read_problems, resolve_problem_file
+from scripts.file_utils import git_revision, versions, write_json
+
+RESULT = Path(__file__).resolve().parent / "results" / "generation.json"
+CALL = 50  # sequences that one call of the pipeline returns
+TOP_P, NEW_TOKENS = 0.95, 100
+
+
+def ours(sampler: Sampler, problems: list[dict], n: int, temperature: float) -> list[str]:
+    requests = [Request(problem["prompt"], problem["task_id"], 0, n) for problem in problems]
+    settings = {"temperature": temperature, "top_p": TOP_P, "max_new_tokens": NEW_TOKENS, "seed": 0}
+    return [sample.text for samples in sampler.sample_many(requests, **settings) for sample in samples]
+
+
+def original(pipeline, problems: list[dict], n: int, temperature: float) -> list[str]:
+    texts = []
+    for problem in problems:
+        for first in range(0, n, CALL):
+            found = pipeline(
+                problem["prompt"],
+                num_return_sequences=min(CALL, n - first),
+                do_sample=True,
+                temperature=temperature,
+                top_p=TOP_P,
+                max_new_tokens=NEW_TOKENS,
+                return_full_text=False,
+            )
+            texts += [first_block(answer["generated_text"]) for answer in found]
+    return texts
+
+
+def compare(sampler: Sampler, pipeline, problems: list[dict], args: argparse.Namespace) -> list[dict]:
+    """One row for every n: samples per second of both ways, round by round."""
+    rows = []
+    for n in args.n:
+        chosen = problems[: max(1, args.samples // n)]
+        count = n * len(chosen)
+        speeds: dict[str, list[float]] = {"ours": [], "original": []}
+        for turn in range(args.rounds):
+            for way, draw in (("original", original), ("ours", ours)):
+                engine = pipeline if way == "original" else sampler
+                started = time.perf_counter()
+                assert len(draw(engine, chosen, n, args.temperature)) == count
+                speeds[way].append(count / (time.perf_counter() - started))
+                print(f"n={n}, round {turn + 1}: {way} {speeds[way][-1]:.2f} samples/s", file=sys.stderr)
+        ratios = [mine / theirs for mine, theirs in zip(speeds["ours"], speeds["original"], strict=True)]
+        rows.append({"n": n, "problems": len(chosen), **speeds, "ratio": ratios})
+    return rows
+
+
+def step_times(sampler: Sampler, prompt: str, batch_size: int, rounds: int, temperature: float) -> dict:
+    """Seconds of one decoding step, sampling included, and of its matrix multiplications alone, in turns."""
+    boundaries, stops = sampling._BOUNDARY_BYTES, sampler.stop_ids
+    sampling._BOUNDARY_BYTES, sampler.stop_ids = (), set()  # every row runs to its end
+    settings = {"temperature": temperature, "top_p": TOP_P, "seed": 0, "batch_size": batch_size, "task_id": "step"}
+    layers = [module for module in sampler.model.modules() if isinstance(module, torch.nn.Linear)]
+    inputs = {
+        layer: torch.randn(batch_size, layer.in_features, dtype=layer.weight.dtype, device=layer.weight.device)
+        for layer in layers
+    }
+
+    def decode(steps: int) -> float:
+        started = time.perf_counter()
+        sampler.sample(prompt, batch_size, max_new_tokens=steps, **settings)
+        return time.perf_counter() - started
+
+    @torch.inference_mode()
+    def multiply(steps: int) -> float:
+        started = time.perf_counter()
+        for _ in range(steps):
+            for layer in layers:
+                torch.nn.functional.linear(inputs[layer], layer.weight)
+        if sampler.model.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    decode(4), multiply(4)
+    found = {"step": [], "matmul": []}
+    for _ in range(rounds):
+        found["step"].append((decode(NEW_TOKENS // 2 + 4) - decode(4)) / (NEW_TOKENS // 2))
+        found["matmul"].append(multiply(20) / 20)
+    sampling._BOUNDARY_BYTES, sampler.stop_ids = boundaries, stops
+    ratios = [step / matmul for step, matmul in zip(found["step"], found["matmul"], strict=True)]
+    return {"batch_size": batch_size, **found, "ratio": ratios}
+
+
+def spread(values: list[float], form: str = ".2f") -> str:
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def tables(rows: list[dict], steps: list[dict]) -> str:
+    lines = ["| n | problems | ours, samples/s | original, samples/s | ratio |", "| --- | --- | --- | --- | --- |"]
+    for row in rows:
+        cells = (spread(row[key]) for key in ("ours", "original", "ratio"))
+        lines.append(f"| {row['n']} | {row['problems']} | {' | '.join(cells)} |")
+    lines += ["", "| batch | one step, ms | its matrix multiplications, ms | ratio |", "| --- | --- | --- | --- |"]
+    for row in steps:
+        times = (spread([1000 * seconds for seconds in row[key]], ".0f") for key in ("step", "matmul"))
+        lines.append(f"| {row['batch_size']} | {' | '.join(times)} | {spread(row['ratio'])} |")
+    return "\n".join(lines)
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--model", default="smollm2-135m", help="folder, name under models/, or hub id (default smollm2-135m)")
+    add("-d", "--domain", default="Pandas", help="problems (default Pandas)")
+    add("--n", type=int, nargs="+", default=[50, 200], help="samples per problem (default 50 200)")
+    add("--samples", type=int, default=200, help="samples of one round, over as many problems (default 200)")
+    add("--rounds", type=int, default=2, help="turns of each way (default 2)")
+    add("--batch_sizes", type=int, nargs="+", default=[50], help="batch sizes of the step (default 50)")
+    add("--temperature", type=float, default=0.2, help="of the samples (default 0.2)")
+    add("--device", default="cpu", help="torch device (default cpu)")
+    add("--dtype", default="float32", help="of the weights (default float32)")
+    add("--steps_only", action="store_true", help="leave the first table out")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    from transformers import TextGenerationPipeline
+
+    args = parse_args(argv)
+    problems = list(read_problems(resolve_problem_file(args.domain)).values())
+    model, tokenizer = load_model(args.model, args.dtype, args.device), load_tokenizer(args.model)
+    sampler = Sampler(model, tokenizer)
+    steps = [step_times(sampler, problems[0]["prompt"], b, 3, args.temperature) for b in args.batch_sizes]
+    pipeline = TextGenerationPipeline(model=model, tokenizer=tokenizer, device=args.device)
+    rows = [] if args.steps_only else compare(sampler, pipeline, problems, args)
+    print(tables(rows, steps))
+    facts = {"threads": torch.get_num_threads(), "versions": versions(), "git_revision": git_revision()}
+    write_json(RESULT, {"arguments": vars(args), "samples": rows, "steps": steps, **facts})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
