@@ -7,22 +7,21 @@ r"""Code to sketches, and to the documents that sketcher and generator train on 
 """
 
 import ast
-import random
 import re
 import warnings
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from scripts.placeholders import LITERALS, has_placeholder
-from scripts.python_lexer import BREAK, WORD, literals, tokens
+from scripts.python_lexer import BREAK, LINE, WORD, literals
+from scripts.user_names import name_spans
 
 __all__ = [
     "BLOCK_JOINER",
     "SEGMENTATION",
     "code_to_blocks",
-    "continuation_documents",
     "generator_document",
     "has_placeholder",
     "sketch_spans",
@@ -32,17 +31,13 @@ __all__ = [
 
 SEGMENTATION = "\n# [segmentation]\n"
 BLOCK_JOINER = "\n\n\n"
-OPERATIONS = ("constants",)
-
-# A continuation document holds a prompt and a completion of the sizes that evaluation has.
-PROMPT_LIMIT, IMPORTS_LIMIT, REST_LIMIT, CUT_ATTEMPTS = 2_000, 400, 600, 8
+CONSTANTS, NAMES, BOTH = OPERATIONS = ("constants", "names", "both")
 
 _WORD = re.compile(f"[{WORD}]")
-_LINE = re.compile(rf"[^\r\n]*{BREAK}|[^\r\n]+")
 _BLANK_START = re.compile(rf"(?:[ \t\f]*{BREAK})+")
 
 
-def sketch_spans(code: str, operation: str = "constants", literals: str = "compat") -> Iterator[tuple[int, int, str]]:
+def sketch_spans(code: str, operation: str = CONSTANTS, literals: str = "compat") -> Iterator[tuple[int, int, str]]:
     """What the sketch replaces: (start, end, placeholder), in order, without overlap.
 
     Raises:
@@ -52,7 +47,9 @@ def sketch_spans(code: str, operation: str = "constants", literals: str = "compa
         raise ValueError(f"operation {operation!r} is unknown; use one of {', '.join(OPERATIONS)}")
     if literals not in LITERALS:
         raise ValueError(f"literals {literals!r} is unknown; use one of {', '.join(LITERALS)}")
-    return _constant_spans(code, LITERALS[literals])
+    if operation == CONSTANTS:
+        return _constant_spans(code, LITERALS[literals])
+    return iter(_spans_with_names(code, LITERALS[literals] if operation == BOTH else {}))
 
 
 def _constant_spans(code: str, table: dict[str, str]) -> Iterator[tuple[int, int, str]]:
@@ -61,12 +58,24 @@ def _constant_spans(code: str, table: dict[str, str]) -> Iterator[tuple[int, int
             yield start, end, table[kind]
 
 
-def transform_code_to_sketch(code: str, operation: str = "constants", literals: str = "compat") -> str:
+def _spans_with_names(code: str, table: dict[str, str]) -> list[tuple[int, int, str]]:
+    """Names and constants; the name in a def or class is both, and there the table decides."""
+    try:
+        found = {start: (start, end, word) for start, end, word in name_spans(code, parse(code))}
+    except SyntaxError:
+        found = {}
+    if table:
+        found.update((span[0], span) for span in _constant_spans(code, table))
+    return [found[start] for start in sorted(found)]
+
+
+def transform_code_to_sketch(code: str, operation: str = CONSTANTS, literals: str = "compat") -> str:
     """Replace what `sketch_spans` names; every other byte stays. A space keeps words apart that would run together.
 
     Args:
         code: any text: complete, truncated or Python 2.
-        operation: "constants": literals and the names in `def` and `class`.
+        operation: "constants": literals and the names in `def` and `class`; "names": user-defined names wherever they
+            stand (see `scripts.user_names`), in text that parses; "both".
         literals: "compat" leaves what the released code leaves (hexadecimal numbers, `br''`, ...), "strict" nothing but
             triple-quoted plain strings.
 
@@ -75,6 +84,8 @@ def transform_code_to_sketch(code: str, operation: str = "constants", literals: 
 
     >>> transform_code_to_sketch("x = 'a'if 0x1F else'b'", literals="strict")
     'x = string if number else string'
+    >>> transform_code_to_sketch("x = y = len('a')", "both")
+    'variable = variable = len(string)'
     """
     return replace_spans(code, sketch_spans(code, operation, literals))
 
@@ -128,6 +139,7 @@ def _is_guard(statement: ast.stmt) -> bool:
     )
 
 
+@lru_cache(maxsize=1)
 def parse(code: str) -> list[ast.stmt]:
     """Top-level statements.
 
@@ -155,7 +167,7 @@ def split_blocks(code: str) -> tuple[Block, ...]:
         SyntaxError: see `parse`.
     """
     statements = parse(code)
-    lines = _LINE.findall(code)
+    lines = LINE.findall(code)
     cuts = sorted(_cuts(lines, statements) - {0, len(lines)})
     blocks: list[Block] = []
     start = done = 0
@@ -206,36 +218,62 @@ def _cuts_in_gap(lines: list[str], end: int, begin: int, after_definition: bool,
     return cuts
 
 
-def code_to_blocks(code: str) -> list[tuple[str, str]]:
+class Sketcher:
+    """Sketches of parts of one text; names are looked up in the whole text.
+
+    Attributes:
+        code: the text.
+        spans: what its sketch replaces.
+    """
+
+    def __init__(self, code: str, operation: str = CONSTANTS, literals: str = "compat"):
+        self.code = code
+        self.spans = list(sketch_spans(code, operation, literals))
+
+    def sketch(self, start: int, end: int) -> str:
+        """The sketch of `code[start:end]`; a span that it cuts through is kept."""
+        first = bisect_left(self.spans, (start,))
+        last = bisect_left(self.spans, (end,), first)
+        inside = ((a - start, b - start, word) for a, b, word in self.spans[first:last] if b <= end)
+        return replace_spans(self.code[start:end], inside)
+
+
+def code_to_blocks(code: str, operation: str = CONSTANTS, literals: str = "compat") -> list[tuple[str, str]]:
     """Pairs (sketch, code) of the blocks (see `split_blocks`); the codes, joined, are `code`.
 
     Raises:
         SyntaxError: `code` does not parse.
+        ValueError: see `sketch_spans`.
     """
-    return [(transform_code_to_sketch(block.code), block.code) for block in split_blocks(code)]
+    blocks = split_blocks(code)
+    sketcher = Sketcher(code, operation, literals)
+    return [(sketcher.sketch(block.start, block.start + len(block.code)), block.code) for block in blocks]
 
 
-def _trimmed(text: str) -> str:
-    """`text` without blank lines at its start and white space at its end."""
-    blank = _BLANK_START.match(text)
-    return text[blank.end() if blank else 0 :].rstrip()
+def _documents(code: str, render: Callable[[str, str, Block], str], operation: str) -> str:
+    code = code.removeprefix("\ufeff")
+    blocks = split_blocks(code)
+    sketcher = Sketcher(code, operation)
+    pieces = []
+    for block in blocks:
+        blank = _BLANK_START.match(block.code)
+        start = block.start + (blank.end() if blank else 0)
+        text = code[start : block.start + len(block.code)].rstrip()
+        if text:
+            pieces.append(render(sketcher.sketch(start, start + len(text)), text, block))
+    return BLOCK_JOINER.join(pieces)
 
 
-def _documents(code: str, render: Callable[[str, str, Block], str]) -> str:
-    pieces = ((_trimmed(block.code), block) for block in split_blocks(code.removeprefix("\ufeff")))
-    return BLOCK_JOINER.join(render(transform_code_to_sketch(text), text, block) for text, block in pieces if text)
-
-
-def sketcher_document(code: str) -> str:
+def sketcher_document(code: str, operation: str = CONSTANTS) -> str:
     """The blocks' sketches, joined as in `generator_document`; blocks that need no sketch stay as they are.
 
     Raises:
         SyntaxError: `code` does not parse.
     """
-    return _documents(code, lambda sketch, text, block: text if block.needs_no_sketch else sketch)
+    return _documents(code, lambda sketch, text, block: text if block.needs_no_sketch else sketch, operation)
 
 
-def generator_document(code: str) -> str:
+def generator_document(code: str, operation: str = CONSTANTS) -> str:
     """Blocks `sketch + SEGMENTATION + code`, or the code alone where a sketch adds nothing, joined by BLOCK_JOINER.
 
     Raises:
@@ -245,89 +283,4 @@ def generator_document(code: str) -> str:
     def render(sketch: str, text: str, block: Block) -> str:
         return text if block.needs_no_sketch or sketch == text else sketch + SEGMENTATION + text
 
-    return _documents(code, render)
-
-
-def continuation_documents(
-    code: str, rng: random.Random, truncate: Callable[[str], str] = str.rstrip
-) -> tuple[str, str] | None:
-    """One document each for sketcher and generator in the shape of a prompt: the code breaks off where prompts do.
-
-    The sketcher's is `prompt + sketch(rest)`, the generator's `sketch(rest) + SEGMENTATION + prompt + rest`. The cut is
-    drawn among the `cut_points` of a block, which is drawn in proportion to its length; the prompt begins with the
-    file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and the first block in reach; the rest
-    is the completion that `truncate` leaves of what follows.
-
-    Args:
-        code: a whole file.
-        rng: draws the cut.
-        truncate: where a completion ends (`nl2code.truncation.first_block`).
-
-    Returns:
-        None where no cut gives a prompt and a rest (REST_LIMIT characters at most) that fit.
-
-    Raises:
-        SyntaxError: `code` does not parse.
-    """
-    code = code.removeprefix("\ufeff")
-    blocks = split_blocks(code)
-    starts = [block.start for block in blocks]
-    points: dict[int, list[int]] = {}  # of the blocks that were drawn
-    for _ in range(CUT_ATTEMPTS if code else 0):
-        index = bisect_right(starts, rng.randrange(len(code))) - 1
-        if index not in points:
-            points[index] = cut_points(blocks[index].code)
-        if not points[index]:
-            continue
-        cut = starts[index] + rng.choice(points[index])
-        window = code[cut : cut + REST_LIMIT + 1]
-        rest = truncate(window)
-        prompt = _prompt(code, blocks, cut)
-        if prompt and rest.strip() and (len(window) <= REST_LIMIT or len(rest) < len(window.rstrip())):
-            sketch = transform_code_to_sketch(rest)
-            return prompt + sketch, sketch + SEGMENTATION + prompt + rest
-    return None
-
-
-def _prompt(code: str, blocks: tuple[Block, ...], cut: int) -> str | None:
-    """The text before `cut`, shortened to imports and the nearest blocks; None where one block is too long."""
-    if cut <= PROMPT_LIMIT:
-        return code[:cut]
-    start = next((b.start for b in blocks if cut - PROMPT_LIMIT <= b.start < cut), None)
-    if start is None:
-        return None
-    lines = _LINE.findall(code[:start])
-    imports = ""
-    for statement in (s for block in blocks if block.start < start for s in block.statements):
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            text = "".join(lines[statement.lineno - 1 : statement.end_lineno])
-            if len(imports) + len(text) <= IMPORTS_LIMIT:
-                imports += text
-    return f"{imports}{BLOCK_JOINER[1:] if imports else ''}{code[start:cut]}"
-
-
-def cut_points(code: str) -> list[int]:
-    r"""Positions where a prompt may end: after a comment or docstring that has lines of its own, `return ` and ` = `.
-
-    Only at statement level, never inside brackets or strings, and only where code follows at once.
-
-    >>> code = "# one\nx = f(a = 1)\n"
-    >>> [code[:cut] for cut in cut_points(code)]
-    ['# one\n', '# one\nx = ']
-    """
-    points: list[int] = []
-    depth = 0
-    recent: list[tuple[str, int, int]] = [("newline", 0, 0)] * 3  # kinds and places of the last tokens
-    for kind, start, end in tokens(code):
-        last = recent[-1]
-        if depth == 0 and kind not in ("newline", "comment"):
-            if last[0] == "newline" and recent[-2][0] in ("comment", "docstring") and recent[-3][0] == "newline":
-                points.append(last[2])
-            elif start == last[2] + 1 and code[last[2]] == " ":
-                word = code[last[1] : last[2]]
-                if (last[0] == "name" and word == "return") or (word == "=" and code[last[1] - 1] == " "):
-                    points.append(start)
-        if kind == "op":
-            depth = max(0, depth + (code[start] in "([{") - (code[start] in ")]}"))
-        recent = [*recent[1:], (kind, start, end)]
-    return points
+    return _documents(code, render, operation)

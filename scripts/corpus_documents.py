@@ -6,12 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 
-from scripts.corpus_sources import UNKNOWN, Source, is_permissive, licence_of, members, text_of
+from scripts.corpus_datasets import dataset_members
+from scripts.corpus_sources import UNKNOWN, Member, Source, is_permissive, licence_of, members, text_of
 from scripts.decontaminate import Fingerprints, read_problems
 from scripts.doc_sections import notebook_cells
 from scripts.mine_docs import DOC_SUFFIXES, mine
-from scripts.snippets import imports_library, parse, statements
+from scripts.snippets import MAX_LINES, imports_library, parse, statements
 
+DOCS = " (docs)"  # ends the repository's name of mined documents
 MIN_LINES = 5
 MAX_AVERAGE_LINE = 100
 MAX_LINE = 1000
@@ -20,10 +22,23 @@ TEST_PATH = re.compile(r"(^|/)(tests?|testing)/|(^|/)(test_[^/]*|[^/]*_test|conf
 
 @dataclass
 class Tally:
-    """Where things of one kind went: `seen` = kept + the sum of `reasons`."""
+    """Where things of one kind went: `seen` = kept + the sum of `reasons`; the same in tokens, with a tokenizer."""
 
     seen: int = 0
     reasons: Counter = field(default_factory=Counter)
+    tokenizer: str = ""  # a tokenizer.json, to count tokens with
+    tokens_seen: int = 0
+    tokens: Counter = field(default_factory=Counter)  # by reason
+
+    def see(self, text: str) -> None:
+        """Count a candidate."""
+        self.seen += 1
+        self.tokens_seen += count_tokens(text, self.tokenizer)
+
+    def leave_out(self, reason: str, text: str) -> None:
+        """Count a candidate, seen before, that is no document."""
+        self.reasons[reason] += 1
+        self.tokens[reason] += count_tokens(text, self.tokenizer)
 
 
 @dataclass
@@ -34,6 +49,21 @@ class Harvest:
     files: Tally = field(default_factory=Tally)
     kinds: dict[str, Tally] = field(default_factory=dict)
     documents: list[tuple[str, dict]] = field(default_factory=list)
+
+
+@cache
+def _load_tokenizer(file: str):
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(file)
+
+
+def count_tokens(text: str, tokenizer: str) -> int:
+    """Tokens of a text, by a `tokenizer.json`; 0 without one."""
+    if not tokenizer:
+        return 0
+    text = text.encode("utf-8", "replace").decode()  # lone surrogates
+    return len(_load_tokenizer(tokenizer).encode(text, add_special_tokens=False).ids)
 
 
 @cache
@@ -52,11 +82,13 @@ def harvest(
     any_licence: bool,
     fingerprint_files: tuple[str, ...],
     benchmark_files: tuple[str, ...],
+    tokenizer: str = "",
+    dataset_rows: int | None = None,
 ) -> Harvest:
     """All documents of one source that use `library`, filtered and decontaminated; nothing is executed."""
     fingerprints = fingerprints_from(fingerprint_files, benchmark_files)
-    found = Harvest(source, kinds={kind: Tally() for kind in kinds})
-    for member in members(source):
+    found = Harvest(source, kinds={kind: Tally(tokenizer=tokenizer) for kind in kinds})
+    for member in dataset_members(source, dataset_rows) if source.dataset else members(source):
         found.files.seen += 1
         if not member.path.endswith(DOC_SUFFIXES):
             found.files.reasons["another kind of file"] += 1
@@ -65,39 +97,48 @@ def harvest(
         if text is None:
             found.files.reasons[reason] += 1
             continue
-        licence = licence_of(text, source)
+        licence = licence_of(text, member, source)
         if not any_licence and licence != UNKNOWN and not is_permissive(licence):
             found.files.reasons["licence is not permissive"] += 1
             continue
         for kind in kinds:
-            for content, path in candidates(kind, kinds, member.path, text, library, found.kinds[kind]):
+            for content, path in candidates(kind, kinds, member, text, library, found.kinds[kind]):
                 match = fingerprints.find(content)
                 if match:
-                    found.kinds[kind].reasons[f"benchmark {match[0].split('/')[0]}: {match[1]}"] += 1
+                    reason = f"benchmark {match[0].split('/')[0]}: {match[1]}"
+                    found.kinds[kind].leave_out(reason, content)
                 else:
-                    found.documents.append((kind, document(kind, source, path, licence, content)))
+                    found.documents.append((kind, document(kind, source, member, path, licence, content)))
     return found
 
 
 def candidates(
-    kind: str, kinds: tuple[str, ...], path: str, text: str, library: str, tally: Tally
+    kind: str, kinds: tuple[str, ...], member: Member, text: str, library: str, tally: Tally
 ) -> list[tuple[str, str]]:
     """(content, path) of the documents of one kind in one file; the rest is counted in `tally`."""
+    path = member.path
+    if member.is_pair:
+        return [(text, path)] if kind == "mined" and passes(tally, text, why_not_pair(text, library)) else []
     if kind == "mined":
         snippets, reasons = mine(path, text, library)
-        tally.seen += len(snippets) + sum(reasons.values())
+        tally.seen += sum(reasons.values())
         tally.reasons += reasons
+        for snippet in snippets:
+            tally.see(snippet.content)
         return [(snippet.content, f"{path}#L{snippet.line}") for snippet in snippets]
     if path.endswith(".ipynb") and "mined" not in kinds:  # else its sections are mined
         text = notebook_code(text)
     elif not path.endswith(".py"):
         return []
-    tally.seen += 1
-    reason = why_not_code(text, library)
+    return [(text, path)] if passes(tally, text, why_not_code(text, library)) else []
+
+
+def passes(tally: Tally, text: str, reason: str) -> bool:
+    """Count a candidate, and where there is a reason against it, that; whether there is none."""
+    tally.see(text)
     if reason:
-        tally.reasons[reason] += 1
-        return []
-    return [(text, path)]
+        tally.leave_out(reason, text)
+    return not reason
 
 
 def notebook_code(text: str) -> str:
@@ -131,15 +172,26 @@ def why_not_code(text: str, library: str) -> str:
     return ""
 
 
-def document(kind: str, source: Source, path: str, licence: str, content: str) -> dict:
+def why_not_pair(text: str, library: str) -> str:
+    """Why a description with its code is no document; empty where it is one."""
+    tree = parse(text)
+    if tree is None:
+        return "does not parse"
+    if not imports_library(tree, library):
+        return "does not import the library"
+    return f"more than {MAX_LINES} lines" if text.count("\n") > MAX_LINES else ""
+
+
+def document(kind: str, source: Source, member: Member, path: str, licence: str, content: str) -> dict:
     """One corpus line."""
+    repository = member.repository or source.name
     ut_score, func_score = scores(content, path.partition("#L")[0] if kind == "code" else "")
     return {
         "content": content,
-        "repo_name": source.name if kind == "code" else f"{source.name} (docs)",
+        "repo_name": f"{repository}{DOCS if kind == 'mined' else ''}",
         "path": path,
         "license": licence,
-        "stars": 0,
+        "stars": member.stars,
         "feature": {"ut_score": ut_score, "func_score": func_score},
     }
 

@@ -1,5 +1,7 @@
 """Where a corpus comes from: archives and folders are read in memory, never extracted, imported or executed."""
 
+import importlib.metadata
+import importlib.util
 import os
 import re
 import tarfile
@@ -32,6 +34,7 @@ LICENCE_TEXTS = (
 )
 SPDX = re.compile(r"SPDX-License-Identifier:\s*([^\n\"'*]+)")
 UNKNOWN = "unknown"
+INSTALLED = "installed:"
 
 
 class SourceError(Exception):
@@ -40,22 +43,35 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """One repository of files. `path` is an archive, a folder or a file; `sha256` identifies its content."""
+    """One repository of files, or a data set of them.
+
+    Attributes:
+        path: an archive, a folder or a file.
+        sha256: identifies its content.
+        listed: whether it is an entry of sources.json.
+        dataset: path or hub id, revision, split of a data set (see `scripts.corpus_datasets`).
+    """
 
     name: str
     path: Path
     licence: str
     sha256: str
     version: str = ""
+    listed: bool = False
+    dataset: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Member:
-    """A regular file of a source; `path` is relative to the repository."""
+    """A regular file of a source; `path` is relative to the repository. A row of a data set brings its own facts."""
 
     path: str
     size: int
     read: Callable[[], bytes]
+    repository: str = ""
+    licence: str = ""
+    stars: int = 0
+    is_pair: bool = False  # a description and its code
 
 
 def resolve(spec: str, downloads: Path) -> Source:
@@ -65,7 +81,9 @@ def resolve(spec: str, downloads: Path) -> Source:
         if entry["kind"] == "wheel" and not entry["domains"]:
             raise SourceError(f"source {spec!r} is a model, not code; give code sources")
         path = downloads / entry["filename"]
-        return Source(spec, path, entry["licence"], entry["sha256"], entry["version"])
+        return Source(spec, path, entry["licence"], entry["sha256"], entry["version"], listed=True)
+    if spec.startswith(INSTALLED):
+        return installed(spec.removeprefix(INSTALLED))
     path = Path(spec).expanduser().absolute()
     if not path.exists():
         names = ", ".join(entry["name"] for entry in load_sources() if entry["domains"])
@@ -80,6 +98,18 @@ def resolve(spec: str, downloads: Path) -> Source:
         return Source(name, path, stated_licence(found), found.sha256)
     except OSError as error:
         raise SourceError(f"cannot read source {spec}: {error.strerror or error}") from error
+
+
+def installed(name: str) -> Source:
+    """A package of the running Python's site-packages, by its import name; it is not imported."""
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    distributions = importlib.metadata.packages_distributions().get(name)
+    if spec is None or not spec.submodule_search_locations or not distributions:
+        raise SourceError(f"unknown source {INSTALLED}{name}: no package of that import name is installed here")
+    folder = Path(spec.submodule_search_locations[0])
+    metadata = importlib.metadata.metadata(distributions[0])
+    licence = metadata_licence(str(metadata).partition("\n\n")[0]) or UNKNOWN
+    return Source(name, folder, licence, folder_sha256(folder), metadata["Version"])
 
 
 def folder_sha256(folder: Path) -> str:
@@ -147,7 +177,7 @@ def text_of(member: Member) -> tuple[str | None, str]:
 
 def stated_licence(source: Source) -> str:
     """The licence that a source given by path states: in its package metadata, else in a licence file at its top."""
-    found = UNKNOWN
+    found, stated = UNKNOWN, None
     for member in members(source):
         parts = member.path.split("/")
         name = parts[-1].upper()
@@ -156,11 +186,16 @@ def stated_licence(source: Source) -> str:
         if not (metadata or licence_file) or member.size > MAX_BYTES:
             continue
         text = member.read().decode("utf-8", "replace")
-        if metadata and (stated := metadata_licence(text.partition("\n\n")[0])):
-            return stated
+        if metadata:
+            if stated is not None:
+                raise SourceError(
+                    f"source {source.path} holds several packages, each with its licence; "
+                    f"give them one by one, as {INSTALLED}NAME"
+                )
+            stated = metadata_licence(text.partition("\n\n")[0])
         if licence_file:
             found = next((licence for licence, pattern in LICENCE_TEXTS if pattern.search(text)), found)
-    return found
+    return stated or found
 
 
 def metadata_licence(header: str) -> str:
@@ -174,10 +209,10 @@ def metadata_licence(header: str) -> str:
     return ""
 
 
-def licence_of(text: str, source: Source) -> str:
-    """The licence of one file: what its own SPDX line says, else the source's."""
+def licence_of(text: str, member: Member, source: Source) -> str:
+    """The licence of one file: what its own SPDX line says, else its row's, else the source's."""
     stated = SPDX.search(text[:2000])
-    return stated[1].strip() if stated else source.licence
+    return stated[1].strip() if stated else member.licence or source.licence
 
 
 def is_permissive(expression: str) -> bool:

@@ -1,9 +1,9 @@
 """Which documents of all sources stay, on which side and in which order (see scripts/prepare_corpus.py)."""
 
-from collections import Counter
 from hashlib import sha256
 
-from scripts.corpus_documents import Harvest
+from scripts.corpus_documents import DOCS, Harvest
+from scripts.near_copies import NearCopies
 
 
 def without_copies(harvests: list[Harvest]) -> None:
@@ -14,9 +14,22 @@ def without_copies(harvests: list[Harvest]) -> None:
         for kind, row in found.documents:
             key = sha256(" ".join(row["content"].split()).encode("utf-8", "surrogatepass")).digest()
             if key in seen:
-                found.kinds[kind].reasons["copy of another document"] += 1
+                found.kinds[kind].leave_out("copy of another document", row["content"])
             else:
                 seen.add(key)
+                kept.append((kind, row))
+        found.documents = kept
+
+
+def without_near_copies(harvests: list[Harvest], threshold: float) -> None:
+    """Leave out documents that are nearly an earlier one (see `scripts.near_copies`); count them."""
+    copies = NearCopies(threshold)
+    for found in harvests:
+        kept = []
+        for kind, row in found.documents:
+            if copies.add(row["content"]):
+                found.kinds[kind].leave_out("near copy of another document", row["content"])
+            else:
                 kept.append((kind, row))
         found.documents = kept
 
@@ -32,27 +45,53 @@ def limit(harvests: list[Harvest], seed: int, most: int | None) -> None:
     keep = {row for _, row in sorted(rows)[:most]}
     for found in harvests:
         for kind, row in found.documents:
-            found.kinds[kind].reasons["over --max_documents"] += id(row) not in keep
+            if id(row) not in keep:
+                found.kinds[kind].leave_out("over --max_documents", row["content"])
         found.documents = [(kind, row) for kind, row in found.documents if id(row) in keep]
-        for tally in found.kinds.values():
-            tally.reasons += Counter()  # drops zero counts
 
 
-def split(harvests: list[Harvest], seed: int, valid_share: float) -> dict[str, list[dict]]:
-    """Shuffled rows of train and valid; the seed shuffles, it does not move files between the two."""
-    place = {}
+def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> dict[str, list[dict]]:
+    """Shuffled rows of train and valid; the seed shuffles, it does not move documents between the two.
+
+    Args:
+        by: "file" keeps all documents of a file on one side, "repository" all of a repository.
+    """
+    place: dict[tuple[str, ...], list[dict]] = {}
     for found in harvests:
         for _, row in found.documents:
-            file = (found.source.name, row["path"].partition("#L")[0])
-            place.setdefault(file, []).append(row)
-    by_hash = sorted(place, key=lambda file: hashed(*file))
-    count = sum(hashed(*file) < valid_share for file in by_hash)
-    if valid_share and len(by_hash) > 1:
-        count = min(max(count, 1), len(by_hash) - 1)  # neither side may be empty
-    groups = {"train": by_hash[count:], "valid": by_hash[:count]}
+            repository = row["repo_name"].removesuffix(DOCS)
+            unit = (repository,) if by == "repository" else (repository, row["path"].partition("#L")[0])
+            place.setdefault(unit, []).append(row)
+    by_hash = sorted(place, key=lambda unit: hashed(*unit))
+    held_out = set((_whole_repositories if by == "repository" else _below)(by_hash, place, valid_share))
+    groups = {
+        "train": [unit for unit in by_hash if unit not in held_out],
+        "valid": [unit for unit in by_hash if unit in held_out],
+    }
     return {
         part: sorted(
-            (row for file in files for row in place[file]), key=lambda row: hashed(seed, row["repo_name"], row["path"])
+            (row for unit in units for row in place[unit]), key=lambda row: hashed(seed, row["repo_name"], row["path"])
         )
-        for part, files in groups.items()
+        for part, units in groups.items()
     }
+
+
+def _below(by_hash: list[tuple], place: dict[tuple, list[dict]], share: float) -> list[tuple]:
+    """The files whose hash lies below the share; neither side is empty where there are two files."""
+    count = sum(hashed(*unit) < share for unit in by_hash)
+    if share and len(by_hash) > 1:
+        count = min(max(count, 1), len(by_hash) - 1)
+    return by_hash[:count]
+
+
+def _whole_repositories(by_hash: list[tuple], place: dict[tuple, list[dict]], share: float) -> list[tuple]:
+    """Repositories, by hash, that together hold no more than the share of the documents; else the smallest alone."""
+    room = share * sum(map(len, place.values()))
+    chosen = []
+    for unit in by_hash:
+        if len(place[unit]) <= room:
+            chosen.append(unit)
+            room -= len(place[unit])
+    if not chosen and share and len(by_hash) > 1:
+        chosen = [min(by_hash, key=lambda unit: len(place[unit]))]
+    return chosen

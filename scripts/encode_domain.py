@@ -8,12 +8,15 @@ train, train1, train2, ... Beside the shards lie `model/` (the tokenizer) and `e
 generator, a share of the files (--continuation_ratio) gives a second document in the shape of a prompt and its
 completion.
 
+With `--executor slurm --nodes N` the shards are shared out to the tasks of a Slurm job array (scripts/encode_slurm.py).
+Another launcher starts `--rank R --world_size N` for R = 0 .. N - 1, each share encodes shards R, R + N, ...; the same
+command without these two then gathers the statistics, and encodes what a lost share has left.
+
 Run again, the same command redoes only shards whose input, settings, tokenizer or sketch code changed; a killed run
 goes on with the shards that it had not finished.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import shutil
@@ -22,52 +25,17 @@ import tempfile
 from collections import Counter
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from pathlib import Path
 
-from nl2code.models import MODELS_DIR, ModelError, resolve_model
+from nl2code.models import ModelError
+from scripts.ast_utils import CONSTANTS, OPERATIONS
+from scripts.encode_plan import SPLITS, EncodeError, Shard, discard_outdated, plan, tokenizer_source
 from scripts.encode_shard import GENERATOR, NORMAL, TYPES, Settings, encode_shard
+from scripts.encode_slurm import SlurmError, run_array
 from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
 
-SPLITS = ("train", "valid")
 DEBUG_DOCUMENTS = 100
-ENDINGS = tuple(kind + packed for kind in (".jsonl", ".json") for packed in ("", ".gz", ".zst"))
-CODE = [f"scripts/{name}.py" for name in ("ast_utils", "placeholders", "python_lexer", "encode_shard")]
-CODE += ["nl2code/truncation.py", "nl2code/indexed_dataset.py"]
-SHARD_FILES = (".bin", "_features.npy", ".idx")
-DONE = "_done.json"
-
-
-class EncodeError(Exception):
-    """A run that cannot start or go on; the message is one line with the fix."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One input file and where its documents go."""
-
-    source: Path
-    prefix: Path
-    fingerprint: str
-
-    @property
-    def done_file(self) -> Path:
-        return Path(f"{self.prefix}{DONE}")
-
-    def is_done(self) -> bool:
-        """Whether this very input is encoded with these very settings."""
-        try:
-            done = json.loads(self.done_file.read_text())
-            sizes = {suffix: os.path.getsize(f"{self.prefix}{suffix}") for suffix in SHARD_FILES}
-            return done["fingerprint"] == self.fingerprint and done["bytes"] == sizes
-        except (OSError, ValueError, KeyError):
-            return False
-
-    def mark_done(self, counts: dict) -> None:
-        """Record the counts, the shard's last file."""
-        sizes = {suffix: os.path.getsize(f"{self.prefix}{suffix}") for suffix in SHARD_FILES}
-        write_json(self.done_file, {"fingerprint": self.fingerprint, "bytes": sizes, "counts": counts})
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -86,82 +54,37 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         default=0.5,
         help="share of the files that are encoded as prompt and completion as well (not for type normal)",
     )
+    parser.add_argument(
+        "--operation",
+        choices=OPERATIONS,
+        default=CONSTANTS,
+        help="what sketches replace: constants, user-defined names, or both (not for type normal)",
+    )
     parser.add_argument("--seed", type=int, default=42, help="of that choice; it depends on a file's text alone")
+    parser.add_argument("--executor", choices=("local", "slurm"), default="local", help="where the shards are encoded")
+    parser.add_argument("--nodes", type=int, default=1, help="tasks of the Slurm array, -t processes each")
+    parser.add_argument("--rank", type=int, help="encode only this share of the shards, 0 to --world_size - 1")
+    parser.add_argument("--world_size", type=int, default=1, help="number of shares")
     args = parser.parse_args(argv)
+    if args.nodes < 1:
+        parser.error(f"--nodes is {args.nodes}; give 1 or more")
+    if args.executor == "local" and args.nodes > 1:
+        parser.error(f"--nodes is {args.nodes} with --executor local; use --executor slurm, or -t for processes")
+    if args.world_size < 1 or not 0 <= (args.rank or 0) < args.world_size:
+        parser.error(f"--rank is {args.rank} of --world_size {args.world_size}; give 0 to --world_size - 1")
+    if args.executor == "slurm" and args.rank is not None:
+        parser.error("--rank is for one share; leave it out with --executor slurm, which makes the shares")
+    if args.rank is None and args.world_size > 1:
+        parser.error(f"--world_size is {args.world_size} without --rank; give each share its --rank")
     if args.threads < 1:
         parser.error(f"-t/--threads is {args.threads}; give 1 or more")
     if not 0 <= args.continuation_ratio <= 1:
         parser.error(f"--continuation_ratio is {args.continuation_ratio}; give 0 to 1")
+    if args.type == NORMAL:  # these decide nothing then
+        args.continuation_ratio, args.operation = 0, CONSTANTS
     args.input = args.input or PROJECT_ROOT / "data" / args.domain / "data"
     args.output = args.output or PROJECT_ROOT / "data" / args.domain / f"{args.type}_bin"
     return args
-
-
-def tokenizer_source(name: str) -> tuple[str, str]:
-    """(path or hub id, hash of the tokenizer's files) of a base model; encoding needs no weights."""
-    for folder in (Path(name), MODELS_DIR / name):
-        if (folder / "tokenizer.json").is_file():
-            break
-    else:
-        folder = Path(resolve_model(name))
-        if not folder.is_dir():
-            return name, f"hub:{name}"
-    names = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"}
-    names |= {"added_tokens.json", "tokenizer.model"}
-    digest = hashlib.sha256()
-    for file in sorted(folder / n for n in names):
-        if file.is_file():
-            digest.update(f"{file.name} {sha256_file(file)}\n".encode())
-    return str(folder), digest.hexdigest()
-
-
-def find_inputs(folder: Path, split: str) -> list[Path]:
-    """Corpus files of a split, by name."""
-    files = [f for f in (folder / split).glob("*") if f.name.endswith(ENDINGS) and not f.name.startswith(".")]
-    return sorted(file for file in files if file.is_file())
-
-
-def plan(args: argparse.Namespace, tokenizer_hash: str) -> list[Shard]:
-    """All shards of the run.
-
-    Raises:
-        EncodeError: no input.
-    """
-    wanted = SPLITS if args.split == "all" else (args.split,)
-    found = {split: find_inputs(args.input, split) for split in wanted}
-    if not any(found.values()):
-        folders = " or ".join(str(args.input / split) for split in wanted)
-        raise EncodeError(f"no {'/'.join(ENDINGS)} file in {folders}; make a corpus first (scripts.prepare_corpus)")
-    for split in (split for split in wanted if not found[split]):
-        print(f"encode: note: no file in {args.input / split}, nothing to encode for {split}")
-    decisive = {
-        "type": args.type,
-        "continuation_ratio": 0 if args.type == NORMAL else args.continuation_ratio,
-        "seed": args.seed,
-        "isdebug": args.isdebug,
-        "tokenizer": tokenizer_hash,
-        "code": [sha256_file(PROJECT_ROOT / file) for file in CODE],
-        "python": sys.version_info[:2],  # decides what parses
-    }
-    shards = []
-    for split in wanted:
-        for index, source in enumerate(found[split]):
-            facts = json.dumps({"input": sha256_file(source), **decisive}, sort_keys=True)
-            prefix = args.output / f"{split}{index or ''}"
-            shards.append(Shard(source, prefix, hashlib.sha256(facts.encode()).hexdigest()))
-    return shards
-
-
-def discard_outdated(output: Path, shards: list[Shard], split: str) -> None:
-    """Remove what a killed run left half-written, and shards (of this split) that the present input does not give."""
-    for leftover in output.glob(".*.partial"):
-        leftover.unlink(missing_ok=True)
-    current = {shard.prefix.name for shard in shards if shard.is_done()}
-    for index in output.glob("*.idx"):
-        name = index.stem
-        if name.rstrip("0123456789") in (SPLITS if split == "all" else (split,)) and name not in current:
-            for suffix in (DONE, ".idx", *SHARD_FILES):
-                (output / f"{name}{suffix}").unlink(missing_ok=True)
 
 
 def save_tokenizer(source: str, output: Path) -> dict:
@@ -242,7 +165,8 @@ def write_stats(args: argparse.Namespace, shards: list[Shard], tokenizer_hash: s
         "split": args.split,
         "model": args.model,
         "tokenizer_sha256": tokenizer_hash,
-        "continuation_ratio": 0 if args.type == NORMAL else args.continuation_ratio,
+        "operation": args.operation,
+        "continuation_ratio": args.continuation_ratio,
         "seed": args.seed,
         "isdebug": args.isdebug,
         "total": {**total, "left_out": dict(sorted(left_out.items()))},
@@ -254,13 +178,62 @@ def write_stats(args: argparse.Namespace, shards: list[Shard], tokenizer_hash: s
     return stats["total"]
 
 
+def settings_of(args: argparse.Namespace, saved: dict) -> Settings:
+    """What decides the documents, with what `save_tokenizer` says."""
+    limit = DEBUG_DOCUMENTS if args.isdebug else None
+    return Settings(args.type, args.continuation_ratio, args.seed, limit, args.operation, **saved)
+
+
+def encode_share(args: argparse.Namespace, shards: list[Shard], source: str) -> None:
+    """Encode what is missing of one share; the others may be at work beside it, so nothing else is touched."""
+    missing = [shard for shard in shards if not shard.is_done()]
+    print(f"encode: share {args.rank} of {args.world_size}: {len(missing)} of {len(shards)} shards to do", flush=True)
+    if missing:
+        with tempfile.TemporaryDirectory(prefix=f".share-{args.rank}-", dir=args.output) as folder:
+            run_shards(missing, settings_of(args, save_tokenizer(source, Path(folder))), args.threads)
+
+
+def share_arguments(args: argparse.Namespace, source: str) -> list[str]:
+    """The arguments that make the same run, for a share of it."""
+    model = str(Path(source).absolute()) if Path(source).is_dir() else source
+    values = {
+        "-d": args.domain,
+        "-type": args.type,
+        "-i": args.input.absolute(),
+        "-o": args.output.absolute(),
+        "-model": model,
+        "-t": args.threads,
+        "-split": args.split,
+        "--continuation_ratio": args.continuation_ratio,
+        "--operation": args.operation,
+        "--seed": args.seed,
+    }
+    return [str(part) for pair in values.items() for part in pair] + ["-isdebug"] * args.isdebug
+
+
 def encode(args: argparse.Namespace) -> None:
     """Do what is missing of a run."""
     source, tokenizer_hash = tokenizer_source(args.model)
     shards = plan(args, tokenizer_hash)
     args.output.mkdir(parents=True, exist_ok=True)
-    busy = f"another run writes to {args.output}; wait for it or choose another -o/--output"
-    with exclusive(args.output / ".lock", EncodeError(busy)):
+    busy = EncodeError(f"another run writes to {args.output}; wait for it or choose another -o/--output")
+    if args.rank is not None:
+        with (
+            exclusive(args.output / ".lock", busy, shared=True),
+            exclusive(args.output / f".lock.{args.rank}", busy),
+        ):
+            encode_share(args, shards[args.rank :: args.world_size], source)
+        return
+    if args.executor == "slurm" and not all(shard.is_done() for shard in shards):
+        with exclusive(args.output / ".lock", busy):
+            discard_outdated(args.output, shards, args.split)
+        run_array(share_arguments(args, source), args.output, args.nodes, args.threads)
+        lost = [shard.prefix.name for shard in shards if not shard.is_done()]
+        if lost:
+            raise EncodeError(
+                f"the tasks left {', '.join(lost)}; see {args.output}/slurm and run the same command again"
+            )
+    with exclusive(args.output / ".lock", busy):
         discard_outdated(args.output, shards, args.split)
         missing = [shard for shard in shards if not shard.is_done()]
         stats_there = (args.output / "encode_stats.json").is_file() and (args.output / "model").is_dir()
@@ -269,11 +242,9 @@ def encode(args: argparse.Namespace) -> None:
             return
         if len(missing) < len(shards):
             print(f"encode: {len(shards) - len(missing)} of {len(shards)} shards are up to date")
-        ratio = 0.0 if args.type == NORMAL else args.continuation_ratio
-        limit = DEBUG_DOCUMENTS if args.isdebug else None
-        settings = Settings(args.type, ratio, args.seed, limit, **save_tokenizer(source, args.output))
+        saved = save_tokenizer(source, args.output)
         if missing:
-            run_shards(missing, settings, args.threads)
+            run_shards(missing, settings_of(args, saved), args.threads)
         total = write_stats(args, shards, tokenizer_hash)
     print(f"encode: wrote {args.output}: {total['documents']} documents, {total['tokens']} tokens", end="")
     print("".join(f"; {count} left out: {reason}" for reason, count in total["left_out"].items()))
@@ -283,7 +254,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         encode(args)
-    except (EncodeError, ModelError, OSError) as error:
+    except (EncodeError, ModelError, SlurmError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

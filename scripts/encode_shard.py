@@ -16,12 +16,14 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from nl2code.truncation import first_block
-from scripts.ast_utils import continuation_documents, generator_document, sketcher_document
+from scripts.ast_utils import generator_document, sketcher_document
+from scripts.continuations import continuation_documents
 
 NORMAL, SKETCHER, GENERATOR = TYPES = ("normal", "sketcher", "generator")
 MAX_EXAMPLES = 5
@@ -41,6 +43,7 @@ class Settings:
         continuation_ratio: share of the documents that come in continuation form as well; 0 for normal.
         seed: of that draw.
         limit: number of documents at most, None for all.
+        operation: of the sketches (see `scripts.ast_utils`).
         tokenizer_file: a `tokenizer.json`.
         bos, eos: token ids around each document.
         vocab_size: decides the dtype.
@@ -50,6 +53,7 @@ class Settings:
     continuation_ratio: float
     seed: int
     limit: int | None
+    operation: str
     tokenizer_file: str
     bos: int
     eos: int
@@ -222,13 +226,14 @@ def render(content: str, settings: Settings, counts: Counts) -> list[str]:
     if settings.type == NORMAL:
         counts.whole += 1
         return [content]
+    whole = sketcher_document if settings.type == SKETCHER else generator_document
     try:
-        texts = [sketcher_document(content) if settings.type == SKETCHER else generator_document(content)]
+        texts = [whole(content, settings.operation)]
     except SyntaxError:
         raise BadLine("does not parse") from None
     rng = random.Random(hashlib.sha256(f"{settings.seed}\0{content}".encode()).digest())
     if rng.random() < settings.continuation_ratio:
-        pair = continuation_documents(content, rng, first_block)
+        pair = continuation_documents(content, rng, first_block, settings.operation)
         if pair:
             texts.append(pair[0] if settings.type == SKETCHER else pair[1])
             counts.continuations += 1
@@ -251,6 +256,7 @@ def _batches(items: Iterator[tuple[str, tuple]]) -> Iterator[list[tuple[str, tup
         yield batch
 
 
+@lru_cache(maxsize=1)  # a worker encodes many shards
 def load_fast_tokenizer(file: str):
     """The tokenizer of a `tokenizer.json`, set to read special tokens in text as text: code cannot end its document."""
     from tokenizers import Tokenizer

@@ -37,11 +37,14 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def exclusive(lock_file: str | Path, busy: Exception) -> Iterator[None]:
-    """Hold a lock file for the length of the block; raise `busy` where another process holds it."""
+def exclusive(lock_file: str | Path, busy: Exception, shared: bool = False) -> Iterator[None]:
+    """Hold a lock file for the length of the block; raise `busy` where another process holds it.
+
+    With `shared`, others may share it, and only one that wants it alone is in the way.
+    """
     with open(lock_file, "w") as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise busy from None
         yield

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scripts.python_lexer import tokens
+from scripts.user_names import NAME_WORDS
 
 COMPAT = {
     "int": "number",
@@ -97,7 +98,7 @@ class _Site:
     compared: str  # callee of the call that ends two tokens before
 
 
-def has_placeholder(sketch: str) -> bool:
+def has_placeholder(sketch: str, operation: str = "constants") -> bool:
     """Whether some token of a sketch stands for something that the sketcher left open.
 
     A placeholder is the name `func` after `def`, `AnClass` after `class`, or a literal's word where a literal can
@@ -111,9 +112,16 @@ def has_placeholder(sketch: str) -> bool:
     (TYPE_ARGUMENTS), a keyword such as dtype= (TYPE_KEYWORDS), beside another type in brackets, behind `is` or a
     comparison with a dtype or `type(...)`, in an annotation, next to `|`.
 
+    Args:
+        sketch: any text.
+        operation: that the sketcher was trained with. With "names" and "both" the words of names count wherever a name
+            stands for itself: not behind a dot, not as the keyword of a call.
+
     >>> [has_placeholder(s) for s in ("x.astype(float)", "x.to_string()", "f(string=a)", "x = float", "x[string]")]
     [False, False, False, True, True]
     """
+    if operation != "constants" and _has_name_word(sketch):
+        return True
     bound: set[str] = set()
     sites = []
     for item in _read(sketch, bound):
@@ -121,6 +129,17 @@ def has_placeholder(sketch: str) -> bool:
             return True
         sites.append(item)
     return any(site.word not in bound and not _is_name(site) and not _is_type(site) for site in sites)
+
+
+def _has_name_word(sketch: str) -> bool:
+    """Whether a word of names stands in a sketch as a bare name."""
+    stream = [(kind, sketch[start:end]) for kind, start, end in tokens(sketch)]
+    for i, (kind, text) in enumerate(stream):
+        if kind in _WORD_KINDS and text in NAME_WORDS:
+            before, after = (stream[j][1] if 0 <= j < len(stream) else "" for j in (i - 1, i + 1))
+            if before != "." and not (before in ("(", ",") and after == "="):
+                return True
+    return False
 
 
 def _read(sketch: str, bound: set[str]) -> Iterator[_Site | None]:

@@ -4,50 +4,55 @@
     python -m scripts.prepare_corpus -d Mylib --sources ~/code/mylib,~/code/apps,notes.ipynb
 
 Two kinds of documents: `code`, Python files that import the library (PyCodeGPT's quality filters); `mined`, short
-commented snippets from docstrings, user guides and notebooks (scripts/mine_docs.py; their `repo_name` ends in "(docs)",
-their `path` in #L and a line). Nothing is executed or extracted. Documents that hold benchmark text are left out
-(scripts/decontaminate.py), as are exact copies (white space aside) and files whose licence is not permissive; a source
-given by path that states no licence is the user's own choice, recorded as `unknown`.
+commented snippets from docstrings, user guides, notebooks (scripts/mine_docs.py) and pairs of a description and its code
+(scripts/corpus_datasets.py); their `repo_name` ends in "(docs)". Nothing is extracted, and nothing is executed but, with
+--run_snippets, the mined snippets, in the sandbox. Documents that hold benchmark text are left out
+(scripts/decontaminate.py), as are exact copies (white space aside), with --near_copies nearly equal ones as well
+(scripts/near_copies.py), and files whose licence is not permissive; a source given by path that states no licence is the
+user's own choice, recorded as `unknown`.
 
-Train and valid are split by a hash of (repository, file), so that all documents of a file are on one side; by whole
-repositories is no choice while a few of them hold nearly everything. The order is a shuffle by the seed. A finished
-corpus is kept until a setting, a source, a benchmark or this code changes.
+Train and valid are split by a hash of (repository, file), so that all documents of a file are on one side; with
+--split_by repository all of a repository, for corpora in which no few of them hold nearly everything. The order is a
+shuffle by the seed. A finished corpus is kept until a setting, a source, a benchmark or this code changes.
 """
 
 import argparse
 import json
 import os
-import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from scripts.corpus_datasets import PREFIX, resolve_dataset
 from scripts.corpus_documents import Harvest, harvest
+from scripts.corpus_output import STATS, CorpusError, is_up_to_date, staging, write_parts
 from scripts.corpus_sources import Source, SourceError, resolve
-from scripts.corpus_split import limit, split, without_copies
+from scripts.corpus_split import limit, split, without_copies, without_near_copies
 from scripts.corpus_stats import statistics, summary, why_empty
 from scripts.decontaminate import DecontaminationError, read_problems
 from scripts.fetch import FetchError, downloads_folder, fetch_all, load_sources
-from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, sha256_file, versions, write_json, write_jsonl
+from scripts.file_utils import PROJECT_ROOT, git_revision, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
+from scripts.run_snippets import RunError, without_failing
 
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
 KINDS = ("code", "mined")
-SHARD_DOCUMENTS = 5000
-STATS = "corpus_stats.json"
 CODE = (  # a change of any of these makes a corpus stale
     "prepare_corpus",
+    "corpus_datasets",
     "corpus_documents",
+    "corpus_output",
     "corpus_sources",
     "corpus_split",
     "corpus_stats",
     "mine_docs",
+    "near_copies",
+    "run_snippets",
     "doc_sections",
     "snippets",
     "decontaminate",
@@ -55,13 +60,10 @@ CODE = (  # a change of any of these makes a corpus stale
 
 
 SOURCES_HELP = (
-    "comma list of names from scripts/sources.json, folders, archives (.tar.gz, .zip, .whl), .py and .ipynb files "
-    "(default: the domain's own list)"
+    "comma list of names from scripts/sources.json, folders, archives (.tar.gz, .zip, .whl), .py and .ipynb files, "
+    "installed:NAME (a package of site-packages), dataset:FILE or dataset:OWNER/NAME (rows of code, or of text and code; "
+    "default: the domain's own list)"
 )
-
-
-class CorpusError(Exception):
-    """A setting or a result that is no good; the message is one line with the fix."""
 
 
 def settings_of(args: argparse.Namespace) -> dict:
@@ -81,6 +83,10 @@ def settings_of(args: argparse.Namespace) -> dict:
         raise CorpusError(f"--valid_share {args.valid_share} must lie between 0 and 0.5")
     if args.max_documents is not None and args.max_documents < 1:
         raise CorpusError(f"--max_documents {args.max_documents} must be at least 1; leave it out for no limit")
+    if args.near_copies and not 0.8 <= args.near_copies <= 1:
+        raise CorpusError(f"--near_copies {args.near_copies} must lie between 0.8 and 1, or be 0 to keep all")
+    if args.dataset_rows is not None and args.dataset_rows < 1:
+        raise CorpusError(f"--dataset_rows {args.dataset_rows} must be at least 1; leave it out to read all")
     if args.workers < 1:
         raise CorpusError(f"--workers {args.workers} must be at least 1")
     return {
@@ -91,6 +97,11 @@ def settings_of(args: argparse.Namespace) -> dict:
         "valid_share": args.valid_share,
         "max_documents": args.max_documents,
         "any_licence": args.any_licence,
+        "near_copies": args.near_copies,
+        "split_by": args.split_by,
+        "run_snippets": args.run_snippets,
+        "dataset_rows": args.dataset_rows,
+        "tokenizer": args.tokenizer,
     }
 
 
@@ -101,7 +112,10 @@ def sources_of(args: argparse.Namespace) -> list[Source]:
         names = [name.strip() for name in args.sources.split(",") if name.strip()]
     if not names:
         raise CorpusError(f"no sources for domain {args.domain!r}: give --sources")
-    sources = [resolve(name, downloads_folder()) for name in dict.fromkeys(names)]
+    sources = [
+        resolve_dataset(name) if name.startswith(PREFIX) else resolve(name, downloads_folder())
+        for name in dict.fromkeys(names)
+    ]
     repeated = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if repeated:
         raise CorpusError(f"two sources are named {repeated[0]!r}; rename one or give the folder that holds both")
@@ -121,6 +135,21 @@ def benchmark_files(args: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     return fingerprints, problems
 
 
+def tokenizer_file(model: str) -> str:
+    """The `tokenizer.json` of a base model. Raises CorpusError."""
+    from nl2code.models import MODELS_DIR
+
+    for folder in (Path(model), MODELS_DIR / model):
+        if (folder / "tokenizer.json").is_file():
+            return str((folder / "tokenizer.json").absolute())
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return hf_hub_download(model, "tokenizer.json")
+    except Exception as error:  # of the network, of the hub, of the id
+        raise CorpusError(f"--tokenizer {model}: no folder with tokenizer.json, and no hub id in reach") from error
+
+
 def fingerprint(settings: dict, sources: list[Source], benchmarks: list[Path]) -> str:
     """One hash for all that decides about the corpus' bytes."""
     parts = [
@@ -128,27 +157,18 @@ def fingerprint(settings: dict, sources: list[Source], benchmarks: list[Path]) -
         [[source.name, source.licence, source.sha256] for source in sources],
         sorted(sha256_file(path) for path in benchmarks),
         [sha256_file(Path(__file__).with_name(f"{name}.py")) for name in CODE],
+        versions() if settings["run_snippets"] else {},  # they decide what runs
     ]
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def is_up_to_date(output: Path, mark: str) -> dict | None:
-    """The statistics of a finished corpus with this fingerprint whose shards are all there, else None."""
-    try:
-        stats = json.loads((output / STATS).read_text(encoding="utf-8"))
-        shards = [shard for part in stats["output"].values() for shard in part["shards"]]
-        there = all((output / shard["file"]).stat().st_size == shard["bytes"] for shard in shards)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return stats if there and stats.get("fingerprint") == mark else None
-
-
 def harvest_all(
-    sources: list[Source], settings: dict, files: tuple[list[Path], list[Path]], workers: int
+    sources: list[Source], settings: dict, files: tuple[list[Path], list[Path]], tokenizer: str, workers: int
 ) -> Iterator[Harvest]:
     """Harvest every source, several at a time, and yield the results in the order of the sources."""
     paths = tuple(tuple(map(str, group)) for group in files)
     options = (settings["library"], tuple(settings["kinds"]), settings["any_licence"], *paths)
+    options += (tokenizer, settings["dataset_rows"])
     workers = min(workers, len(sources))
     if workers == 1:
         yield from (harvest(source, *options) for source in sources)
@@ -160,48 +180,6 @@ def harvest_all(
         yield from (jobs[source.name].result() for source in sources)
 
 
-def write_parts(folder: Path, parts: dict[str, list[dict]]) -> dict:
-    """Write the shards; return for each part its documents, characters and shards."""
-    written = {}
-    for part, rows in parts.items():
-        shards = []
-        for start in range(0, max(len(rows), 1), SHARD_DOCUMENTS):
-            name = f"{part}/part-{start // SHARD_DOCUMENTS:05d}.jsonl.gz"
-            count = write_jsonl(folder / name, rows[start : start + SHARD_DOCUMENTS])
-            path = folder / name
-            shards.append({"file": name, "documents": count, "bytes": path.stat().st_size, "sha256": sha256_file(path)})
-        characters = sum(len(row["content"]) for row in rows)
-        written[part] = {"documents": len(rows), "characters": characters, "shards": shards}
-    return written
-
-
-@contextmanager
-def staging(output: Path) -> Iterator[Path]:
-    """A folder beside `output` that takes its place once the block ends without error; one process at a time."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (output.parent / f".{output.name}.{state}" for state in ("new", "old"))
-    busy = f"another process is making {output}; wait for it or choose another -o"
-    with exclusive(output.parent / f".{output.name}.lock", CorpusError(busy)):
-        if old.exists() and not output.exists():
-            os.rename(old, output)  # killed between the two renames below
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        foreign = set(os.listdir(output)) - {"train", "valid", STATS} if output.exists() else set()
-        if foreign or (output.exists() and os.listdir(output) and not (output / STATS).exists()):
-            raise CorpusError(
-                f"{output} holds files that this command did not make; move them away or choose another -o"
-            )
-        new.mkdir()
-        try:
-            yield new
-            if output.exists():
-                os.rename(output, old)
-            os.rename(new, output)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-
-
 def prepare(args: argparse.Namespace) -> str:
     """Make the corpus unless it is there; return the line that says so."""
     settings, sources, files = settings_of(args), sources_of(args), benchmark_files(args)
@@ -211,16 +189,24 @@ def prepare(args: argparse.Namespace) -> str:
     if stats:
         return f"corpus: {output} is up to date, {summary(stats)}"
     started = time.monotonic()
-    fetch_all([source.name for source in sources if source.version])
+    tokenizer = tokenizer_file(args.tokenizer) if args.tokenizer else ""
+    fetch_all([source.name for source in sources if source.listed])
     with staging(output) as folder:
-        harvests = list(harvest_all(sources, settings, files, args.workers))
+        harvests = list(harvest_all(sources, settings, files, tokenizer, args.workers))
         without_copies(harvests)
+        if settings["near_copies"]:
+            without_near_copies(harvests, settings["near_copies"])
+        if settings["run_snippets"]:
+            without_failing(harvests, "mined", settings["library"], args.workers)
         if settings["max_documents"] is not None:
             limit(harvests, settings["seed"], settings["max_documents"])
-        stats = statistics(settings, harvests, files, mark)
+        stats = statistics(settings, harvests, files, mark, tokenizer)
         if not any(found.documents for found in harvests):
             raise CorpusError(f"no document uses {settings['library']!r} in these sources: {why_empty(harvests)}")
-        stats["output"] = write_parts(folder, split(harvests, settings["seed"], settings["valid_share"]))
+        parts = split(harvests, settings["seed"], settings["valid_share"], settings["split_by"])
+        if settings["valid_share"] and settings["split_by"] == "repository" and not parts["valid"]:
+            raise CorpusError("--split_by repository needs documents of two repositories; use --split_by file")
+        stats["output"] = write_parts(folder, parts)
         stats.update(git_revision=git_revision(), versions=versions(), seconds=round(time.monotonic() - started, 1))
         write_json(folder / STATS, stats)
     return f"corpus: wrote {output}, {summary(stats)}"
@@ -237,6 +223,17 @@ def build_parser() -> argparse.ArgumentParser:
     add("--fingerprints", type=Path, nargs="+", help="fingerprint files to clean of (default: scripts/fingerprints/)")
     add("--benchmarks", type=Path, nargs="+", help="more problem files (.jsonl, .jsonl.gz) to clean of")
     add("--valid_share", type=float, default=0.05, help="share of files held out for validation (default: 0.05)")
+    add("--split_by", choices=("file", "repository"), default="file", help="what lies on one side (default: file)")
+    add(
+        "--near_copies",
+        type=float,
+        default=0.0,
+        help="leave out documents of which an earlier one has this Jaccard similarity of token 5-grams, such as 0.85 "
+        "(default: 0, only exact copies)",
+    )
+    add("--run_snippets", action="store_true", help="run mined snippets in the sandbox, keep those without an error")
+    add("--dataset_rows", type=int, help="rows to read of each dataset: source (default: all)")
+    add("--tokenizer", default="", help="count tokens in the statistics with this model's tokenizer (folder or hub id)")
     add("--seed", type=int, default=42, help="seed of the order and of --max_documents (default: 42)")
     add("--max_documents", type=int, help="keep a random choice of at most so many documents (default: all)")
     add("--any_licence", action="store_true", help="keep documents whose licence is not known to be permissive")
@@ -248,7 +245,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     try:
         print(prepare(args))
-    except (CorpusError, SourceError, FetchError, DecontaminationError) as error:
+    except (CorpusError, SourceError, FetchError, DecontaminationError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except BrokenProcessPool:

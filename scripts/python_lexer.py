@@ -18,6 +18,7 @@ Token = tuple[str, int, int]  # kind, start, end
 # Like CPython's tokenizer: every non-ASCII character belongs to identifiers; the byte-order mark does not.
 WORD = r"0-9A-Za-z_\x80-\ufefe\uff00-\U0010ffff"
 BREAK = r"(?:\r\n|\r|\n)"
+LINE = re.compile(rf"[^\r\n]*{BREAK}|[^\r\n]+")
 _NAME = rf"(?![0-9])[{WORD}]++"
 _GAP = rf"(?:[ \t\f]|\\{BREAK})++"
 _DIGITS = r"[0-9]++(?:_[0-9]++)*+"

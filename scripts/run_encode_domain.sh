@@ -9,6 +9,7 @@
 #   THREADS=                    worker processes, all cores by default
 #   SPLIT=all                   train, valid or all
 #   CONTINUATION_RATIO=0.5      share of the files encoded as prompt and completion as well
+#   OPERATION=constants         what sketches replace: constants, names, or both
 #   SEED=42                     of that choice
 #   DEBUG=                      1: only the first 100 files of each shard
 #   CERT_PYTHON=python3         the Python to use
@@ -29,20 +30,23 @@ OUTPUT="${OUTPUT:-}"
 THREADS="${THREADS:-}"
 SPLIT="${SPLIT:-all}"
 CONTINUATION_RATIO="${CONTINUATION_RATIO:-0.5}"
+OPERATION="${OPERATION:-constants}"
 SEED="${SEED:-42}"
 DEBUG="${DEBUG:-}"
 
 need_one_of TYPE normal sketcher generator all
 need_one_of SPLIT train valid all
+need_one_of OPERATION constants names both
 if [ "$TYPE" = all ]; then
   [ -z "$OUTPUT" ] || die "OUTPUT=$OUTPUT with TYPE=all; set TYPE to one type, or leave OUTPUT unset"
   types=(sketcher generator)
 else
   types=("$TYPE")
 fi
-show_settings DOMAIN TYPE BASE_MODEL INPUT OUTPUT THREADS SPLIT CONTINUATION_RATIO SEED DEBUG PYTHON
+show_settings DOMAIN TYPE BASE_MODEL INPUT OUTPUT THREADS SPLIT CONTINUATION_RATIO OPERATION SEED DEBUG PYTHON
 for type in "${types[@]}"; do
   "$PYTHON" -m scripts.encode_domain -d "$DOMAIN" -type "$type" -model "$BASE_MODEL" -i "$INPUT" \
     -o "${OUTPUT:-$DATA_DIR/$DOMAIN/${type}_bin}" -split "$SPLIT" \
-    --continuation_ratio "$CONTINUATION_RATIO" --seed "$SEED" ${THREADS:+-t "$THREADS"} ${DEBUG:+-isdebug}
+    --continuation_ratio "$CONTINUATION_RATIO" --operation "$OPERATION" --seed "$SEED" \
+    ${THREADS:+-t "$THREADS"} ${DEBUG:+-isdebug}
 done

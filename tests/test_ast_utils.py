@@ -17,19 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nl2code.truncation import first_block
-from scripts import ast_utils, placeholders, python_lexer
+from scripts import ast_utils, continuations, placeholders, python_lexer, user_names
 from scripts.ast_utils import (
     BLOCK_JOINER,
     SEGMENTATION,
     code_to_blocks,
-    continuation_documents,
-    cut_points,
     generator_document,
     has_placeholder,
     sketch_spans,
     sketcher_document,
     transform_code_to_sketch,
 )
+from scripts.continuations import continuation_documents, cut_points
 
 COMPAT = {
     "1 + 0 - 1_000": "number + number - number",
@@ -111,13 +110,15 @@ def test_strict_table(code, sketch):
     assert transform_code_to_sketch(code, literals="strict") == sketch
 
 
-@pytest.mark.parametrize("module", [ast_utils, placeholders, python_lexer])
+@pytest.mark.parametrize("module", [ast_utils, continuations, placeholders, python_lexer, user_names])
 def test_examples_in_docstrings(module):
     found = doctest.testmod(module)
     assert found.attempted and not found.failed
 
 
-@pytest.mark.parametrize(("keyword", "allowed"), [("operation", "constants"), ("literals", "compat, strict")])
+@pytest.mark.parametrize(
+    ("keyword", "allowed"), [("operation", "constants, names, both"), ("literals", "compat, strict")]
+)
 def test_unknown_options_name_the_allowed_ones(keyword, allowed):
     with pytest.raises(ValueError, match=f"'bad' is unknown; use one of {allowed}"):
         transform_code_to_sketch("x", **{keyword: "bad"})

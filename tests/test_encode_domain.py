@@ -20,7 +20,8 @@ from transformers import PreTrainedTokenizerFast
 from nl2code.indexed_dataset import MMapIndexedDataset
 from nl2code.truncation import first_block
 from scripts import encode_domain
-from scripts.ast_utils import SEGMENTATION, continuation_documents, generator_document, sketcher_document
+from scripts.ast_utils import SEGMENTATION, generator_document, sketcher_document
+from scripts.continuations import continuation_documents
 from scripts.encode_shard import BadLine, Settings, encode_shard, load_fast_tokenizer, parse_line
 from scripts.file_utils import exclusive
 
@@ -61,8 +62,8 @@ def corpus(folder: Path, **files: bytes) -> Path:
     return folder
 
 
-def settings(model: Path, type_: str = "normal", ratio: float = 0.0, limit: int | None = None) -> Settings:
-    return Settings(type_, ratio, 42, limit, str(model / "tokenizer.json"), 0, 0, 300)
+def settings(model: Path, type_: str = "normal", ratio: float = 0.0, limit: int | None = None, operation="constants"):
+    return Settings(type_, ratio, 42, limit, operation, str(model / "tokenizer.json"), 0, 0, 300)
 
 
 def decoded(prefix: Path, model: Path) -> list[str]:
@@ -132,6 +133,18 @@ def test_continuations_follow_their_file_and_depend_on_its_text_alone(tmp_path, 
         possible = {continuation_documents(source, random.Random(i), first_block)[form] for i in range(50)}
         position += bool(following) and following[0] in possible
     assert position == len(texts)
+
+
+@pytest.mark.parametrize("operation", ["names", "both"])
+def test_the_operation_decides_the_sketches(tmp_path, model, operation):
+    source = corpus(tmp_path, train_a=row(TEXTS[0])) / "train" / "a.jsonl"
+    encode_shard(source, tmp_path / "train", settings(model, "generator", 1.0, operation=operation))
+    whole, continuation = decoded(tmp_path / "train", model)
+    assert whole == generator_document(TEXTS[0], operation)
+    assert "def func(argument):\n    # add 0\n    return np.add(argument, " in whole
+    possible = {continuation_documents(TEXTS[0], random.Random(i), first_block, operation)[1] for i in range(50)}
+    assert continuation in possible
+    assert any("np.add(argument, " in text for text in possible)  # known, though the parameter is in the prompt
 
 
 def test_features_are_aligned_with_documents(tmp_path, model):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import prepare_corpus
+from scripts import corpus_output, prepare_corpus
 from scripts.corpus_documents import scores
 from scripts.corpus_sources import is_permissive, metadata_licence, resolve
 from scripts.prepare_corpus import main
@@ -347,7 +347,7 @@ def test_a_failed_write_loses_nothing(repository, capsys, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(prepare_corpus, "write_jsonl", full)
+    monkeypatch.setattr(corpus_output, "write_jsonl", full)
     assert run(repository, "--seed", "5") == 1
     error = capsys.readouterr().err
     assert "No space left on device" in error and error.count("\n") == 1

@@ -1,0 +1,117 @@
+"""How fast encoding a shard is beside the tokenizer alone, on the same documents.
+
+    python -m benchmarks.bench_encode --model models/smollm2-135m --package pandas --package numpy --rounds 5
+
+The tokenizer alone is one `encode_batch` call after another over texts that are in memory: the contents as they are
+(`tokenizer`), which is what type normal encodes. Encoding reads a gzip shard, makes the documents, tokenizes and writes
+the `.bin`, `.idx` and features; type generator makes sketches as well and has about twice the text to tokenize, so its
+speed is stated in two ways: against the tokenizer on the contents, and against the tokenizer on the documents that it
+makes (`tokenizer, generator documents`). CPU time of this process and one tokenizer thread, the contestants taking turns
+(A B A B ...). Writes benchmarks/results/encode.json.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.bench_sketch import load_files, summary
+from scripts.encode_shard import (
+    GENERATOR,
+    NORMAL,
+    SKETCHER,
+    Counts,
+    Settings,
+    documents,
+    encode_shard,
+    load_fast_tokenizer,
+)
+from scripts.file_utils import git_revision, versions, write_json, write_jsonl
+
+RESULT = Path(__file__).resolve().parent / "results" / "encode.json"
+RATIO = 0.5  # of continuations, the default of scripts.encode_domain
+
+
+def settings_for(type_: str, tokenizer_file: str, vocab_size: int) -> Settings:
+    """The defaults of the command."""
+    ratio = 0.0 if type_ == NORMAL else RATIO
+    return Settings(type_, ratio, 42, None, "constants", tokenizer_file, 0, 0, vocab_size)
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """CPU time of this process for one call, its threads included."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def tokenize(tokenizer, texts: list[str], batch: int = 256) -> None:
+    """The tokenizer alone."""
+    for start in range(0, len(texts), batch):
+        for encoding in tokenizer.encode_batch(texts[start : start + batch], add_special_tokens=False):
+            encoding.ids  # noqa: B018 - a list is made on this access
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True, help="folder with a tokenizer.json")
+    parser.add_argument("--package", action="append", help="installed package to read (default: pandas and numpy)")
+    parser.add_argument("--megabytes", type=float, default=3.0, help="size of the sample of files")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant")
+    args = parser.parse_args(argv)
+    warnings.simplefilter("ignore")
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    file = args.model / "tokenizer.json"
+    if not file.is_file():
+        print(f"error: no file {file}; give the folder of a base model", file=sys.stderr)
+        return 1
+    tokenizer = load_fast_tokenizer(str(file))
+    vocab_size = tokenizer.get_vocab_size()
+    packages = args.package or ["pandas", "numpy"]
+    texts = load_files(packages, int(args.megabytes * 1e6))
+    with tempfile.TemporaryDirectory() as folder:
+        shard = Path(folder, "train.jsonl.gz")
+        write_jsonl(shard, ({"content": text} for text in texts))
+        settings = {type_: settings_for(type_, str(file), vocab_size) for type_ in (NORMAL, SKETCHER, GENERATOR)}
+        made = [text for text, _ in documents(shard, settings[GENERATOR], Counts(str(shard)))]
+        contestants: dict[str, Callable[[], object]] = {
+            "tokenizer": lambda: tokenize(tokenizer, texts),
+            "tokenizer, generator documents": lambda: tokenize(tokenizer, made),
+        }
+        for type_ in settings:
+            contestants[type_] = lambda type_=type_: encode_shard(shard, Path(folder, type_), settings[type_])
+        times: dict[str, list[float]] = {name: [] for name in contestants}
+        for turn in range(args.rounds + 1):
+            for name, work in contestants.items():
+                seconds = cpu_seconds(work)
+                if turn:  # the first round does not count
+                    times[name].append(seconds)
+    size = sum(map(len, texts)) / 1e6
+    made_size = sum(map(len, made)) / 1e6
+    print(f"{len(texts)} files, {size:.2f} million characters, {args.rounds} rounds")
+    print(f"generator documents: {made_size:.2f} million characters")
+    speeds = {}
+    for name, seconds in times.items():
+        speeds[name] = summary(times["tokenizer"], seconds)
+        low, middle, high = (speeds[name][key] for key in ("lowest", "median", "highest"))
+        rate = size / statistics.median(seconds)
+        print(f"{name:31} {rate:6.3f} M characters/s   {middle:.3f} x tokenizer ({low:.3f} to {high:.3f})")
+    same_text = summary(times["tokenizer, generator documents"], times[GENERATOR])
+    print(f"generator beside the tokenizer on its own documents: {same_text['median']:.3f} x")
+    facts = {"packages": packages, "files": len(texts), "characters": int(size * 1e6), "rounds": args.rounds}
+    facts |= {"model": args.model.name, "generator_characters": int(made_size * 1e6), "continuation_ratio": RATIO}
+    provenance = {"versions": versions(), "git_revision": git_revision()}
+    write_json(
+        RESULT, {**facts, "cpu_seconds": times, "speeds": speeds, "generator_same_text": same_text, **provenance}
+    )
+    print(f"wrote {RESULT}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,130 @@
+"""Encoding in shares: by rank, and by a Slurm job array that a stand-in for sbatch runs here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_encode_domain import ROOT, TEXTS, corpus, model, row, run, run_here  # noqa: F401 - model is a fixture
+
+from scripts import encode_domain
+from scripts.file_utils import exclusive
+
+# Runs the tasks of an array at the same time, as sbatch --wait does on a cluster; task 1 dies where it is told to.
+SBATCH = """#!/usr/bin/env python3
+import os, re, subprocess, sys
+assert sys.argv[1] == "--wait"
+script = open(sys.argv[2]).read()
+last = int(re.search(r"^#SBATCH --array=0-(\\d+)$", script, re.M)[1])
+logs = re.search(r"^#SBATCH --output=(.*)$", script, re.M)[1]
+tasks = []
+for task in range(last + 1):
+    if task == 1 and os.environ.get("LOSE_TASK"):
+        tasks.append(subprocess.Popen(["false"]))
+        continue
+    log = open(logs.replace("%a", str(task)).replace("%%", "%"), "w")
+    environment = {**os.environ, "SLURM_ARRAY_TASK_ID": str(task)}
+    tasks.append(subprocess.Popen(["bash", sys.argv[2]], env=environment, stdout=log, stderr=log, cwd="/"))
+sys.exit(max(task.wait() for task in tasks))
+"""
+
+
+@pytest.fixture
+def arguments(tmp_path, model) -> list:  # noqa: F811
+    """Flags of a run over five shards, without its output."""
+    files = {f"train_{i}": b"".join(row(text) for text in TEXTS[i : i + 4]) for i in range(4)}
+    source = corpus(tmp_path / "in", **files, valid_a=row(TEXTS[0]) + b"{\n")
+    return ["-i", source, "-model", model, "-type", "generator", "-t", "1"]
+
+
+@pytest.fixture
+def slurm(tmp_path) -> dict[str, str]:
+    """An environment with the stand-in on PATH."""
+    (tmp_path / "bin").mkdir()
+    sbatch = tmp_path / "bin" / "sbatch"
+    sbatch.write_text(SBATCH)
+    sbatch.chmod(0o755)
+    return {**os.environ, "PATH": f"{sbatch.parent}:{os.environ['PATH']}"}
+
+
+def shards(folder: Path) -> dict[str, bytes]:
+    return {f.name: f.read_bytes() for f in folder.iterdir() if f.suffix in (".bin", ".idx", ".npy")}
+
+
+def totals(folder: Path) -> dict:
+    return json.loads((folder / "encode_stats.json").read_text())["total"]
+
+
+def test_slurm_gives_what_one_machine_gives(tmp_path, arguments, slurm):
+    assert run_here(*arguments, "-o", tmp_path / "local") == 0
+    output = tmp_path / "slurm run"  # with a space
+    flags = [*arguments, "-o", output, "--executor", "slurm", "--nodes", "2"]
+    done = run(*flags, env=slurm)
+    assert done.returncode == 0, done.stderr
+    assert shards(output) == shards(tmp_path / "local") and len(shards(output)) == 15
+    assert totals(output) == totals(tmp_path / "local")
+    logs = [(output / "slurm" / f"{task}.log").read_text() for task in (0, 1)]
+    assert "share 0 of 2: 3 of 3 shards to do" in logs[0] and "share 1 of 2: 2 of 2 shards to do" in logs[1]
+    assert (output / "model" / "tokenizer.json").is_file() and not list(output.glob(".share-*"))
+    assert "is up to date" in run(*flags, env={**slurm, "LOSE_TASK": "1"}).stdout  # submits nothing
+
+
+def test_a_lost_task_is_an_error_and_the_next_run_does_its_share(tmp_path, arguments, slurm):
+    output = tmp_path / "out"
+    flags = [*arguments, "-o", output, "--executor", "slurm", "--nodes", "2"]
+    lost = run(*flags, env={**slurm, "LOSE_TASK": "1"})
+    assert lost.returncode == 1 and "sbatch ended with 1; see" in lost.stderr and lost.stderr.count("\n") == 1
+    assert {name for name in shards(output) if name.endswith(".idx")} == {"train.idx", "train2.idx", "valid.idx"}
+    assert not (output / "encode_stats.json").exists()
+    assert run(*flags, env=slurm).returncode == 0
+    assert "1 of 3 shards" not in (output / "slurm" / "0.log").read_text()
+    assert run_here(*arguments, "-o", tmp_path / "local") == 0
+    assert shards(output) == shards(tmp_path / "local")
+
+
+def test_shares_by_rank_and_the_call_that_gathers(tmp_path, arguments):
+    assert run_here(*arguments, "-o", tmp_path / "local") == 0
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "scripts.encode_domain", *map(str, arguments), "-o", str(output)]
+    tasks = [subprocess.Popen([*command, "--rank", str(r), "--world_size", "3"], cwd=ROOT) for r in (0, 2)]
+    assert [task.wait(120) for task in tasks] == [0, 0]
+    assert not (output / "encode_stats.json").exists()
+    gathered = run(*arguments, "-o", output)  # and share 1, which nobody did
+    assert "3 of 5 shards are up to date" in gathered.stdout
+    assert shards(output) == shards(tmp_path / "local") and totals(output) == totals(tmp_path / "local")
+
+
+def test_shares_and_whole_runs_keep_out_of_each_others_way(tmp_path, arguments, capsys):
+    output = tmp_path / "out"
+    output.mkdir()
+    share = [*arguments, "-o", output, "--rank", "0", "--world_size", "2"]
+    with exclusive(output / ".lock", RuntimeError("nobody else is here")):
+        assert run_here(*share) == 1
+    with exclusive(output / ".lock", RuntimeError("nobody else is here"), shared=True):
+        assert run_here(*arguments, "-o", output) == 1
+        with exclusive(output / ".lock.0", RuntimeError("nobody else is here")):
+            assert run_here(*share) == 1
+        assert capsys.readouterr().err.count("another run writes to") == 3
+        assert run_here(*share) == 0  # other shares are no reason to wait
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--nodes", "2"], "--nodes is 2 with --executor local; use --executor slurm"),
+        (["--executor", "slurm", "--nodes", "0"], "--nodes is 0; give 1 or more"),
+        (["--rank", "2", "--world_size", "2"], "--rank is 2 of --world_size 2; give 0 to --world_size - 1"),
+        (["--world_size", "2"], "--world_size is 2 without --rank"),
+        (["--executor", "slurm", "--rank", "0"], "--rank is for one share"),
+        (["--executor", "slurm"], "no sbatch on PATH; run on a Slurm login node"),
+    ],
+)
+def test_flags_that_do_not_go_together(tmp_path, arguments, capsys, monkeypatch, flags, message):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    try:
+        code = encode_domain.main([str(a) for a in [*arguments, "-o", tmp_path / "out", *flags]])
+    except SystemExit as error:
+        code = error.code
+    assert code in (1, 2) and message in capsys.readouterr().err
