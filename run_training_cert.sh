@@ -14,7 +14,9 @@
 #   PRESET         quick (LoRA, minutes) or paper (paper's hyper-parameters, full parameters)          [quick]
 #   SOURCES        comma list of source names, folders or archives; empty: the domain's own list       []
 #   STEPS BLOCK_SIZE BATCH ACCUMULATION LR LORA_R RESAMPLING_WEIGHTS PRECISION KINDS   override the preset's values
+#   GROWTH         batch growth TOKENS_STEPS, such as 512K_150K: to so many tokens over so many steps  []
 #   NPROC          processes of torchrun, one a GPU                                                    [1]
+#   ACCELERATE     launch NPROC processes with this file instead, e.g. configs/accelerate/fsdp.yaml    []
 #   SEED           random seed                                                                         [42]
 #   RUN_NAME       name of the trained models                                                          [<base>_<preset>]
 #   DATA_DIR       where corpora, encodings and models go                                              [data]
@@ -28,7 +30,9 @@ TYPE="${TYPE:-cert}"
 BASE_MODEL="${BASE_MODEL:-$DEFAULT_BASE}"
 PRESET="${PRESET:-quick}"
 SOURCES="${SOURCES:-}"
+GROWTH="${GROWTH:-}"
 NPROC="${NPROC:-1}"
+ACCELERATE="${ACCELERATE:-}"
 SEED="${SEED:-42}"
 
 need_one_of PRESET quick paper
@@ -56,13 +60,15 @@ need_int SEED 0 4294967295
 need_number LR 0 1
 [[ "$RESAMPLING_WEIGHTS" =~ ^[0-9.]+_[0-9.]+_[0-9.]+$ ]] ||
   die "RESAMPLING_WEIGHTS=$RESAMPLING_WEIGHTS is not of the form a_b_c, such as 1.0_0.5_1.0"
+[[ -z "$GROWTH" || "$GROWTH" =~ ^[0-9]+[KM]?_[0-9]+[KM]?$ ]] || die "GROWTH=$GROWTH is not of the form TOKENS_STEPS, such as 512K_150K"
+[ -z "$ACCELERATE" ] || [ -f "$ACCELERATE" ] || die "ACCELERATE=$ACCELERATE is no file; choose one of $(echo configs/accelerate/*.yaml)"
 [ "$PRECISION" = fp32 ] || nvidia-smi -L > /dev/null 2>&1 || die "PRECISION=$PRECISION needs a GPU, none is here; use PRECISION=fp32"
 need_model "$BASE_MODEL"
 need_disk 2000 "$DATA_DIR"
 check_downloads
 check_only "$@"
 take_lock
-show_settings DOMAIN TYPE BASE_MODEL PRESET SOURCES KINDS STEPS BLOCK_SIZE BATCH ACCUMULATION LR LORA_R RESAMPLING_WEIGHTS PRECISION NPROC SEED RUN_NAME DATA_DIR
+show_settings DOMAIN TYPE BASE_MODEL PRESET SOURCES KINDS STEPS BLOCK_SIZE BATCH ACCUMULATION LR LORA_R RESAMPLING_WEIGHTS PRECISION GROWTH NPROC ACCELERATE SEED RUN_NAME DATA_DIR
 
 types="$TYPE"
 [ "$TYPE" != cert ] || types="sketcher generator"
@@ -75,6 +81,7 @@ say "corpus of $DOMAIN"
 
 launch=("$PYTHON")
 [ "$NPROC" = 1 ] || launch=("$PYTHON" -m torch.distributed.run --standalone --nproc_per_node "$NPROC")
+[ -z "$ACCELERATE" ] || launch=("$PYTHON" -m accelerate.commands.launch --config_file "$ACCELERATE" --num_processes "$NPROC")
 for type in $types; do
   say "encoding for the $type"
   DOMAIN="$DOMAIN" TYPE="$type" BASE_MODEL="$BASE_MODEL" SEED="$SEED" CERT_PYTHON="$PYTHON" DATA_DIR="$DATA_DIR" \
@@ -88,5 +95,5 @@ for type in $types; do
     --output_dir "$run_dir" --block_size "$BLOCK_SIZE" --resampling_weights "$RESAMPLING_WEIGHTS" \
     --per_device_train_batch_size "$BATCH" --gradient_accumulation_steps "$ACCUMULATION" --max_steps "$STEPS" --learning_rate "$LR" --lr_scheduler_type cosine \
     --adam_beta2 0.95 --seed "$SEED" --save_total_limit 2 --report_to tensorboard \
-    "${schedule[@]}" ${precision[@]+"${precision[@]}"} "$@"
+    ${GROWTH:+--gradient_accumulation_strategy "$GROWTH"} "${schedule[@]}" ${precision[@]+"${precision[@]}"} "$@"
 done

@@ -1,14 +1,14 @@
 """Encoded code as training blocks: shards, resampling by document weight, packing; seeded by (seed, epoch) alone."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
-from transformers import TrainerCallback
 
-from nl2code.dynamic_block_dataset import pack
+from nl2code.dynamic_block_dataset import Blocks, pack
 from nl2code.indexed_dataset import MMapIndexedDataset, index_file_path
 
 IGNORED_LABEL = -100  # what the loss of transformers' models leaves out
@@ -73,11 +73,34 @@ def load_resampling_weights(shards: list[str], spec: str) -> np.ndarray:
     return np.concatenate(weights)
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """The blocks of one epoch.
+
+    Attributes:
+        selection: int32 (D,), the documents of this epoch in the order in which they were packed.
+        blocks: of the selection.
+        order: int32 (len,), the blocks as they are trained on.
+    """
+
+    selection: np.ndarray
+    blocks: Blocks
+    order: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def tokens(self) -> int:
+        return int(self.blocks.sizes.sum(dtype=np.int64))
+
+
 class CodeBlockDataset(Dataset):
     """Blocks of `block_size` tokens; with resampling weights, another selection of documents each epoch.
 
-    In an epoch a document of weight w occurs floor(w) times, and once more with probability w - floor(w). The order of
-    documents within the packing and of blocks is drawn from (seed, epoch), alike on every process.
+    `dataset[3]` is block 3 of epoch 0, `dataset[2, 3]` that of epoch 2. In an epoch a document of weight w occurs floor(w)
+    times, and once more with probability w - floor(w). The order of documents within the packing and of blocks is drawn
+    from (seed, epoch), alike on every process.
 
     Args:
         prefix: of the shards, such as data/Pandas/sketcher_bin/train.
@@ -86,6 +109,7 @@ class CodeBlockDataset(Dataset):
         seed: of selection and order.
         resampling_weights: `a_b_c`, or None for each document once.
         max_tokens: keep only as many blocks as hold this many tokens (for evaluation).
+        pack_reset: give `position_ids` that begin anew at each document, and no label to a document's first token.
 
     Raises:
         FileNotFoundError, ValueError: see `find_shards`, `load_resampling_weights`; also where no token is there.
@@ -100,14 +124,16 @@ class CodeBlockDataset(Dataset):
         seed: int = 42,
         resampling_weights: str | None = None,
         max_tokens: int | None = None,
+        pack_reset: bool = False,
     ):
         shards = find_shards(prefix)
         self.shards = [MMapIndexedDataset(shard) for shard in shards]
-        self.sizes = np.concatenate([shard.sizes for shard in self.shards]).astype(np.int64)
+        self.sizes = np.concatenate([shard.sizes for shard in self.shards])
         self.first_of_shard = np.cumsum([0, *map(len, self.shards)])
         self.weights = load_resampling_weights(shards, resampling_weights) if resampling_weights else None
         self.block_size, self.pad_token_id, self.seed, self.max_tokens = block_size, pad_token_id, seed, max_tokens
-        self.set_epoch(0)
+        self.pack_reset = pack_reset
+        self._epochs: dict[int, Epoch] = {}
         if not len(self):
             raise ValueError(f"{prefix}: {len(shards)} shards hold no token; look at encode_stats.json beside them")
 
@@ -115,54 +141,62 @@ class CodeBlockDataset(Dataset):
     def num_documents(self) -> int:
         return len(self.sizes)
 
-    @property
-    def tokens_per_epoch(self) -> int:
-        """Tokens of this epoch's selection."""
-        return int(self.blocks.length.sum())
+    def epoch(self, number: int) -> Epoch:
+        """Select, shuffle and pack the documents of an epoch; the last two asked for are kept (a step may span two)."""
+        if number not in self._epochs:
+            while len(self._epochs) > 1:
+                del self._epochs[next(iter(self._epochs))]
+            self._epochs[number] = self._lay_out(number)
+        return self._epochs[number]
 
-    def set_epoch(self, epoch: int) -> None:
-        """Select, shuffle and pack the documents of an epoch."""
-        rng = np.random.default_rng([self.seed, epoch])
-        copies = np.ones(self.num_documents, np.int64)
+    def _lay_out(self, number: int) -> Epoch:
+        rng = np.random.default_rng([self.seed, number])
+        selection = np.arange(self.num_documents, dtype=np.int32)
         if self.weights is not None:
-            copies = np.floor(self.weights + rng.random(self.num_documents)).astype(np.int64)
-        self.selection = rng.permutation(np.repeat(np.arange(self.num_documents), copies))
-        self.blocks = pack(self.sizes[self.selection], self.block_size)
-        self.order = rng.permutation(len(self.blocks))
+            copies = np.floor(self.weights + rng.random(self.num_documents)).astype(np.int32)
+            selection = np.repeat(selection, copies)
+        rng.shuffle(selection)
+        blocks = pack(self.sizes[selection], self.block_size)
+        order = np.arange(len(blocks), dtype=np.int32)
+        rng.shuffle(order)
         if self.max_tokens is not None:
-            self.order = self.order[: -(-self.max_tokens // self.block_size)]
+            order = order[: -(-self.max_tokens // self.block_size)]
+        return Epoch(selection, blocks, order)
 
     def __len__(self) -> int:
-        return len(self.order)
+        """Blocks of epoch 0; resampled epochs differ a little."""
+        return len(self.epoch(0))
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """One block: input_ids, attention_mask, labels, each int64 (block_size,)."""
-        block = self.order[index]
-        ids = np.full(self.block_size, self.pad_token_id, np.int64)
-        end = 0
-        for segment in range(self.blocks.starts[block], self.blocks.starts[block + 1]):
-            document = self.selection[self.blocks.document[segment]]
+    def segments(self, epoch: int, index: int) -> list[tuple[int, int, int, int]]:
+        """(shard, document within it, first token, tokens) of every piece of a block."""
+        layout = self.epoch(epoch)
+        found = []
+        for packed, first, length in layout.blocks.segments(int(layout.order[index])):
+            document = layout.selection[packed]
             shard = int(np.searchsorted(self.first_of_shard, document, "right")) - 1
-            length = int(self.blocks.length[segment])
-            ids[end : end + length] = self.shards[shard].get(
-                document - self.first_of_shard[shard], int(self.blocks.first[segment]), length
-            )
+            found.append((shard, int(document - self.first_of_shard[shard]), first, length))
+        return found
+
+    def documents(self, epoch: int, index: int) -> list[str]:
+        """Where a block comes from, such as `data/Pandas/sketcher_bin/train1 document 17`."""
+        return [
+            f"{self.shards[shard].prefix} document {document}" for shard, document, *_ in self.segments(epoch, index)
+        ]
+
+    def __getitem__(self, key: int | tuple[int, int]) -> dict[str, torch.Tensor]:
+        """One block: input_ids, attention_mask, labels (with pack_reset position_ids too), each int64 (block_size,)."""
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        ids = np.full(self.block_size, self.pad_token_id, np.int64)
+        starts, end = [], 0
+        for shard, document, first, length in self.segments(epoch, index):
+            ids[end : end + length] = self.shards[shard].get(document, first, length)
+            starts.append(end)
             end += length
-        input_ids = torch.from_numpy(ids)
-        mask = torch.zeros_like(input_ids)
-        mask[:end] = 1
-        return {
-            "input_ids": input_ids,
-            "attention_mask": mask,
-            "labels": input_ids.masked_fill(mask == 0, IGNORED_LABEL),
-        }
-
-
-class EpochCallback(TrainerCallback):
-    """Tells the dataset which epoch begins, also when a run is taken up in the middle of one."""
-
-    def __init__(self, dataset: CodeBlockDataset):
-        self.dataset = dataset
-
-    def on_epoch_begin(self, args, state, control, **kwargs):
-        self.dataset.set_epoch(int(state.epoch or 0))
+        labels, mask = ids.copy(), np.zeros_like(ids)
+        labels[end:], mask[:end] = IGNORED_LABEL, 1
+        block = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        if self.pack_reset:
+            labels[starts] = IGNORED_LABEL
+            pieces = np.diff([*starts, end, self.block_size])  # the padding is a piece of its own
+            block["position_ids"] = np.concatenate([np.arange(length) for length in pieces])
+        return {name: torch.from_numpy(array) for name, array in block.items()}

@@ -1,9 +1,11 @@
 """Packing of documents into blocks of fixed length: whole blocks first, then best-fit-decreasing on what is left.
 
 A document of s tokens fills s // B blocks by itself; its tail of s % B tokens shares a block with other tails. Nothing is
-cut but at those places, and every token is in exactly one block.
+cut but at those places, and every token is in exactly one block. Only the tails are laid out in memory; a whole block is
+found by arithmetic.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,96 +13,140 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Blocks:
-    """Segments of documents, ordered by block; block b is made of segments `starts[b] .. starts[b + 1] - 1`.
+    """Where each block's tokens come from: first the whole blocks in document order, then the blocks of tails.
 
     Attributes:
-        document: int64 (S,), index into the sizes that were packed.
-        first: int64 (S,), the segment's first token within its document.
-        length: int64 (S,), tokens.
-        starts: int64 (number of blocks + 1,).
+        block_size: tokens per block.
+        sizes: int (N,), tokens per document, as packed.
+        whole_before: int64 (N + 1,), whole blocks of the documents before each one.
+        tails: int32 (T,), documents that have a tail, ordered by block and place within it.
+        tail_starts: int32 (number of tail blocks + 1,), into `tails`.
     """
 
-    document: np.ndarray
-    first: np.ndarray
-    length: np.ndarray
-    starts: np.ndarray
+    block_size: int
+    sizes: np.ndarray
+    whole_before: np.ndarray
+    tails: np.ndarray
+    tail_starts: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.starts) - 1
+        return int(self.whole_before[-1]) + len(self.tail_starts) - 1
+
+    def segments(self, block: int) -> list[tuple[int, int, int]]:
+        """(document, first token within it, tokens) of every piece of a block, in order.
+
+        Raises:
+            IndexError: there is no such block.
+        """
+        if not 0 <= block < len(self):
+            raise IndexError(f"block {block} of {len(self)}")
+        tail_block = block - int(self.whole_before[-1])
+        if tail_block < 0:
+            document = int(np.searchsorted(self.whole_before, block, "right")) - 1
+            return [(document, (block - int(self.whole_before[document])) * self.block_size, self.block_size)]
+        documents = self.tails[self.tail_starts[tail_block] : self.tail_starts[tail_block + 1]].tolist()
+        sizes = [(document, int(self.sizes[document])) for document in documents]
+        return [(document, size - size % self.block_size, size % self.block_size) for document, size in sizes]
 
 
 def pack(sizes: np.ndarray, block_size: int) -> Blocks:
     """Lay documents out in blocks.
 
     Args:
-        sizes: int (N,), tokens per document, 0 allowed.
+        sizes: int (N,), tokens per document, 0 allowed; kept, not copied.
         block_size: tokens per block, at least 1.
 
     >>> blocks = pack(np.array([5, 2, 1]), 4)
-    >>> list(zip(blocks.document.tolist(), blocks.first.tolist(), blocks.length.tolist())), blocks.starts.tolist()
-    ([(0, 0, 4), (1, 0, 2), (0, 4, 1), (2, 0, 1)], [0, 1, 4])
+    >>> [blocks.segments(block) for block in range(len(blocks))]
+    [[(0, 0, 4)], [(1, 0, 2), (0, 4, 1), (2, 0, 1)]]
     """
-    sizes = np.asarray(sizes, np.int64)
-    whole = sizes // block_size
-    document = np.repeat(np.arange(len(sizes)), whole)
-    within = np.arange(len(document)) - np.repeat(np.cumsum(whole) - whole, whole)
-
-    tails = np.flatnonzero(sizes % block_size)
-    tail_sizes = sizes[tails] % block_size
-    bins, offsets = best_fit_decreasing(tail_sizes, block_size)
-    order = np.lexsort((offsets, bins))
-    tails, tail_sizes, bins = tails[order], tail_sizes[order], bins[order]
-
-    new_bin = np.flatnonzero(np.diff(bins, prepend=-1))
-    starts = np.concatenate([np.arange(len(document)), len(document) + new_bin, [len(document) + len(tails)]])
-    return Blocks(
-        document=np.concatenate([document, tails]),
-        first=np.concatenate([within * block_size, whole[tails] * block_size]),
-        length=np.concatenate([np.full(len(document), block_size), tail_sizes]),
-        starts=starts,
-    )
+    whole_before = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes // block_size, out=whole_before[1:])
+    tails, tail_starts = best_fit_decreasing(sizes % block_size, block_size)
+    return Blocks(block_size, sizes, whole_before, tails, tail_starts)
 
 
 def best_fit_decreasing(sizes: np.ndarray, capacity: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bin and offset, each int64 (N,), of every item: largest items first, each into the fullest bin that takes it.
+    """Items by bin: largest items first, each into the fullest bin that takes it, the one that is so the longest.
 
     Items of one size are placed together: once a bin is the fullest that takes one of them, it stays so until it is too
     full for the next. The loop is therefore over (size, free space) pairs and not over items.
 
     Args:
-        sizes: int (N,), each in 1 .. capacity.
+        sizes: int (N,), each in 0 .. capacity; items of size 0 go nowhere.
         capacity: size of a bin.
+
+    Returns:
+        Items, int32, bin after bin in the order in which they were placed; and where each bin begins in them, int32
+        (number of bins + 1,).
     """
-    bins = np.empty(len(sizes), np.int64)
-    offsets = np.empty(len(sizes), np.int64)
-    stock: list[list[np.ndarray]] = [[] for _ in range(capacity + 1)]  # open bins by free space
-    available = np.zeros(capacity + 1, np.int64)
-    order = np.argsort(-sizes, kind="stable")
-    boundaries = np.flatnonzero(np.diff(sizes[order], prepend=-1))
+    # Decreasing sizes as small unsigned keys, which NumPy sorts by radix.
+    keys = (capacity - sizes).astype(np.min_scalar_type(capacity))
+    ends = np.cumsum(np.bincount(keys, minlength=capacity + 1))
+    items = np.argsort(keys, kind="stable")[: ends[capacity - 1]].astype(np.int32)
+    del keys
+
+    bins = np.empty(len(items), np.int32)  # by place in `items`
+    ranks = np.empty(len(items), np.min_scalar_type(capacity))  # how many items the bin held already
+    held = np.zeros(len(items), ranks.dtype)  # items by bin; there are no more bins than items
+    stock = _OpenBins(capacity)
     opened = 0
-    for group in np.split(order, boundaries[1:]) if len(order) else []:
-        size = int(sizes[group[0]])
-        while len(group):
-            fitting = available[size:] > 0
-            free = size + int(fitting.argmax()) if fitting.any() else capacity
+    for key in np.flatnonzero(np.diff(ends[:capacity], prepend=0)).tolist():
+        size, place, end = capacity - key, int(ends[key - 1]) if key else 0, int(ends[key])
+        while place < end:
+            free = stock.fullest(size)
             each = free // size
-            wanted = -(-len(group) // each)
-            if fitting.any():
-                taken = np.concatenate(stock[free])
-                stock[free] = [taken[wanted:]]
-                available[free] = max(0, len(taken) - wanted)
-                taken = taken[:wanted]
-            else:
-                taken = np.arange(opened, opened + wanted)
+            wanted = -(-(end - place) // each)
+            if free == capacity:
+                chosen = np.arange(opened, opened + wanted, dtype=np.int32)
                 opened += wanted
-            placed, group = group[: len(taken) * each], group[len(taken) * each :]
-            position = np.arange(len(placed))
-            bins[placed] = taken[position // each]
-            offsets[placed] = capacity - free + position % each * size
-            # All taken bins are full to `each` items but perhaps the last.
-            in_last = len(placed) - (len(taken) - 1) * each
-            for part, items in ((taken[:-1], each), (taken[-1:], in_last)):
-                left = free - items * size
-                stock[left].append(part)
-                available[left] += len(part)
-    return bins, offsets
+            else:
+                chosen = stock.take(free, wanted)
+            placed = min(end - place, len(chosen) * each)
+            here = slice(place, place + placed)
+            bins[here] = np.repeat(chosen, each)[:placed]
+            ranks[here] = (held[chosen][:, None] + np.arange(each, dtype=held.dtype)).ravel()[:placed]
+            place += placed
+            # All chosen bins took `each` items, but perhaps the last.
+            in_last = placed - (len(chosen) - 1) * each
+            held[chosen[:-1]] += each
+            held[chosen[-1]] += in_last
+            stock.put(free - each * size, chosen[:-1])
+            stock.put(free - in_last * size, chosen[-1:])
+
+    starts = np.zeros(opened + 1, np.int32)
+    np.cumsum(held[:opened], out=starts[1:])
+    del held
+    by_bin = np.empty_like(items)
+    by_bin[starts[bins] + ranks] = items
+    return by_bin, starts
+
+
+class _OpenBins:
+    """Bins by free space, first in, first out, as a few arrays each."""
+
+    def __init__(self, capacity: int):
+        self._queues: list[deque[np.ndarray]] = [deque() for _ in range(capacity + 1)]
+        self._some = np.zeros(capacity + 1, bool)
+        self._some[capacity] = True  # a new bin can always be opened
+
+    def fullest(self, size: int) -> int:
+        """The least free space, at least `size`, that some bin has; that of an empty bin where no open one does."""
+        return size + int(self._some[size:].argmax())
+
+    def put(self, free: int, bins: np.ndarray) -> None:
+        if len(bins) and free:
+            self._queues[free].append(bins)
+            self._some[free] = True
+
+    def take(self, free: int, wanted: int) -> np.ndarray:
+        """At most `wanted` bins of this free space."""
+        queue, parts = self._queues[free], []
+        while queue and wanted:
+            part = queue.popleft()
+            if len(part) > wanted:
+                queue.appendleft(part[wanted:])
+            parts.append(part[:wanted])
+            wanted -= len(parts[-1])
+        self._some[free] = bool(queue)
+        return np.concatenate(parts)

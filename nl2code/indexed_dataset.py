@@ -15,6 +15,7 @@ Layout of `.idx`, little endian, no padding:
 """
 
 import argparse
+import mmap
 import os
 import shutil
 import struct
@@ -78,7 +79,7 @@ class MMapIndexedDataset:
             raise IndexedDatasetError(
                 f"{bin_path} has {self._num_bytes} bytes, {path} speaks of {needed}; encode this shard again"
             )
-        self._tokens = np.memmap(bin_path, self.dtype, "r") if needed else np.empty(0, self.dtype)
+        self._tokens = _map_for_random_reads(bin_path, self.dtype) if needed else np.empty(0, self.dtype)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -98,6 +99,16 @@ class MMapIndexedDataset:
 
     def __reduce__(self):
         return type(self), (self.prefix,)
+
+
+def _map_for_random_reads(path: str, dtype: np.dtype) -> np.ndarray:
+    """A file that is not empty as a read-only array (size,). Documents are read in random order: without advice the system
+    reads far more of the file around each one than it holds."""
+    with open(path, "rb") as stream:
+        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    if hasattr(mmap, "MADV_RANDOM"):
+        mapped.madvise(mmap.MADV_RANDOM)
+    return np.frombuffer(mapped, dtype)
 
 
 def _read_header(path: str, raw: np.ndarray) -> tuple[int, np.dtype]:

@@ -1,14 +1,16 @@
 """Packing, resampling and blocks, against slow references and properties."""
 
+import pickle
 from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nl2code.code_dataset import CodeBlockDataset, find_shards, load_resampling_weights, resampling_weights
-from nl2code.dynamic_block_dataset import best_fit_decreasing, pack
+from nl2code.dynamic_block_dataset import pack
 from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, data_file_path, index_file_path
 
 PAD = 999
@@ -27,31 +29,56 @@ def write_shard(prefix, documents, features=None):
 def test_packing_covers_every_token_once(sizes, block_size):
     blocks = pack(np.array(sizes, np.int64), block_size)
     seen = Counter()
-    for document, first, length in zip(blocks.document, blocks.first, blocks.length, strict=True):
-        seen.update((document, first + i) for i in range(length))
+    for block in range(len(blocks)):
+        segments = blocks.segments(block)
+        assert 0 < sum(length for *_, length in segments) <= block_size
+        for document, first, length in segments:
+            assert length > 0
+            seen.update((document, first + i) for i in range(length))
     assert seen == Counter((d, i) for d, size in enumerate(sizes) for i in range(size))
-    fill = [blocks.length[a:b].sum() for a, b in zip(blocks.starts, blocks.starts[1:], strict=False)]
-    assert all(0 < tokens <= block_size for tokens in fill)
+    for block in (-1, len(blocks)):
+        with pytest.raises(IndexError):
+            blocks.segments(block)
+
+
+def slow_pack(sizes, block_size):
+    """The rule, one item at a time: whole blocks; then tails, largest first, each into the bin that is the fullest of
+    those that take it and has been so the longest, a new one where none does."""
+    blocks = [
+        [(document, first, block_size)]
+        for document, size in enumerate(sizes)
+        for first in range(0, size - size % block_size, block_size)
+    ]
+    bins, free, since = [], [], []
+    tails = [document for document, size in enumerate(sizes) if size % block_size]
+    for moment, document in enumerate(sorted(tails, key=lambda document: -(sizes[document] % block_size))):
+        size = sizes[document] % block_size
+        fitting = [(free[number], since[number], number) for number in range(len(bins)) if free[number] >= size]
+        if not fitting:
+            bins.append([])
+            free.append(block_size)
+            since.append(moment)
+        number = min(fitting)[2] if fitting else len(bins) - 1
+        bins[number].append((document, sizes[document] - size, size))
+        free[number] -= size
+        since[number] = moment
+    return blocks + bins
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.integers(1, 12), max_size=40))
-def test_best_fit_equals_the_item_by_item_rule(sizes):
-    """The grouped algorithm fills bins exactly as the textbook one, which takes items one at a time."""
-    sizes = np.array(sizes, np.int64)
-    filled: list[int] = []
-    for size in sorted(sizes.tolist(), reverse=True):
-        fitting = [(12 - used, number) for number, used in enumerate(filled) if used + size <= 12]
-        if fitting:
-            filled[min(fitting)[1]] += size
-        else:
-            filled.append(size)
-    bins, offsets = best_fit_decreasing(sizes, 12)
-    totals = np.bincount(bins, weights=sizes).astype(int).tolist() if len(sizes) else []
-    assert sorted(totals) == sorted(filled)
-    for number in set(bins.tolist()):  # items of a bin lie back to back
-        inside = sorted((offsets[i], sizes[i]) for i in np.flatnonzero(bins == number))
-        assert all(a + size == b for (a, size), (b, _) in zip(inside, inside[1:], strict=False))
+@given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 20))
+def test_packing_equals_the_item_by_item_rule(sizes, block_size):
+    blocks = pack(np.array(sizes, np.int64), block_size)
+    assert [blocks.segments(block) for block in range(len(blocks))] == slow_pack(sizes, block_size)
+
+
+@pytest.mark.parametrize(("block_size", "dtype"), [(255, np.uint16), (256, np.int32), (65_536, np.int64)])
+def test_packing_of_many_documents_and_wide_blocks(block_size, dtype):
+    """Where counts and sizes no longer fit the narrowest type."""
+    sizes = np.random.default_rng(0).geometric(3 / block_size, 3000).clip(max=60_000).astype(dtype)
+    sizes[:600] = 1
+    blocks = pack(sizes, block_size)
+    assert [blocks.segments(block) for block in range(len(blocks))] == slow_pack(sizes.tolist(), block_size)
 
 
 def test_weights_follow_the_formula():
@@ -96,35 +123,59 @@ def two_shards(tmp_path):
     return tmp_path / "train", documents
 
 
-def tokens_of(dataset):
-    return Counter(token for item in dataset for token in item["input_ids"][item["attention_mask"] == 1].tolist())
+def blocks_of(dataset, epoch=0):
+    return [dataset[epoch, index] for index in range(len(dataset.epoch(epoch)))]
 
 
 def test_each_document_once_without_weights(two_shards):
     prefix, documents = two_shards
     dataset = CodeBlockDataset(prefix, 16, pad_token_id=PAD)
-    assert tokens_of(dataset) == Counter(token for document in documents for token in document)
-    assert dataset.tokens_per_epoch == sum(map(len, documents))
-    for item in dataset:
+    for epoch in (0, 1):
+        items = blocks_of(dataset, epoch)
+        tokens = Counter(t for item in items for t in item["input_ids"][item["attention_mask"] == 1].tolist())
+        assert tokens == Counter(token for document in documents for token in document)
+    assert dataset.epoch(0).tokens == sum(map(len, documents))
+    for item in items:
+        assert set(item) == {"input_ids", "attention_mask", "labels"}
         assert item["input_ids"].shape == (16,)
         assert (item["labels"][item["attention_mask"] == 0] == -100).all()
         assert (item["input_ids"][item["attention_mask"] == 0] == PAD).all()
         assert (item["labels"] == item["input_ids"])[item["attention_mask"] == 1].all()
 
 
-def test_resampling_depends_on_seed_and_epoch_alone(two_shards):
+def slow_blocks(documents, weights, block_size, seed, epoch):
+    """An epoch's blocks by plain Python: copies by weight, shuffle, packing one by one, shuffle."""
+    rng = np.random.default_rng([seed, epoch])
+    draws = rng.random(len(documents))
+    selection = [i for i, weight in enumerate(weights) for _ in range(int(weight + draws[i]))]
+    selection = [selection[i] for i in rng.permutation(len(selection))]
+    blocks = []
+    for segments in slow_pack([len(documents[i]) for i in selection], block_size):
+        tokens = [t for packed, first, n in segments for t in documents[selection[packed]][first : first + n]]
+        blocks.append(tokens + [PAD] * (block_size - len(tokens)))
+    return [blocks[i] for i in rng.permutation(len(blocks))]
+
+
+def test_three_epochs_equal_the_slow_reference(two_shards):
     prefix, documents = two_shards
+    dataset = CodeBlockDataset(prefix, 16, pad_token_id=PAD, seed=5, resampling_weights="1.0_0_1.0")
+    for epoch in range(3):
+        expected = slow_blocks(documents, [1 + i % 5 / 5 for i in range(20)], 16, 5, epoch)
+        assert [item["input_ids"].tolist() for item in blocks_of(dataset, epoch)] == expected
+
+
+def test_resampling_depends_on_seed_and_epoch_alone(two_shards):
+    prefix, _ = two_shards
     make = lambda seed: CodeBlockDataset(prefix, 16, pad_token_id=PAD, seed=seed, resampling_weights="1.0_0_1.0")  # noqa: E731
     first, second, other = make(1), make(1), make(2)
+    ids = lambda dataset, epoch: [item["input_ids"].tolist() for item in blocks_of(dataset, epoch)]  # noqa: E731
     streams = {}
     for epoch in (0, 1, 2, 0):
-        first.set_epoch(epoch)
-        stream = [item["input_ids"].tolist() for item in first]
-        assert streams.setdefault(epoch, stream) == stream  # coming back to an epoch gives it again
-    second.set_epoch(2)
-    assert [item["input_ids"].tolist() for item in second] == streams[2]
+        assert streams.setdefault(epoch, ids(first, epoch)) == ids(first, epoch)  # coming back gives it again
+    assert ids(second, 2) == streams[2]
     assert streams[0] != streams[1]
-    assert [item["input_ids"].tolist() for item in other] != streams[0]
+    assert ids(other, 0) != streams[0]
+    assert ids(pickle.loads(pickle.dumps(first)), 1) == streams[1]
 
 
 def test_documents_occur_as_often_as_they_weigh(two_shards):
@@ -132,12 +183,38 @@ def test_documents_occur_as_often_as_they_weigh(two_shards):
     dataset = CodeBlockDataset(prefix, 16, pad_token_id=PAD, resampling_weights="1.0_0_1.0")
     total = Counter()
     for epoch in range(400):
-        dataset.set_epoch(epoch)
-        copies = Counter(dataset.selection.tolist())
+        copies = Counter(dataset.epoch(epoch).selection.tolist())
         assert all(copies[i] in (1, 2) for i in range(20))
         total.update(copies)
     for i in range(20):
         assert abs(total[i] / 400 - (1 + i % 5 / 5)) < 0.1  # 4 standard deviations
+
+
+def test_a_block_names_its_documents(two_shards):
+    prefix, _ = two_shards
+    dataset = CodeBlockDataset(prefix, 16, pad_token_id=PAD)
+    for index, item in enumerate(blocks_of(dataset)):
+        expected = {
+            f"{prefix}1 document {token - 12}" if token >= 12 else f"{prefix} document {token}"
+            for token in set(item["input_ids"].tolist()) - {PAD}
+        }
+        assert set(dataset.documents(0, index)) == expected
+
+
+def test_pack_reset_counts_anew_at_each_document(two_shards):
+    prefix, _ = two_shards
+    plain = CodeBlockDataset(prefix, 16, pad_token_id=PAD)
+    reset = CodeBlockDataset(prefix, 16, pad_token_id=PAD, pack_reset=True)
+    for index in range(len(plain)):
+        block, before = reset[index], plain[index]
+        ids, labels = block["input_ids"].tolist(), block["labels"].tolist()
+        assert torch.equal(block["input_ids"], before["input_ids"])
+        assert torch.equal(block["attention_mask"], before["attention_mask"])
+        position = 0
+        for place, token in enumerate(ids):  # each document has one token of its own, so a change is a boundary
+            position = position + 1 if place and token == ids[place - 1] else 0
+            assert block["position_ids"][place] == position
+            assert labels[place] == (token if position and token != PAD else -100)
 
 
 def test_max_tokens_limits_evaluation(two_shards):

@@ -114,3 +114,31 @@ def test_check_command(tmp_path, capsys):
     (tmp_path / "x.bin").write_bytes(b"")
     assert indexed_dataset.main(["check", str(prefix)]) == 1
     assert "encode this shard again" in capsys.readouterr().err
+
+
+def test_truncation_names_the_byte_counts(tmp_path):
+    prefix = write(tmp_path / "x", [[1, 2], [3]])
+    whole = (tmp_path / "x.bin").read_bytes()
+    for data in (whole[:-2], whole + b"\0\0"):
+        (tmp_path / "x.bin").write_bytes(data)
+        with pytest.raises(IndexedDatasetError, match=f"has {len(data)} bytes, .* speaks of 6"):
+            MMapIndexedDataset(prefix)
+    (tmp_path / "x.bin").write_bytes(whole)
+    index = (tmp_path / "x.idx").read_bytes()
+    for size in (0, 8, 25, 26, len(index) - 12):
+        (tmp_path / "x.idx").write_bytes(index[:size])
+        with pytest.raises(IndexedDatasetError, match=f"{size} bytes"):
+            MMapIndexedDataset(prefix)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 9), max_size=20), st.integers(0, 20))
+def test_every_megatron_index_is_refused(tmp_path_factory, sizes, documents):
+    """Its size is 34 + 12 n + 8 x (documents + 1) bytes, which is never 26 + 12 n."""
+    folder = tmp_path_factory.mktemp("megatron")
+    header = b"MMIDIDX\x00\x00" + struct.pack("<QBQQ", 1, 8, len(sizes), documents + 1)
+    body = struct.pack(f"<{len(sizes)}i{len(sizes)}q{documents + 1}q", *sizes, *[0] * (len(sizes) + documents + 1))
+    (folder / "x.idx").write_bytes(header + body)
+    (folder / "x.bin").write_bytes(bytes(2 * sum(sizes)))
+    with pytest.raises(IndexedDatasetError, match="a Megatron index"):
+        MMapIndexedDataset(folder / "x")
