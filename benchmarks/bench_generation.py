@@ -4,7 +4,8 @@
 
 The original's procedure: transformers' text-generation pipeline, 50 sequences a call, 100 new tokens each, cut
 afterwards. Both draw the same number of samples of the same problems. The second table is one decoding step of the
-engine against the matrix multiplications in it, run alone on inputs of the same shapes. Prints Markdown and writes
+engine, sampling included, against the matrix multiplications in it, run alone on inputs of the same shapes: as the
+engine does them (packed weights, see nl2code/packed_linear.py) and as torch.nn.Linear does. Prints Markdown and writes
 benchmarks/results/generation.json.
 """
 
@@ -18,6 +19,7 @@ import torch
 
 from nl2code import sampling
 from nl2code.models import load_model, load_tokenizer
+from nl2code.packed_linear import PackedLinear, pack_linears
 from nl2code.sampling import Request, Sampler
 from nl2code.truncation import first_block
 from pandas_numpy_eval.data import read_problems, resolve_problem_file
@@ -70,16 +72,19 @@ def compare(sampler: Sampler, pipeline, problems: list[dict], args: argparse.Nam
     return rows
 
 
-def step_times(sampler: Sampler, prompt: str, batch_size: int, rounds: int, temperature: float) -> dict:
-    """Seconds of one decoding step, sampling included, and of its matrix multiplications alone, in turns."""
+def step_times(sampler: Sampler, plain, prompt: str, batch_size: int, rounds: int, temperature: float) -> dict:
+    """Seconds of one decoding step and of its matrix multiplications alone, the engine's and `plain`'s, in turns."""
     boundaries, stops = sampling._BOUNDARY_BYTES, sampler.stop_ids
     sampling._BOUNDARY_BYTES, sampler.stop_ids = (), set()  # every row runs to its end
     settings = {"temperature": temperature, "top_p": TOP_P, "seed": 0, "batch_size": batch_size, "task_id": "step"}
-    layers = [module for module in sampler.model.modules() if isinstance(module, torch.nn.Linear)]
-    inputs = {
-        layer: torch.randn(batch_size, layer.in_features, dtype=layer.weight.dtype, device=layer.weight.device)
-        for layer in layers
+    kinds = (torch.nn.Linear, PackedLinear)
+    layers = {
+        way: [module for module in model.modules() if isinstance(module, kinds)]
+        for way, model in (("packed", sampler.model), ("linear", plain))
     }
+    weight = plain.get_output_embeddings().weight
+    widths = {layer.in_features for layer in layers["linear"]}
+    inputs = {width: torch.randn(batch_size, width, dtype=weight.dtype, device=weight.device) for width in widths}
 
     def decode(steps: int) -> float:
         started = time.perf_counter()
@@ -87,23 +92,23 @@ def step_times(sampler: Sampler, prompt: str, batch_size: int, rounds: int, temp
         return time.perf_counter() - started
 
     @torch.inference_mode()
-    def multiply(steps: int) -> float:
+    def multiply(way: str, steps: int) -> float:
         started = time.perf_counter()
         for _ in range(steps):
-            for layer in layers:
-                torch.nn.functional.linear(inputs[layer], layer.weight)
-        if sampler.model.device.type == "cuda":
+            for layer in layers[way]:
+                layer(inputs[layer.in_features])
+        if weight.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - started
 
-    decode(4), multiply(4)
-    found = {"step": [], "matmul": []}
+    decode(4), multiply("packed", 4), multiply("linear", 4)
+    found = {"step": [], "packed": [], "linear": []}
     for _ in range(rounds):
         found["step"].append((decode(NEW_TOKENS // 2 + 4) - decode(4)) / (NEW_TOKENS // 2))
-        found["matmul"].append(multiply(20) / 20)
+        for way in layers:
+            found[way].append(multiply(way, 20) / 20)
     sampling._BOUNDARY_BYTES, sampler.stop_ids = boundaries, stops
-    ratios = [step / matmul for step, matmul in zip(found["step"], found["matmul"], strict=True)]
-    return {"batch_size": batch_size, **found, "ratio": ratios}
+    return {"batch_size": batch_size, **found}
 
 
 def spread(values: list[float], form: str = ".2f") -> str:
@@ -115,10 +120,14 @@ def tables(rows: list[dict], steps: list[dict]) -> str:
     for row in rows:
         cells = (spread(row[key]) for key in ("ours", "original", "ratio"))
         lines.append(f"| {row['n']} | {row['problems']} | {' | '.join(cells)} |")
-    lines += ["", "| batch | one step, ms | its matrix multiplications, ms | ratio |", "| --- | --- | --- | --- |"]
+    lines += ["", "| batch | one step, ms | multiplications, ms | ratio | by torch.nn.Linear, ms | ratio |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
     for row in steps:
-        times = (spread([1000 * seconds for seconds in row[key]], ".0f") for key in ("step", "matmul"))
-        lines.append(f"| {row['batch_size']} | {' | '.join(times)} | {spread(row['ratio'])} |")
+        cells = [spread([1000 * seconds for seconds in row["step"]], ".0f")]
+        for way in ("packed", "linear"):
+            cells.append(spread([1000 * seconds for seconds in row[way]], ".0f"))
+            cells.append(spread([step / own for step, own in zip(row["step"], row[way], strict=True)]))
+        lines.append(f"| {row['batch_size']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -144,8 +153,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     problems = list(read_problems(resolve_problem_file(args.domain)).values())
     model, tokenizer = load_model(args.model, args.dtype, args.device), load_tokenizer(args.model)
-    sampler = Sampler(model, tokenizer)
-    steps = [step_times(sampler, problems[0]["prompt"], b, 3, args.temperature) for b in args.batch_sizes]
+    sampler = Sampler(pack_linears(load_model(args.model, args.dtype, args.device)), tokenizer)
+    steps = [step_times(sampler, model, problems[0]["prompt"], b, 3, args.temperature) for b in args.batch_sizes]
     pipeline = TextGenerationPipeline(model=model, tokenizer=tokenizer, device=args.device)
     rows = [] if args.steps_only else compare(sampler, pipeline, problems, args)
     print(tables(rows, steps))

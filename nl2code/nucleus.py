@@ -42,12 +42,13 @@ def nucleus_sample(logits: torch.Tensor, u: torch.Tensor, temperature: float, to
     # The mass of the whole vocabulary in one pass; sorting is for the few tokens that can be drawn. What is below e^-80
     # of the most likely token adds nothing to a float32 sum, but as denormal numbers it would slow it down tenfold.
     largest = logits.amax(-1, keepdim=True)
-    normaliser = ((logits - largest) / temperature).clamp_(min=-80).exp_().sum(-1, keepdim=True).double()  # (B, 1)
+    normaliser = (logits - largest).div_(temperature).clamp_(min=-80).exp_().sum(-1, keepdim=True).double()  # (B, 1)
     vocab_size = logits.shape[-1]
     drawn = torch.empty_like(u, dtype=torch.int64)
     open_rows = torch.arange(len(u), device=logits.device)
     for width in (*(width for width in WIDTHS if width < vocab_size and top_p < 1), vocab_size):
-        top, index = logits[open_rows].topk(width, dim=-1)  # (R, k), descending
+        left = logits if len(open_rows) == len(logits) else logits[open_rows]
+        top, index = left.topk(width, dim=-1)  # (R, k), descending
         p = torch.exp((top - largest[open_rows]).double() / temperature) / normaliser[open_rows]
         mass = p.cumsum(-1)
         held = mass[:, -1] >= top_p if width < vocab_size else torch.ones_like(open_rows, dtype=torch.bool)

@@ -13,7 +13,7 @@ import torch
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import CacheLayerMixin
 
-SLACK = 128  # columns beyond the longest row; when they are used up everything moves back to the left
+SLACK = 64  # columns beyond the longest row; when they are used up everything moves back to the left
 
 
 class RowLayer(CacheLayerMixin):

@@ -56,7 +56,7 @@ class Sampler:
 
     def __init__(self, model, tokenizer):
         self.model = model
-        self.vocab_size = model.get_output_embeddings().weight.shape[0]
+        self.vocab_size = model.get_output_embeddings().out_features
         self.tokens = TokenBytes(tokenizer, self.vocab_size)
         eos = model.generation_config.eos_token_id
         model_eos = set() if eos is None else {eos} if isinstance(eos, int) else set(eos)

@@ -222,11 +222,12 @@ def open_sampler(name: str, args: argparse.Namespace):
 
         return VllmSampler(name, args.dtype)
     from nl2code.models import load_model, load_tokenizer
+    from nl2code.packed_linear import pack_linears
     from nl2code.sampling import Sampler
 
     local = os.environ.get("LOCAL_RANK")
     device = f"cuda:{local}" if args.device == "cuda" and local else args.device
-    return Sampler(load_model(name, args.dtype, device), load_tokenizer(name))
+    return Sampler(pack_linears(load_model(name, args.dtype, device)), load_tokenizer(name))
 
 
 def sampling_settings(args: argparse.Namespace, heat: float) -> dict:

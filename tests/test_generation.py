@@ -1,8 +1,10 @@
 """The two generation programs: sample files, restarts, the two stages."""
 
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import pytest
 import tiny
@@ -351,3 +353,16 @@ def test_two_stages_end_to_end(base, other, problems, tmp_path):
     meta = json.loads((tmp_path / "x.meta.json").read_text())
     assert meta["sketcher_sha256"] != meta["generator_sha256"]
     assert {"temperature": 0.2, "temperature2": 0.2}.items() <= meta.items()
+
+
+def test_vllm_is_named_where_it_is_missing(base, problems, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    assert single(base, problems, tmp_path / "x.samples.jsonl", "--backend", "vllm") == 1
+    error = capsys.readouterr().err
+    assert "pip install vllm" in error and error.count("\n") == 1
+
+
+@pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")
+def test_vllm_completes_prompts(base, problems, tmp_path):
+    assert single(base, problems, tmp_path / "x.samples.jsonl", "--backend", "vllm") == 0
+    assert len(rows_of(tmp_path / "x.samples.jsonl")) == 18

@@ -9,6 +9,7 @@ import tiny
 import torch
 
 from nl2code.nucleus import nucleus_sample, uniforms
+from nl2code.packed_linear import PackedLinear, pack_linears
 from nl2code.sampling import (
     PromptTooLongError,
     Request,
@@ -177,6 +178,23 @@ def next_logits(sampler, ids):
     """Logits after a sequence by a plain forward pass, float64 (V,)."""
     with torch.inference_mode():
         return sampler.model(input_ids=torch.tensor([ids])).logits[0, -1].double().numpy()
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")
+def test_packed_layers_multiply_alike(tokenizer):
+    model, packed = (tiny.tiny_model(tokenizer, architecture="llama") for _ in range(2))
+    pack_linears(packed)
+    assert sum(isinstance(module, PackedLinear) for module in packed.modules()) == 2 * 7 + 1
+    assert not [module for module in packed.modules() if isinstance(module, torch.nn.Linear)]
+    for rows in (1, 7, 64, 200):
+        ids = torch.arange(rows * 3).reshape(rows, 3) % len(tokenizer)
+        with torch.inference_mode():
+            torch.testing.assert_close(packed(input_ids=ids).logits, model(input_ids=ids).logits)
+    request = [Request("df = ", "T", 0, 5)]
+    settings = {"temperature": 0.5, "top_p": 0.9, "max_new_tokens": 8, "seed": 1}
+    assert Sampler(packed, tokenizer).sample_many(request, **settings) == Sampler(model, tokenizer).sample_many(
+        request, **settings
+    )
 
 
 def test_states_of_other_kinds_are_refused():
