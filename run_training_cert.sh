@@ -40,10 +40,12 @@ if [ "$PRESET" = quick ]; then
   BLOCK_SIZE="${BLOCK_SIZE:-256}" BATCH="${BATCH:-4}" ACCUMULATION="${ACCUMULATION:-2}" STEPS="${STEPS:-15}" LR="${LR:-1e-4}" LORA_R="${LORA_R:-16}"
   RESAMPLING_WEIGHTS="${RESAMPLING_WEIGHTS:-1.0_0.5_1.0}" PRECISION="${PRECISION:-fp32}" KINDS="${KINDS:-mined}"
   schedule=(--warmup_steps 2 --weight_decay 0.0 --save_steps 5 --logging_steps 5 --max_eval_tokens 4096)
+  corpus=()
 else
   BLOCK_SIZE="${BLOCK_SIZE:-1024}" BATCH="${BATCH:-8}" ACCUMULATION="${ACCUMULATION:-1}" STEPS="${STEPS:-100000}" LR="${LR:-5e-4}" LORA_R="${LORA_R:-0}"
   RESAMPLING_WEIGHTS="${RESAMPLING_WEIGHTS:-1.0_0.5_1.0}" PRECISION="${PRECISION:-fp16}" KINDS="${KINDS:-code,mined}"
   schedule=(--warmup_steps 1000 --weight_decay 0.1 --save_steps 1000 --logging_steps 10 --max_eval_tokens 1000000)
+  corpus=(--near_copies 0.85 --split_by repository)
 fi
 RUN_NAME="${RUN_NAME:-$(basename "$BASE_MODEL")_$PRESET}"
 
@@ -77,7 +79,7 @@ ensure_base
 
 say "corpus of $DOMAIN"
 "$PYTHON" -m scripts.prepare_corpus -d "$DOMAIN" --kinds "$KINDS" --seed "$SEED" -o "$DATA_DIR/$DOMAIN/data" \
-  ${SOURCES:+--sources "$SOURCES"}
+  ${SOURCES:+--sources "$SOURCES"} ${corpus[@]+"${corpus[@]}"}
 
 launch=("$PYTHON")
 [ "$NPROC" = 1 ] || launch=("$PYTHON" -m torch.distributed.run --standalone --nproc_per_node "$NPROC")

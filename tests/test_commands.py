@@ -12,7 +12,8 @@ COMMANDS = ("run_quickstart.sh", "run_training_cert.sh", "run_generating_codes.s
 PROGRAMS = (
     *("run_cert.py", "eval_cert.py", "eval_cert_unified.py", "-m scripts.fetch", "-m scripts.fetch_model"),
     *("-m scripts.prepare_corpus", "-m scripts.encode_domain", "-m scripts.report", "-m nl2code.indexed_dataset"),
-    *("-m scripts.decontaminate", "-m pandas_numpy_eval.evaluate_functional_correctness"),
+    *("-m scripts.decontaminate", "-m scripts.cases", "-m scripts.train_tokenizer", "-m pandas_numpy_eval.fetch"),
+    "-m pandas_numpy_eval.evaluate_functional_correctness",
 )
 SETTINGS = ("DOMAIN", "PROBLEMS", "TEMP", "NUM_SAMPLES", "BASE_MODEL", "SOURCES", "VIRTUAL_ENV")
 
