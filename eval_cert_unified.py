@@ -12,6 +12,7 @@ import re
 import sys
 
 from nl2code.models import ModelError, weights_sha256
+from scripts.ast_utils import OPERATIONS
 from scripts.generation import (
     SettingsError,
     add_arguments,
@@ -40,6 +41,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("-t2", "--temperature2", type=temperatures, default=[0.2], help="of the generator, alike")
     add("--sketch_strategy", type=strategy, default="popular", help="popular (the paper's), each, top-2, top-3, ...")
     add("--greedy_sketch", action="store_true", help="one sketch a problem, written greedily")
+    add("--operation", choices=OPERATIONS, default="constants", help="what the models' sketches replace (see encoding)")
     add_arguments(parser)
     return parser.parse_args(argv)
 
@@ -50,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         about = dict(names) | {f"{stage}_sha256": weights_sha256(name) for stage, name in names.items()}
         about |= {"sketch_strategy": args.sketch_strategy, "greedy_sketch": args.greedy_sketch}
+        about["operation"] = args.operation
         heats = pairs(args.temperature, args.temperature2, args.output)
         runs = [open_run(args, {"t": t, "t2": t2}, **about, temperature=t, temperature2=t2) for t, t2 in heats]
         if args.dry_run:
@@ -65,7 +68,9 @@ def main(argv: list[str] | None = None) -> int:
                 generator.encode(problem["prompt"], 2 * args.max_tokens)
             for (t, t2), run in zip(heats, runs, strict=True):
                 settings = sampling_settings(args, t), sampling_settings(args, t2)
-                stages = TwoStages(sketcher, generator, *settings, args.sketch_strategy, args.greedy_sketch)
+                stages = TwoStages(
+                    sketcher, generator, *settings, args.sketch_strategy, args.greedy_sketch, args.operation
+                )
                 run_units(run, stages.complete)
         print("\n".join(finish(run, args.truncate) for run in runs))
     except (ModelError, SettingsError, ValueError, OSError) as error:

@@ -52,6 +52,7 @@ class TwoStages:
     code_settings: dict
     strategy: str = "popular"
     greedy_sketch: bool = False
+    operation: str = "constants"  # what the models' sketches replace
 
     def complete(self, chunks: list[Chunk]) -> list[list[dict]]:
         """Samples of one unit (see `scripts.generation.run_units`)."""
@@ -76,10 +77,10 @@ class TwoStages:
         found = [
             group[0] for group in self.sketcher.sample_many(requests, **{**self.sketch_settings, "temperature": 0})
         ]
-        alone = [chunk for chunk, draft in zip(chunks, found, strict=True) if not has_placeholder(draft.text)]
+        alone = [chunk for chunk, draft in zip(chunks, found, strict=True) if not self._is_sketch(draft.text)]
         samples = iter(self._drafts(alone))
         drafts = [
-            [draft] * chunk.count if has_placeholder(draft.text) else next(samples)
+            [draft] * chunk.count if self._is_sketch(draft.text) else next(samples)
             for chunk, draft in zip(chunks, found, strict=True)
         ]
         return drafts, [[draft.text] * chunk.count for chunk, draft in zip(chunks, found, strict=True)]
@@ -90,7 +91,7 @@ class TwoStages:
         requests, places = [], []
         for index, (chunk, sketches) in enumerate(zip(chunks, chosen, strict=True)):
             for first, count in _runs(sketches):
-                if has_placeholder(sketches[first]):
+                if self._is_sketch(sketches[first]):
                     prompt = sketches[first] + SEGMENTATION + chunk.problem["prompt"]
                     requests.append(Request(prompt, f"{chunk.problem['task_id']}#code", chunk.first + first, count))
                     places.append((index, first))
@@ -98,6 +99,9 @@ class TwoStages:
         for (index, first), samples in zip(places, found, strict=True):
             led[index][first : first + len(samples)] = samples
         return led
+
+    def _is_sketch(self, text: str) -> bool:
+        return has_placeholder(text, self.operation)
 
     @staticmethod
     def _row(draft: Completion, sketch: str, code: Completion | None) -> dict:
