@@ -91,6 +91,7 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
         ModelError: see `resolve_model`; also where the weights are not safetensors or a hub cannot be reached.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     path = resolve_model(name)
@@ -102,15 +103,19 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
             use_safetensors=True,
             trust_remote_code=False,
         )
+        if base:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, path).merge_and_unload()
+    except SafetensorError as error:
+        raise ModelError(
+            f"the weights of model {name!r} are damaged or half copied ({_first_line(error)}); copy or fetch them again"
+        ) from error
     except (OSError, ValueError) as error:
         raise ModelError(
             f"cannot load model {name!r} ({_first_line(error)}); offline, or with .bin weights only, make a safetensors "
             "copy once with `python -m scripts.fetch_model --source ID -o models/NAME` and name that"
         ) from error
-    if base:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, path).merge_and_unload()
     return model.to(device).eval()
 
 

@@ -246,6 +246,7 @@ def run_units(run: Run, complete: Callable[[list[Chunk]], list[list[dict]]]) -> 
         return
     started = time.time()
     write_json(run.parts / "settings.json", run.settings)
+    heats = {key: run.settings[key] for key in ("temperature", "temperature2") if key in run.settings}
     units = run.units()
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     share = units[rank::world]
@@ -262,6 +263,7 @@ def run_units(run: Run, complete: Callable[[list[Chunk]], list[list[dict]]]) -> 
                         "sample_id": chunk.first + i,
                         "completion": first_block(sample["raw"]),
                         **sample,
+                        **heats,
                     }
                     for chunk, samples in zip(chunks, complete(chunks), strict=True)
                     for i, sample in enumerate(samples)

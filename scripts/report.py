@@ -65,7 +65,7 @@ def cells_of(metrics: dict, path: Path) -> tuple[str, ...]:
     low, high = first["ci95"]
     return (
         metrics["benchmark"]["name"],
-        path.parent.name,
+        " ".join([path.parent.name, *_variant(sampling)]),
         "2" if "generator" in sampling else "1",
         heat or "?",
         str(metrics["benchmark"]["evaluated"]),
@@ -75,6 +75,30 @@ def cells_of(metrics: dict, path: Path) -> tuple[str, ...]:
         f"{100 * metrics['ceiling']['value']:.1f}",
         metrics["sandbox"]["layer"],
     )
+
+
+def _variant(sampling: dict) -> list[str]:
+    """What tells a row from others of its model: strategy and truncation, where they are not the paper's."""
+    strategy = sampling.get("sketch_strategy", "popular")
+    named = {strategy: strategy != "popular", "greedy": sampling.get("greedy_sketch"), "syntax": "truncate" in sampling}
+    return [f"+{name}" for name, wanted in named.items() if wanted]
+
+
+def sweeps(rows: list[Row]) -> list[str]:
+    """A line for every model that was sampled at several temperatures: the best pass@1, and that at the fixed 0.2."""
+    groups: dict[tuple, dict[str, float]] = {}
+    for row in rows:
+        benchmark, model, stages, heat, problems, n, *_ = row.cells
+        groups.setdefault((benchmark, model, stages, problems, n), {})[heat] = row.metrics["pass@1"]["value"]
+    lines = []
+    for (benchmark, model, stages, *_), scores in groups.items():
+        if len(scores) > 1:
+            best = max(scores, key=scores.get)
+            fixed = "0.2/0.2" if stages == "2" else "0.2"
+            at_fixed = f"; at the fixed T {fixed} {100 * scores[fixed]:.2f}" if fixed in scores else ""
+            found = f"best pass@1 {100 * scores[best]:.2f} at T {best}, chosen of {len(scores)} on the problems scored"
+            lines.append(f"{benchmark} {model}: {found}{at_fixed}")
+    return lines
 
 
 def text_table(rows: list[Row]) -> str:
@@ -139,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
     write_text(args.results / "report.html", page(rows))
     if args.files:
         print("\n".join(["Files made (bytes, path):", *list_files(args.files), ""]))
-    print(text_table(rows))
+    print("\n".join([text_table(rows), *sweeps(rows)]))
     print(f"\nscores in per cent, every sample executed; details: {args.results / 'report.html'}")
     return 0
 

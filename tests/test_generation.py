@@ -1,6 +1,7 @@
 """The two generation programs: sample files, restarts, the two stages."""
 
 import json
+import shutil
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -244,6 +245,32 @@ def test_runs_that_cannot_start(base, problems, tmp_path, capsys, change, messag
     assert single(parts["base"], parts["problems"], parts["output"]) == 1
     error = capsys.readouterr().err.strip()
     assert error.startswith("error: ") and message in error and "\n" not in error
+
+
+@pytest.mark.parametrize("kept", [3, 2000])
+def test_half_a_model_stops_before_work(base, problems, tmp_path, capsys, kept):
+    shutil.copytree(base, tmp_path / "half")
+    weights = tmp_path / "half/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    assert single(tmp_path / "half", problems, tmp_path / "x.samples.jsonl") == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: the weights of model") and "fetch them again" in error
+    assert not (tmp_path / "x.parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (['{"task_id": "A", "prompt": "x = "}'], "not a text: entry_point, test"),
+        (['{"task_id": "A", "prompt": "", "entry_point": "none", "test": ""}'] * 2, "'A' is there twice"),
+    ],
+)
+def test_a_broken_problem_file_stops_before_work(base, tmp_path, capsys, lines, message):
+    path = tmp_path / "P.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    assert single(base, path, tmp_path / "x.samples.jsonl") == 1
+    error = capsys.readouterr().err.strip()
+    assert message in error and error.startswith("error: ") and "\n" not in error
 
 
 def test_a_prompt_beyond_the_context_stops_before_work(base, tmp_path, capsys):

@@ -37,6 +37,17 @@ def test_rows_of_base_and_cert_stand_together(tmp_path, capsys):
     assert page.count("&quot;cases&quot;") == 1 and "&quot;passed&quot;: 1" in page
 
 
+def test_sweeps_tell_the_best_temperature_and_the_fixed_one(tmp_path, capsys):
+    for heat, score in ((0.2, 0.1), (0.4, 0.3), (0.6, 0.2)):
+        write_metrics(tmp_path / f"run{heat}", "base", score, sampling={"temperature": heat})
+    write_metrics(tmp_path / "cut", "base", 0.4, sampling={"temperature": 0.4, "truncate": "syntax"})
+    assert report.main([str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = "CertPandas base: best pass@1 30.00 at T 0.4, chosen of 3 on the problems scored; at the fixed T 0.2 10.00"
+    assert [line for line in lines if "best" in line] == [told]
+    assert sum("base +syntax" in line for line in lines) == 1
+
+
 def test_unreadable_metrics_are_named_and_the_rest_shown(tmp_path, capsys):
     write_metrics(tmp_path, "base", 0.1)
     write_metrics(tmp_path, "<b>", 0.2)
