@@ -55,13 +55,14 @@ def main(argv: list[str] | None = None) -> int:
         if args.dry_run:
             print("\n".join(run.plan() for run in runs))
             return 0
-        if not all(run.is_finished() for run in runs):
+        there = [run.is_finished() for run in runs]
+        if not all(there):
             sampler = open_sampler(name, args)
             for problem in runs[0].problems:
                 sampler.encode(problem["prompt"], args.max_tokens)  # a prompt that is too long is known before any work
             for heat, run in zip(heats, runs, strict=True):
                 run_units(run, partial(complete, sampler, sampling_settings(args, heat)))
-        print("\n".join(finish(run, args.truncate) for run in runs))
+        print("\n".join(finish(run, args.truncate, was) for run, was in zip(runs, there, strict=True)))
     except (ModelError, SettingsError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

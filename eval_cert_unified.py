@@ -58,7 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         if args.dry_run:
             print("\n".join(run.plan() for run in runs))
             return 0
-        if not all(run.is_finished() for run in runs):
+        there = [run.is_finished() for run in runs]
+        if not all(there):
             from scripts.two_stages import TwoStages
 
             sketcher, generator = (open_sampler(name, args) for name in names.values())
@@ -72,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
                     sketcher, generator, *settings, args.sketch_strategy, args.greedy_sketch, args.operation
                 )
                 run_units(run, stages.complete)
-        print("\n".join(finish(run, args.truncate) for run in runs))
+        print("\n".join(finish(run, args.truncate, was) for run, was in zip(runs, there, strict=True)))
     except (ModelError, SettingsError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

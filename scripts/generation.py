@@ -284,11 +284,12 @@ def _put_together(run: Run, units: list[tuple[Path, list[Chunk]]], seconds: floa
     Path(f"{run.parts}.lock").unlink()
 
 
-def finish(run: Run, truncate: str) -> str:
+def finish(run: Run, truncate: str, was_there: bool) -> str:
     """Make the second sample file where `syntax` asks for one; return what there is, in a line."""
     if not run.is_finished():
         return f"this process's share of {run.output} is done; the one that ends last puts the file together"
-    return f"wrote {run.output}" + (f" and {_recut(run)}" if truncate == "syntax" else "")
+    line = f"{run.output} is there, nothing to do" if was_there else f"wrote {run.output}"
+    return f"{line}; cut by syntax: {_recut(run)}" if truncate == "syntax" else line
 
 
 def _recut(run: Run) -> Path:

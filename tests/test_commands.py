@@ -74,7 +74,7 @@ def test_unknown_domain(command, settings, words, tmp_path):
         ("SEED", "-3", ("whole number",)),
         ("PRESET", "fast", ("quick paper",)),
         ("BASE_MODEL", "no-such-model", ("smollm2-135m", "models/", "hub id")),
-        ("PROBLEMS", "Pandaz", ("Pandas Numpy HumanEval",)),
+        ("PROBLEMS", "Pandaz", ("Pandas Numpy PandasDev NumpyDev HumanEval",)),
     ],
 )
 def test_bad_generation_settings(command, name, value, words, tmp_path):

@@ -92,7 +92,7 @@ def test_nothing_to_do_and_other_settings(base, problems, tmp_path, capsys):
     assert single(base, problems, output) == 0
     before = output.read_bytes()
     assert single(base, problems, output) == 0
-    assert "wrote" in capsys.readouterr().out
+    assert "nothing to do" in capsys.readouterr().out
     assert single(base, problems, output, "--seed", 43) == 1
     assert "other seed" in capsys.readouterr().err
     assert output.read_bytes() == before
