@@ -136,6 +136,16 @@ def test_killed_servers_and_samples_are_replaced_and_run_again(interpreter):
     }
 
 
+def test_a_program_that_waited_behind_one_that_spoils_its_server_runs_on_a_new_one(interpreter):
+    """Programs wait in the pipe of a busy server, as far as they fit; the scratch folder is empty for each."""
+    spoil = "for i in range(1100):\n    open(str(i), 'w').close()\nx, y = 1, 2"
+    empty = "import os\nassert not os.listdir('.')\nx, y = 1, 2\n"
+    programs = {str(i): (spoil if i % 5 == 0 else empty + "#" * (100_000 * (i % 2)), CHECK) for i in range(30)}
+    with Executor(interpreter, LIMITS, workers=2, preload=()) as executor:
+        verdicts = dict(executor.run(programs))
+    assert {verdict.result for verdict in verdicts.values()} == {"passed"} and len(verdicts) == 30
+
+
 def test_abandoned_run_leaves_nothing(interpreter):
     with Executor(interpreter, LIMITS, workers=2, preload=()) as executor:
         next(executor.run({str(i): ("x, y = 1, 2", CHECK) for i in range(20)}))
@@ -207,6 +217,8 @@ def test_a_sandbox_that_leaks_is_not_taken(interpreter, monkeypatch, leak):
 def test_seccomp_tables_name_the_running_machine():
     if os.uname().machine != "x86_64":
         pytest.skip("spot checks of x86_64 numbers")
-    free, ruled = lockdown._numbers(lockdown._FREE, 0), lockdown._numbers(lockdown._RULED, 0)
-    assert (free["read"], free["exit_group"], ruled["clone"], ruled["kill"]) == (0, 231, 56, 62)
-    assert not set(free) & set(ruled) and "execve" not in free and "socket" not in free and sys.maxsize > 2**32
+    tables = [lockdown._numbers(table, 0) for table in (lockdown._FREE, lockdown._RULED, lockdown._OF_SERVER)]
+    free, ruled, of_server = tables
+    assert (free["read"], free["exit_group"], of_server["clone"], of_server["kill"]) == (0, 231, 56, 62)
+    assert len({**free, **ruled, **of_server}) == sum(map(len, tables))
+    assert "execve" not in free and "socket" not in free and sys.maxsize > 2**32

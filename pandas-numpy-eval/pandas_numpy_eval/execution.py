@@ -25,6 +25,7 @@ from pandas_numpy_eval import sandbox
 from pandas_numpy_eval.sandbox import Interpreter, Launch, SandboxError
 
 ATTEMPTS = 3
+AHEAD_CHARACTERS = 8_000  # of a program: however they are escaped, they fit a pipe of 64 KiB
 START_SECONDS = 180
 GRACE_SECONDS = 20  # a server ends a sample by itself; this is for servers that are gone
 SILENT = "the sandbox's server died or fell silent 3 times"
@@ -76,7 +77,10 @@ KILLED = ("exit status -9", "exit status 137", "killed by SIGKILL")  # ends of w
 
 
 class Server:
-    """One server process: starting until it says it is ready, then idle or busy with one program."""
+    """One server process: starting until it says it is ready, then idle, or busy with the first of its programs.
+
+    A second one may lie in the pipe, so that the server need not wait for the supervisor between two.
+    """
 
     def __init__(self, launch: Launch):
         self.launch = launch
@@ -94,27 +98,32 @@ class Server:
             bufsize=0,
         )
         self.versions: dict | None = None  # None: not ready yet
-        self.key: str | None = None
+        self.keys: deque[str] = deque()
         self.deadline = time.monotonic() + START_SECONDS
         self._received = b""
 
     def give(self, key: str, job: dict) -> None:
-        self.key, self.deadline = key, time.monotonic() + job["wall"] + GRACE_SECONDS
+        self.keys.append(key)
+        self._seconds = job["wall"] + GRACE_SECONDS
+        if len(self.keys) == 1:
+            self.deadline = time.monotonic() + self._seconds
         data = memoryview(json.dumps(job).encode() + b"\n")
         with contextlib.suppress(BrokenPipeError):  # it is found dead when read from
             while data:
                 data = data[self.process.stdin.write(data) :]
 
-    def receive(self) -> dict | None:
-        """The message that has arrived, or None where it is not complete. Raises EOFError from a dead server."""
+    def take(self) -> str:
+        """The program that it was busy with; the next one's time begins."""
+        self.deadline = time.monotonic() + self._seconds
+        return self.keys.popleft()
+
+    def receive(self) -> list[dict]:
+        """The messages that are complete by now. Raises EOFError from a dead server."""
         chunk = self.process.stdout.read(1 << 16)
         if not chunk:
             raise EOFError
-        self._received += chunk
-        if not self._received.endswith(b"\n"):
-            return None
-        line, self._received = self._received, b""
-        return json.loads(line)
+        *lines, self._received = (self._received + chunk).split(b"\n")
+        return [json.loads(line) for line in lines]
 
     def complaint(self) -> str:
         """The last line that it wrote to stderr."""
@@ -180,7 +189,7 @@ class Executor:
         try:
             yield from self._run(programs)
         finally:
-            for server in [server for server in self.servers if server.key is not None]:
+            for server in [server for server in self.servers if server.keys]:
                 self._remove(server)  # its reply would come too late
 
     def _run(self, programs: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, Verdict]]:
@@ -191,20 +200,18 @@ class Executor:
         while left:
             while len(self.servers) < min(self.workers, left):
                 self._add(Server(self._launch()))
-            for server in self.servers:
-                if server.versions and server.key is None and waiting:
-                    key = waiting.popleft()
-                    attempts[key] += 1
-                    server.give(key, self.limits.job(*programs[key]))
+            self._hand_out(waiting, programs)
             for server, reply in self._replies():
-                key, server.key = server.key, None
+                key = server.take() if server.keys else None
                 failed_starts = 0 if server.versions else failed_starts + 1
                 if failed_starts == ATTEMPTS:
                     raise SandboxError(f"a server does not start: {server.complaint()}")
                 if reply is None or reply["retire"]:
+                    waiting.extendleft(server.keys)
                     self._remove(server)
                 if key is None:
                     continue
+                attempts[key] += 1
                 verdict = Verdict("crash", SILENT) if reply is None else Verdict(reply["kind"], reply["message"])
                 if verdict in FROM_OUTSIDE and attempts[key] < ATTEMPTS:
                     waiting.appendleft(key)
@@ -212,25 +219,38 @@ class Executor:
                 left -= 1
                 yield key, verdict
 
+    def _hand_out(self, waiting: deque[str], programs: Mapping[str, tuple[str, str]]) -> None:
+        """Give idle servers a program, then, while many wait, busy ones the next; only one that a pipe takes at once."""
+        for ahead in (False, True):
+            for server in self.servers:
+                if not server.versions or len(server.keys) != ahead or len(waiting) <= ahead * self.workers:
+                    continue
+                if not ahead or sum(map(len, programs[waiting[0]])) < AHEAD_CHARACTERS:
+                    key = waiting.popleft()
+                    server.give(key, self.limits.job(*programs[key]))
+
     def _replies(self) -> Iterator[tuple[Server, dict | None]]:
         """Wait until something happens; servers with their replies, None for those that died or are overdue."""
-        expected = [server for server in self.servers if server.key is not None or not server.versions]
+        expected = [server for server in self.servers if server.keys or not server.versions]
         now = time.monotonic()
         nearest = min((server.deadline for server in expected), default=now + 1)
         for event, _ in self.selector.select(max(0.0, nearest - now)):
             server = event.data
             try:
-                message = server.receive()
+                messages = server.receive()
             except EOFError:
                 yield server, None
                 continue
-            if message and "ready" in message:
-                server.versions = message["ready"]
-            elif message:
-                yield server, message
+            for message in messages:
+                if server not in self.servers:  # what it did after the reply that retired it does not count
+                    break
+                if "ready" in message:
+                    server.versions = message["ready"]
+                else:
+                    yield server, message
         now = time.monotonic()
         for server in expected:
-            overdue = server.deadline < now and (server.key is not None or not server.versions)
+            overdue = server.deadline < now and (server.keys or not server.versions)
             if overdue and server in self.servers:
                 yield server, None
 

@@ -47,10 +47,8 @@ getsockopt:55,209 getsockname:51,204
 _MODES = """
 chmod:90,- fchmod:91,52 fchmodat:268,53 fchmodat2:452,452 utime:132,- utimes:235,- futimesat:261,- utimensat:280,88
 """
-_RULED = """
-clone:56,220 kill:62,129 tgkill:234,131 prlimit64:302,261 ioctl:16,29 prctl:157,167 socketpair:53,199 sendto:44,206
-fcntl:72,25 clone3:435,435 sched_setaffinity:203,122
-"""
+_RULED = "ioctl:16,29 socketpair:53,199 sendto:44,206 fcntl:72,25 clone3:435,435"
+_OF_SERVER = "clone:56,220 kill:62,129 tgkill:234,131 prlimit64:302,261 prctl:157,167 sched_setaffinity:203,122"
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF: ld abs, jeq, jge, jset, ret
@@ -107,31 +105,44 @@ def _if_argument(number: int, argument: int, values: tuple, test: int = _EQUAL) 
     return [_op(_EQUAL, number, 0, len(body)), *body]
 
 
-def build_filter(allow_modes: bool = True) -> tuple[bytes, list[int]]:
-    """The BPF program and the byte offsets where the loading process's id belongs (uint32, little endian).
-
-    `allow_modes`: chmod and utime, which landlock cannot confine to the scratch folder. Raises OSError for a machine
-    that is neither x86_64 nor aarch64.
-    """
+def _column() -> int:
+    """Of this machine in the tables. Raises OSError for one that is neither x86_64 nor aarch64."""
     machine = os.uname().machine
     if machine not in _ARCHITECTURES:
         raise OSError(ENOSYS, f"no syscall table for {machine}; known are {', '.join(_ARCHITECTURES)}")
-    column, audit = _ARCHITECTURES[machine]
+    return _ARCHITECTURES[machine][0]
+
+
+class Filter:
+    """A program laid out in memory, so that loading it touches little; the loading process's id is filled in then."""
+
+    def __init__(self, program: list):
+        code = b"".join(part[0] if isinstance(part, tuple) else part for part in program)
+        self._code = ctypes.create_string_buffer(code, len(code))
+        self._own = [8 * index + 4 for index, part in enumerate(program) if isinstance(part, tuple)]
+        self._header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(self._code))
+
+    def load(self) -> None:
+        """Confine this process for good, beside the filters that it has. Raises OSError."""
+        pid = os.getpid()
+        for offset in self._own:
+            struct.pack_into("<I", self._code, offset, pid)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        prctl(PR_SET_SECCOMP, 2, self._header)
+
+
+def server_filter() -> Filter:
+    """The filter for the server and, inherited, for its children; what only the server may is still open in it.
+
+    Raises OSError for a machine that is neither x86_64 nor aarch64.
+    """
+    column, audit = _column(), _ARCHITECTURES[os.uname().machine][1]
     ruled = _numbers(_RULED, column)
     parts = [_op(_LOAD, 4), _op(_EQUAL, audit, 1, 0), _op(_RETURN, _KILL), _op(_LOAD, 0)]
     parts += [_op(_AT_LEAST, 0x40000000, 0, 1), _op(_RETURN, _ERRNO | EPERM)]  # the x32 numbers
-    free = _numbers(_FREE, column)
-    if allow_modes:
-        free.update(_numbers(_MODES, column))
-    for number in free.values():
+    for number in _numbers(_FREE + _MODES + _OF_SERVER, column).values():
         parts += _verdict(number, _ALLOW)
-    parts += _if_argument(ruled["clone"], 0, (_CLONE_THREAD,), _ANY_BIT)
-    parts += _if_argument(ruled["kill"], 0, (_OWN_PID,))
-    parts += _if_argument(ruled["tgkill"], 0, (_OWN_PID,))
-    parts += _if_argument(ruled["prlimit64"], 0, (0, _OWN_PID))
-    parts += _if_argument(ruled["sched_setaffinity"], 0, (0, _OWN_PID))
     parts += _if_argument(ruled["ioctl"], 1, _IOCTLS)
-    parts += _if_argument(ruled["prctl"], 0, _PRCTLS)
     parts += _if_argument(ruled["fcntl"], 1, _FCNTLS)
     parts += _if_argument(ruled["socketpair"], 0, (1,))  # AF_UNIX: event loops wake themselves through one
     address = [_op(_LOAD, 48), _op(_EQUAL, 0, 0, 3), _op(_LOAD, 52), _op(_EQUAL, 0, 0, 1), _op(_RETURN, _ALLOW)]
@@ -142,19 +153,26 @@ def build_filter(allow_modes: bool = True) -> tuple[bytes, list[int]]:
     ]  # only to the pair's other end
     parts += _verdict(ruled["clone3"], _ERRNO | ENOSYS)  # its flags lie in memory; libc then takes clone
     parts += [_op(_AT_LEAST, 450, 0, 1), _op(_RETURN, _ERRNO | ENOSYS), _op(_RETURN, _ERRNO | EPERM)]
-    own = [8 * index + 4 for index, part in enumerate(parts) if isinstance(part, tuple)]
-    return b"".join(part[0] if isinstance(part, tuple) else part for part in parts), own
+    return Filter(parts)
 
 
-def load_filter(program: bytes, own: list[int]) -> None:
-    """Load a filter of `build_filter` into this process, for good. Raises OSError."""
-    code = bytearray(program)
-    for offset in own:
-        struct.pack_into("<I", code, offset, os.getpid())
-    memory = ctypes.create_string_buffer(bytes(code), len(code))
-    header = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(memory))
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
-    prctl(PR_SET_SECCOMP, 2, ctypes.c_char_p(header))
+def child_filter(allow_modes: bool) -> Filter:
+    """What a child adds: no processes, and signals, limits and affinity for nobody but itself.
+
+    Short, because the kernel goes through it for every syscall there is when it is loaded, which every sample waits for.
+    `allow_modes`: chmod and utime, which landlock cannot confine to the scratch folder.
+    """
+    number = _numbers(_OF_SERVER, _column())
+    parts = [_op(_LOAD, 0)]
+    for mode in () if allow_modes else _numbers(_MODES, _column()).values():
+        parts += _verdict(mode, _ERRNO | EPERM)
+    parts += _if_argument(number["clone"], 0, (_CLONE_THREAD,), _ANY_BIT)
+    parts += _if_argument(number["kill"], 0, (_OWN_PID,))
+    parts += _if_argument(number["tgkill"], 0, (_OWN_PID,))
+    parts += _if_argument(number["prlimit64"], 0, (0, _OWN_PID))
+    parts += _if_argument(number["sched_setaffinity"], 0, (0, _OWN_PID))
+    parts += _if_argument(number["prctl"], 0, _PRCTLS)
+    return Filter([*parts, _op(_RETURN, _ALLOW)])
 
 
 def restrict_files(readable: list[str], writable: list[str]) -> int:

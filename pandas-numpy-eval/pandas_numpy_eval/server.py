@@ -103,7 +103,7 @@ def run_program(slot: mmap.mmap, nonce: bytes, job: dict) -> None:
     slot[: NONCE_BYTES + 1 + len(text[:3000])] = nonce + FAILED + text[:3000]
 
 
-def child(slot: mmap.mmap, nonce: bytes, job: dict, config: dict, filter_program) -> None:
+def child(slot: mmap.mmap, nonce: bytes, job: dict, config: dict, own_filter) -> None:
     """Confine the forked process, run the program, exit; never returns."""
     leave, status = os._exit, 70
     try:
@@ -112,12 +112,10 @@ def child(slot: mmap.mmap, nonce: bytes, job: dict, config: dict, filter_program
         lockdown.prctl(lockdown.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         os.chdir(config["scratch"])
-        random.seed(0)
-        if "numpy" in sys.modules:
-            sys.modules["numpy"].random.seed(0)
+        random.seed(0)  # Python seeds it anew in every fork; NumPy's is as `prepare` left it
         lockdown.limit_resources(job["memory"], job["cpu"], config["threads"])
-        if filter_program is not None:
-            lockdown.load_filter(*filter_program)
+        if own_filter is not None:
+            own_filter.load()
         run_program(slot, nonce, job)
         status = 0
     finally:
@@ -192,12 +190,12 @@ def is_emptied(folder: str) -> bool:
         return False
 
 
-def serve(job: dict, config: dict, filter_program, inlet: int) -> dict:
+def serve(job: dict, config: dict, own_filter, inlet: int) -> dict:
     """Run one job in a fork and return the reply."""
     slot, nonce = mmap.mmap(-1, SLOT_BYTES), os.urandom(NONCE_BYTES)
     pid = os.fork()
     if pid == 0:
-        child(slot, nonce, job, config, filter_program)
+        child(slot, nonce, job, config, own_filter)
     status, seconds, cut = wait(pid, job["wall"], inlet)
     if os.getpid() == 1:
         _end_strays()
@@ -229,7 +227,7 @@ def versions(names: list[str]) -> dict[str, str | None]:
 
 
 def prepare(config: dict):
-    """Import the libraries, then confine this process; return the filter for the children (None: unconfined)."""
+    """Import the libraries, then confine this process; return the filter that children add (None: unconfined)."""
     if config["uid"] is not None:
         lockdown.become(config["uid"], config["keep_reading"])
     lockdown.guard_server()
@@ -247,9 +245,14 @@ def prepare(config: dict):
         except ImportError:
             continue  # the samples that need it say so
         warmup.use_once(name)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
     if config["layer"] == "landlock":
         lockdown.restrict_files(config["readable"], [config["scratch"]])
-    return None if config["layer"] == "none" else lockdown.build_filter(config["layer"] == "bubblewrap")
+    if config["layer"] == "none":
+        return None
+    lockdown.server_filter().load()
+    return lockdown.child_filter(allow_modes=config["layer"] == "bubblewrap")
 
 
 def lines(descriptor: int):
@@ -278,14 +281,14 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    filter_program = prepare(config)
+    own_filter = prepare(config)
     os.dup2(null, 2)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page
     send(outlet, {"ready": versions(config["report"])})
     for line in lines(inlet):
-        send(outlet, serve(json.loads(line), config, filter_program, inlet))
+        send(outlet, serve(json.loads(line), config, own_filter, inlet))
 
 
 if __name__ == "__main__":
