@@ -11,7 +11,6 @@ makes (`tokenizer, generator documents`). CPU time of this process and one token
 """
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.bench_sketch import load_files, summary
+from scripts.encode_domain import start_worker
 from scripts.encode_shard import (
     GENERATOR,
     NORMAL,
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    start_worker(1)
     file = args.model / "tokenizer.json"
     if not file.is_file():
         print(f"error: no file {file}; give the folder of a base model", file=sys.stderr)

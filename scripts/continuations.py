@@ -30,9 +30,9 @@ def continuation_documents(
     """One document each for sketcher and generator in the shape of a prompt: the code breaks off where prompts do.
 
     The sketcher's is `prompt + sketch(rest)`, the generator's `sketch(rest) + SEGMENTATION + prompt + rest`. The cut is
-    drawn among the `cut_points` of a block, which is drawn in proportion to its length; the prompt begins with the
-    file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and the first block in reach; the rest
-    is the completion that `truncate` leaves of what follows.
+    drawn among the `cut_points` in the first PROMPT_LIMIT characters of a block, which is drawn in proportion to its
+    length; the prompt begins with the file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and
+    the first block in reach; the rest is the completion that `truncate` leaves of what follows.
 
     Args:
         code: a whole file.
@@ -53,14 +53,14 @@ def continuation_documents(
     for _ in range(CUT_ATTEMPTS if code else 0):
         index = bisect_right(starts, rng.randrange(len(code))) - 1
         if index not in points:
-            points[index] = cut_points(blocks[index].code)
+            points[index] = cut_points(blocks[index].code[: PROMPT_LIMIT + 1])  # a prompt reaches no further
         if not points[index]:
             continue
         cut = starts[index] + rng.choice(points[index])
         window = code[cut : cut + REST_LIMIT + 1]
         rest = truncate(window)
         prompt = _prompt(code, blocks, cut)
-        if prompt and rest.strip() and (len(window) <= REST_LIMIT or len(rest) < len(window.rstrip())):
+        if rest.strip() and (len(window) <= REST_LIMIT or len(rest) < len(window.rstrip())):
             if operation == CONSTANTS:
                 sketch = transform_code_to_sketch(rest)
             else:
@@ -69,13 +69,11 @@ def continuation_documents(
     return None
 
 
-def _prompt(code: str, blocks: tuple[Block, ...], cut: int) -> str | None:
-    """The text before `cut`, shortened to imports and the nearest blocks; None where one block is too long."""
+def _prompt(code: str, blocks: tuple[Block, ...], cut: int) -> str:
+    """The text before `cut`, shortened to imports and the nearest blocks; the cut's own begins in reach."""
     if cut <= PROMPT_LIMIT:
         return code[:cut]
-    start = next((b.start for b in blocks if cut - PROMPT_LIMIT <= b.start < cut), None)
-    if start is None:
-        return None
+    start = next(b.start for b in blocks if cut - PROMPT_LIMIT <= b.start < cut)
     lines = LINE.findall(code[:start])
     imports = ""
     for statement in (s for block in blocks if block.start < start for s in block.statements):

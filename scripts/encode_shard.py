@@ -13,6 +13,7 @@ import math
 import os
 import random
 import zlib
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -287,7 +288,7 @@ def encode_shard(path: Path, prefix: Path, settings: Settings) -> dict:
             encodings = tokenizer.encode_batch_fast([text for text, _ in batch], add_special_tokens=False)
             for encoding, (_, row) in zip(encodings, batch, strict=True):
                 ids = encoding.ids
-                builder.add_item(np.array([settings.bos, *ids, settings.eos]))
+                builder.add_item(np.frombuffer(array("I", [settings.bos, *ids, settings.eos]), np.uint32))
                 features.append(row)
                 counts.tokens += len(ids) + 2
         counts.documents = len(features)

@@ -60,7 +60,11 @@ _OTHERS = rf"""
   | (?P<newline>{BREAK})
   | \\{BREAK}
   | (?P<op>(?:\*\*|//|<<|>>|[-+*/%&|^@<>=!:])=|->|\*\*|//|<<|>>|<>|[^\s{WORD}\ufeff'\"\#\\])"""
-_SPARSE = re.compile(_EVENTS, re.VERBOSE)
+# Names that begin no definition and no string, and what stands between them: one match for a whole run, not one a name.
+_PLAIN_RUN = rf"""
+    (?:(?!(?:def|class)[ \t\f\\]){_NAME}(?!['\"])(?:[^{WORD}'\"\#.]|\.(?![0-9.]))*+)++
+  | """
+_SPARSE = re.compile(_PLAIN_RUN + _EVENTS, re.VERBOSE)
 _COMPLETE = re.compile(_EVENTS + _OTHERS, re.VERBOSE)
 
 # The rule before PEP 701: an f-string ends at the first quotes of its kind.

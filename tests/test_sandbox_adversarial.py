@@ -22,7 +22,7 @@ from other_user import PACKAGE, public_home, start_as_nobody
 from pandas_numpy_eval.execution import Executor, Limits, SandboxError
 from pandas_numpy_eval.sandbox import describe_interpreter
 
-LIMITS = Limits(timeout=0.4, wall=2, memory_gb=1)
+LIMITS = Limits(timeout=0.8, wall=3, memory_gb=1)
 WORKERS = 6  # most of the time goes by in sleep
 # Runs {key: body} from stdin in one layer and prints {key: [kind, message]}; for tests under another user.
 RUNNER = """
