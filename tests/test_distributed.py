@@ -1,4 +1,4 @@
-"""Two processes with half the batch each train as one process does: torchrun, gloo, CPU."""
+"""Two processes with half the batch each train as one process does, with whole or cut models: torchrun, gloo, CPU."""
 
 import shutil
 import subprocess
@@ -17,10 +17,11 @@ COMMON = (
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one(tmp_path):
+@pytest.mark.parametrize("program", ["run_cert.py", "tests/fsdp_on_cpu.py"], ids=["ddp", "fsdp"])
+def test_two_processes_equal_one(tmp_path, program):
     inputs = make_inputs(tmp_path / "inputs")
     one = Child(arguments(inputs, tmp_path / "one", *COMMON, "--per_device_train_batch_size", "2"), tmp_path / "log")
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "run_cert.py"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", program]
     flags = arguments(inputs, tmp_path / "two", *COMMON, "--per_device_train_batch_size", "1", "--ddp_backend", "gloo")
     weights = []
     for _ in range(2):  # the second goes on from step 10
