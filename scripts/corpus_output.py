@@ -5,11 +5,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from scripts.file_utils import exclusive, sha256_file, write_jsonl
 
-SHARD_DOCUMENTS = 5000
+SHARD_CHARACTERS = 8_000_000  # about 2.5 million tokens; what one worker encodes, and what a killed one does again
 STATS = "corpus_stats.json"
 
 
@@ -29,17 +30,23 @@ def is_up_to_date(output: Path, mark: str) -> dict | None:
 
 
 def write_parts(folder: Path, parts: dict[str, list[dict]]) -> dict:
-    """Write the shards; return for each part its documents, characters and shards."""
+    """Write the shards, at least one a part; return for each part its documents, characters and shards."""
     written = {}
     for part, rows in parts.items():
         shards = []
-        for start in range(0, max(len(rows), 1), SHARD_DOCUMENTS):
-            name = f"{part}/part-{start // SHARD_DOCUMENTS:05d}.jsonl.gz"
-            count = write_jsonl(folder / name, rows[start : start + SHARD_DOCUMENTS])
+        sizes = [len(row["content"]) for row in rows]
+        starts, held = [0], 0
+        for index, size in enumerate(sizes):
+            if held >= SHARD_CHARACTERS:
+                starts.append(index)
+                held = 0
+            held += size
+        for number, (start, end) in enumerate(pairwise([*starts, len(rows)])):
+            name = f"{part}/part-{number:05d}.jsonl.gz"
+            count = write_jsonl(folder / name, rows[start:end])
             path = folder / name
             shards.append({"file": name, "documents": count, "bytes": path.stat().st_size, "sha256": sha256_file(path)})
-        characters = sum(len(row["content"]) for row in rows)
-        written[part] = {"documents": len(rows), "characters": characters, "shards": shards}
+        written[part] = {"documents": len(rows), "characters": sum(sizes), "shards": shards}
     return written
 
 

@@ -127,6 +127,17 @@ def test_totals_add_up_and_equal_the_files(repository):
     assert stats["decontamination"]["documents left out"] == {"Secret": {"ngram10": 1, "verbatim": 1}}
 
 
+def test_shards_hold_so_many_characters(tmp_path, monkeypatch):
+    """The document that fills a shard is its last; no document is lost, and a part without any has a shard."""
+    monkeypatch.setattr(corpus_output, "SHARD_CHARACTERS", 10)
+    rows = [{"content": "x" * size} for size in (4, 5, 30, 1, 9, 1)]
+    written = corpus_output.write_parts(tmp_path, {"train": rows, "valid": []})
+    assert [shard["documents"] for shard in written["train"]["shards"]] == [3, 2, 1]
+    assert (written["train"]["documents"], written["train"]["characters"]) == (6, 50)
+    assert rows_of(tmp_path, "train") == rows and rows_of(tmp_path, "valid") == []
+    assert [shard["file"] for shard in written["valid"]["shards"]] == ["valid/part-00000.jsonl.gz"]
+
+
 def test_lines_have_the_documented_form(repository):
     run(repository)
     for row in rows_of(repository.parent / "out"):
