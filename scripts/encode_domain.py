@@ -8,7 +8,8 @@ train, train1, train2, ... Beside the shards lie `model/` (the tokenizer) and `e
 generator, a share of the files (--continuation_ratio) gives a second document in the shape of a prompt and its
 completion.
 
-With `--executor slurm --nodes N` the shards are shared out to the tasks of a Slurm job array (scripts/encode_slurm.py).
+With `--executor slurm --nodes N` the shards are shared out to the tasks of a Slurm job array (scripts/encode_slurm.py),
+with `--executor ray --nodes N` to tasks on a Ray cluster (scripts/encode_ray.py).
 Another launcher starts `--rank R --world_size N` for R = 0 .. N - 1, each share encodes shards R, R + N, ...; the same
 command without these two then gathers the statistics, and encodes what a lost share has left.
 
@@ -31,6 +32,7 @@ from pathlib import Path
 from nl2code.models import ModelError
 from scripts.ast_utils import CONSTANTS, OPERATIONS
 from scripts.encode_plan import SPLITS, EncodeError, Shard, discard_outdated, plan, tokenizer_source
+from scripts.encode_ray import run_tasks
 from scripts.encode_shard import GENERATOR, NORMAL, TYPES, Settings, encode_shard
 from scripts.encode_slurm import SlurmError, run_array
 from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, sha256_file, versions, write_json
@@ -62,19 +64,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="what sketches replace: constants, user-defined names, or both (not for type normal)",
     )
     parser.add_argument("--seed", type=int, default=42, help="of that choice; it depends on a file's text alone")
-    parser.add_argument("--executor", choices=("local", "slurm"), default="local", help="where the shards are encoded")
-    parser.add_argument("--nodes", type=int, default=1, help="tasks of the Slurm array, -t processes each")
+    parser.add_argument(
+        "--executor", choices=("local", "slurm", "ray"), default="local", help="where the shards are encoded"
+    )
+    parser.add_argument("--nodes", type=int, default=1, help="tasks of Slurm or Ray, -t processes each")
     parser.add_argument("--rank", type=int, help="encode only this share of the shards, 0 to --world_size - 1")
     parser.add_argument("--world_size", type=int, default=1, help="number of shares")
     args = parser.parse_args(argv)
     if args.nodes < 1:
         parser.error(f"--nodes is {args.nodes}; give 1 or more")
     if args.executor == "local" and args.nodes > 1:
-        parser.error(f"--nodes is {args.nodes} with --executor local; use --executor slurm, or -t for processes")
+        parser.error(f"--nodes is {args.nodes} with --executor local; use slurm or ray, or -t for processes")
     if args.world_size < 1 or not 0 <= (args.rank or 0) < args.world_size:
         parser.error(f"--rank is {args.rank} of --world_size {args.world_size}; give 0 to --world_size - 1")
-    if args.executor == "slurm" and args.rank is not None:
-        parser.error("--rank is for one share; leave it out with --executor slurm, which makes the shares")
+    if args.executor != "local" and args.rank is not None:
+        parser.error(f"--rank is for one share; leave it out with --executor {args.executor}, which makes the shares")
     if args.rank is None and args.world_size > 1:
         parser.error(f"--world_size is {args.world_size} without --rank; give each share its --rank")
     if args.threads < 1:
@@ -226,14 +230,17 @@ def encode(args: argparse.Namespace) -> None:
         ):
             encode_share(args, shards[args.rank :: args.world_size], source)
         return
-    if args.executor == "slurm" and not all(shard.is_done() for shard in shards):
+    if args.executor != "local" and not all(shard.is_done() for shard in shards):
         with exclusive(args.output / ".lock", busy):
             discard_outdated(args.output, shards, args.split)
-        run_array(share_arguments(args, source), args.output, args.nodes, args.threads)
+        if args.executor == "slurm":
+            run_array(share_arguments(args, source), args.output, args.nodes, args.threads)
+        else:
+            run_tasks(share_arguments(args, source), args.nodes, args.threads)
         lost = [shard.prefix.name for shard in shards if not shard.is_done()]
         if lost:
             raise EncodeError(
-                f"the tasks left {', '.join(lost)}; see {args.output}/slurm and run the same command again"
+                f"the tasks left {', '.join(lost)}; do all nodes see {args.output}? Run the command again"
             )
     with exclusive(args.output / ".lock", busy):
         discard_outdated(args.output, shards, args.split)

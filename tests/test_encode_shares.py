@@ -1,4 +1,4 @@
-"""Encoding in shares: by rank, and by a Slurm job array that a stand-in for sbatch runs here."""
+"""Encoding in shares: by rank, by a Slurm job array that a stand-in for sbatch runs here, and by Ray."""
 
 import json
 import os
@@ -84,6 +84,24 @@ def test_a_lost_task_is_an_error_and_the_next_run_does_its_share(tmp_path, argum
     assert shards(output) == shards(tmp_path / "local")
 
 
+@pytest.mark.slow
+def test_ray_gives_what_one_machine_gives(tmp_path, arguments):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install ray")
+    assert run_here(*arguments, "-o", tmp_path / "local") == 0
+    flags = [*arguments, "-o", tmp_path / "ray", "--executor", "ray", "--nodes", "2"]
+    large = run(*flags, "-t", "1000")
+    assert large.returncode == 1 and "-t/--threads is 1000, but no Ray node has more" in large.stderr
+    with exclusive(tmp_path / "ray" / ".lock.1", RuntimeError("nobody else is here")):
+        busy = run(*flags)
+    assert busy.returncode == 1 and "share 1 ended with 1 (another run writes to" in busy.stderr
+    assert not (tmp_path / "ray" / "encode_stats.json").exists()
+    done = run(*flags)
+    assert done.returncode == 0, done.stderr
+    assert "3 of 5 shards are up to date" not in done.stdout
+    assert shards(tmp_path / "ray") == shards(tmp_path / "local") and len(shards(tmp_path / "ray")) == 15
+    assert totals(tmp_path / "ray") == totals(tmp_path / "local")
+
+
 def test_shares_by_rank_and_the_call_that_gathers(tmp_path, arguments):
     assert run_here(*arguments, "-o", tmp_path / "local") == 0
     output = tmp_path / "out"
@@ -113,16 +131,19 @@ def test_shares_and_whole_runs_keep_out_of_each_others_way(tmp_path, arguments, 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--nodes", "2"], "--nodes is 2 with --executor local; use --executor slurm"),
+        (["--nodes", "2"], "--nodes is 2 with --executor local; use slurm or ray"),
         (["--executor", "slurm", "--nodes", "0"], "--nodes is 0; give 1 or more"),
         (["--rank", "2", "--world_size", "2"], "--rank is 2 of --world_size 2; give 0 to --world_size - 1"),
         (["--world_size", "2"], "--world_size is 2 without --rank"),
         (["--executor", "slurm", "--rank", "0"], "--rank is for one share"),
+        (["--executor", "ray", "--rank", "0"], "leave it out with --executor ray"),
+        (["--executor", "ray"], "--executor ray needs Ray: pip install ray"),
         (["--executor", "slurm"], "no sbatch on PATH; run on a Slurm login node"),
     ],
 )
 def test_flags_that_do_not_go_together(tmp_path, arguments, capsys, monkeypatch, flags, message):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
     try:
         code = encode_domain.main([str(a) for a in [*arguments, "-o", tmp_path / "out", *flags]])
     except SystemExit as error:
