@@ -95,17 +95,21 @@ def cut_points(code: str) -> list[int]:
     """
     points: list[int] = []
     depth = 0
-    recent: list[tuple[str, int, int]] = [("newline", 0, 0)] * 3  # kinds and places of the last tokens
-    for kind, start, end in tokens(code):
-        last = recent[-1]
-        if depth == 0 and kind not in ("newline", "comment"):
-            if last[0] == "newline" and recent[-2][0] in ("comment", "docstring") and recent[-3][0] == "newline":
-                points.append(last[2])
+    third = second = last = ("newline", 0, 0)  # the tokens before this one
+    for token in tokens(code):
+        kind, start, _ = token
+        if depth == 0 and kind != "newline" and kind != "comment":
+            if last[0] == "newline":
+                if second[0] in ("comment", "docstring") and third[0] == "newline":
+                    points.append(last[2])
             elif start == last[2] + 1 and code[last[2]] == " ":
                 word = code[last[1] : last[2]]
                 if (last[0] == "name" and word == "return") or (word == "=" and code[last[1] - 1] == " "):
                     points.append(start)
         if kind == "op":
-            depth = max(0, depth + (code[start] in "([{") - (code[start] in ")]}"))
-        recent = [*recent[1:], (kind, start, end)]
+            if code[start] in "([{":
+                depth += 1
+            elif depth and code[start] in ")]}":
+                depth -= 1
+        third, second, last = second, last, token
     return points
