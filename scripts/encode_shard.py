@@ -29,6 +29,7 @@ from scripts.continuations import continuation_documents
 NORMAL, SKETCHER, GENERATOR = TYPES = ("normal", "sketcher", "generator")
 MAX_EXAMPLES = 5
 BATCH_CHARACTERS = 1 << 20  # of text that goes to the tokenizer at once
+MAX_CHARACTERS = 10_000_000  # of a document: no source file is longer, and its syntax tree would take gigabytes
 
 
 class BadLine(Exception):
@@ -181,6 +182,8 @@ def parse_line(line: bytes) -> tuple[str, tuple[float, float, float]]:
         raise BadLine("no content" if content is None else "content is no string")
     if not content.strip():
         raise BadLine("empty content")
+    if len(content) > MAX_CHARACTERS:
+        raise BadLine(f"content of more than {MAX_CHARACTERS:,} characters")
     try:
         content.encode()
     except UnicodeEncodeError:
