@@ -146,6 +146,14 @@ def test_a_program_that_waited_behind_one_that_spoils_its_server_runs_on_a_new_o
     assert {verdict.result for verdict in verdicts.values()} == {"passed"} and len(verdicts) == 30
 
 
+def test_a_signal_without_a_name_ends_the_sample_and_not_its_server(interpreter):
+    with Executor(interpreter, LIMITS, preload=()) as executor:
+        dies = "import os, signal\nos.kill(os.getpid(), signal.SIGRTMIN + 3)"
+        assert verdict_of(executor, dies).result == f"crash: killed by {signal.SIGRTMIN + 3}"
+        (server,) = executor.servers
+        assert verdict_of(executor, "x, y = 1, 2").passed and executor.servers == [server]
+
+
 def test_abandoned_run_leaves_nothing(interpreter):
     with Executor(interpreter, LIMITS, workers=2, preload=()) as executor:
         next(executor.run({str(i): ("x, y = 1, 2", CHECK) for i in range(20)}))

@@ -25,7 +25,7 @@ from pandas_numpy_eval import sandbox
 from pandas_numpy_eval.sandbox import Interpreter, Launch, SandboxError
 
 ATTEMPTS = 3
-AHEAD_CHARACTERS = 8_000  # of a program: however they are escaped, they fit a pipe of 64 KiB
+AHEAD_CHARACTERS = 5_000  # of a program: escaped to 12 bytes each, they still fit a pipe of 64 KiB
 START_SECONDS = 180
 GRACE_SECONDS = 20  # a server ends a sample by itself; this is for servers that are gone
 SILENT = "the sandbox's server died or fell silent 3 times"
@@ -234,7 +234,9 @@ class Executor:
         expected = [server for server in self.servers if server.keys or not server.versions]
         now = time.monotonic()
         nearest = min((server.deadline for server in expected), default=now + 1)
-        for event, _ in self.selector.select(max(0.0, nearest - now)):
+        events = self.selector.select(max(0.0, nearest - now))
+        now = time.monotonic()  # before the yields, which may take any time
+        for event, _ in events:
             server = event.data
             try:
                 messages = server.receive()
@@ -248,7 +250,6 @@ class Executor:
                     server.versions = message["ready"]
                 else:
                     yield server, message
-        now = time.monotonic()
         for server in expected:
             overdue = server.deadline < now and (server.keys or not server.versions)
             if overdue and server in self.servers:

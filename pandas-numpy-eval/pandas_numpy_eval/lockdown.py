@@ -48,7 +48,9 @@ _MODES = """
 chmod:90,- fchmod:91,52 fchmodat:268,53 fchmodat2:452,452 utime:132,- utimes:235,- futimesat:261,- utimensat:280,88
 """
 _RULED = "ioctl:16,29 socketpair:53,199 sendto:44,206 fcntl:72,25 clone3:435,435"
-_OF_SERVER = "clone:56,220 kill:62,129 tgkill:234,131 prlimit64:302,261 prctl:157,167 sched_setaffinity:203,122"
+_OF_SERVER = (
+    "fork:57,- clone:56,220 kill:62,129 tgkill:234,131 prlimit64:302,261 prctl:157,167 sched_setaffinity:203,122"
+)
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF: ld abs, jeq, jge, jset, ret
@@ -163,9 +165,12 @@ def child_filter(allow_modes: bool) -> Filter:
     `allow_modes`: chmod and utime, which landlock cannot confine to the scratch folder.
     """
     number = _numbers(_OF_SERVER, _column())
+    refused = [number["fork"]] if "fork" in number else []  # the way of musl; aarch64 has clone alone
+    if not allow_modes:
+        refused += _numbers(_MODES, _column()).values()
     parts = [_op(_LOAD, 0)]
-    for mode in () if allow_modes else _numbers(_MODES, _column()).values():
-        parts += _verdict(mode, _ERRNO | EPERM)
+    for syscall in refused:
+        parts += _verdict(syscall, _ERRNO | EPERM)
     parts += _if_argument(number["clone"], 0, (_CLONE_THREAD,), _ANY_BIT)
     parts += _if_argument(number["kill"], 0, (_OWN_PID,))
     parts += _if_argument(number["tgkill"], 0, (_OWN_PID,))

@@ -103,13 +103,15 @@ def run_program(slot: mmap.mmap, nonce: bytes, job: dict) -> None:
     slot[: NONCE_BYTES + 1 + len(text[:3000])] = nonce + FAILED + text[:3000]
 
 
-def child(slot: mmap.mmap, nonce: bytes, job: dict, config: dict, own_filter) -> None:
-    """Confine the forked process, run the program, exit; never returns."""
+def child(slot: mmap.mmap, nonce: bytes, job: dict, config: dict, own_filter, server: int) -> None:
+    """Confine the process that `server` forked, run the program, exit; never returns."""
     leave, status = os._exit, 70
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         lockdown.prctl(lockdown.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != server:  # it died before that
+            leave(status)
         os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         os.chdir(config["scratch"])
         random.seed(0)  # Python seeds it anew in every fork; NumPy's is as `prepare` left it
@@ -153,7 +155,8 @@ def judge(slot: bytes, nonce: bytes, status: int, seconds: float, cut: bool, job
     if cut or over or ended_by in (signal.SIGPROF, signal.SIGXCPU):
         return "timeout", ""
     if ended_by:
-        return "crash", "killed by " + signal.Signals(ended_by).name
+        named = {number.value: number.name for number in signal.Signals}  # not all real-time signals have a name
+        return "crash", f"killed by {named.get(ended_by, ended_by)}"
     code = os.WEXITSTATUS(status)
     if code or slot[:NONCE_BYTES] != nonce:
         return "exit", f"status {code} before the tests ended"
@@ -192,12 +195,12 @@ def is_emptied(folder: str) -> bool:
 
 def serve(job: dict, config: dict, own_filter, inlet: int) -> dict:
     """Run one job in a fork and return the reply."""
-    slot, nonce = mmap.mmap(-1, SLOT_BYTES), os.urandom(NONCE_BYTES)
+    slot, nonce, server = mmap.mmap(-1, SLOT_BYTES), os.urandom(NONCE_BYTES), os.getpid()
     pid = os.fork()
     if pid == 0:
-        child(slot, nonce, job, config, own_filter)
+        child(slot, nonce, job, config, own_filter, server)
     status, seconds, cut = wait(pid, job["wall"], inlet)
-    if os.getpid() == 1:
+    if server == 1:
         _end_strays()
     kind, message = judge(slot[:], nonce, status, seconds, cut, job)
     slot.close()
@@ -288,7 +291,10 @@ def main() -> None:
     gc.freeze()  # a collection in a child would copy every page
     send(outlet, {"ready": versions(config["report"])})
     for line in lines(inlet):
-        send(outlet, serve(json.loads(line), config, own_filter, inlet))
+        reply = serve(json.loads(line), config, own_filter, inlet)
+        send(outlet, reply)
+        if reply["retire"]:
+            break  # what else lies in the pipe is for another server
 
 
 if __name__ == "__main__":
