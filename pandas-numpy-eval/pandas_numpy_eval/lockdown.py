@@ -1,8 +1,9 @@
 """What a process does to confine itself: a seccomp filter, a landlock ruleset, another user, resource limits.
 
 Standard library alone: this runs under the interpreter of the code under test, inside the sandbox, beside `server.py`.
-The filter is a list of what is allowed. Threads, memory, files and clocks are; processes, programs, sockets, signals
-to others, tracing, and whatever the list does not name are not.
+The filter is a list of what is allowed. Threads, memory, files and clocks are; programs, sockets, tracing, and whatever the
+list does not name are not. The server alone may start processes and send signals to others: a second filter, which every
+sample loads for itself, takes these away.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Layers, the first that proves itself is taken:
 
 - `bubblewrap`: a root made of an allow-list (/usr, the interpreter, the environment), all read-only but a small tmpfs;
-  no network, no /proc, own process, IPC and host names; no capabilities; when started as root, another user. In the
-  samples' processes seccomp on top. Nothing of the machine stays open but its CPU time and memory.
+  no network, no /proc, own process, IPC and host names; no capabilities; when started as root, another user. On top
+  seccomp, stricter for the samples than for the server. Nothing of the machine stays open but its CPU time and memory.
 - `landlock`: the same filter and user, and landlock for files. Open stay: names and sizes of files outside can be
   asked for (stat), disk space is limited per file only, the kernel's process list is shared (signals are refused).
 - `none`: resource limits alone. Only with --unsafe.
