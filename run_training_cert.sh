@@ -79,7 +79,6 @@ ensure_base
 
 say "corpus of $DOMAIN"
 "$PYTHON" -m scripts.prepare_corpus -d "$DOMAIN" --kinds "$KINDS" --seed "$SEED" -o "$DATA_DIR/$DOMAIN/data" \
-  --tokenizer "$BASE_MODEL" \
   ${SOURCES:+--sources "$SOURCES"} ${corpus[@]+"${corpus[@]}"}
 
 launch=("$PYTHON")

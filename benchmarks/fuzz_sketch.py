@@ -3,8 +3,9 @@
     python -m benchmarks.fuzz_sketch --minutes 10 --seed 1
 
 Each case is a pure function of the seed and its number, which a failure prints with the text. Checked on every case:
-no exception; time in proportion to the length; every byte outside the replaced spans is kept; where the text parses,
-sketching is idempotent and blocks join to the text. Every 500th case is about a megabyte long.
+no exception; time in proportion to the length; every byte outside the replaced spans is kept; the two ways of
+lexing agree; where the text parses, sketching is idempotent and blocks join to the text. Every 500th
+case is about a megabyte long.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from benchmarks.bench_sketch import load_files
 from scripts.ast_utils import OPERATIONS, code_to_blocks, parse, sketch_spans, transform_code_to_sketch
 from scripts.continuations import cut_points
 from scripts.placeholders import LITERALS, has_placeholder
+from scripts.python_lexer import literals, tokens
 
 PIECES = [
     "'",
@@ -108,6 +110,12 @@ def case_text(rng: random.Random, texts: list[str], long: bool) -> str:
     return (text * (LONG // max(1, len(text)) + 1))[:LONG] if long else text
 
 
+def check_lexer(text: str) -> None:
+    """The two ways of reading a text agree. Raises AssertionError."""
+    complete = [token for token in tokens(text) if token[0] not in ("newline", "op", "name")]
+    assert complete == list(literals(text)), "literals differ from tokens"
+
+
 def check(text: str) -> None:
     """All properties of one text. Raises AssertionError or whatever the sketcher raises."""
     try:
@@ -115,11 +123,12 @@ def check(text: str) -> None:
         parses = True
     except SyntaxError:
         parses = False
+    check_lexer(text)
     for operation in OPERATIONS:
-        for literals in LITERALS:
-            sketch = transform_code_to_sketch(text, operation, literals)
+        for table in LITERALS:
+            sketch = transform_code_to_sketch(text, operation, table)
             copied = read = 0
-            for start, end, word in sketch_spans(text, operation, literals):
+            for start, end, word in sketch_spans(text, operation, table):
                 assert copied <= start < end, "spans overlap"
                 gap = text[copied:start]
                 assert sketch[read : read + len(gap)] == gap, "text between spans changed"
@@ -131,7 +140,7 @@ def check(text: str) -> None:
                 copied = end
             assert sketch[read:] == text[copied:], "text behind the last span changed"
             if parses or operation == "names":
-                assert transform_code_to_sketch(sketch, operation, literals) == sketch, f"{operation} not idempotent"
+                assert transform_code_to_sketch(sketch, operation, table) == sketch, f"{operation} not idempotent"
     has_placeholder(text), has_placeholder(text, "both"), cut_points(text)
     for operation in OPERATIONS if parses else ():
         blocks = code_to_blocks(text, operation)

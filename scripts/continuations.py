@@ -53,7 +53,7 @@ def continuation_documents(
     for _ in range(CUT_ATTEMPTS if code else 0):
         index = bisect_right(starts, rng.randrange(len(code))) - 1
         if index not in points:
-            points[index] = cut_points(blocks[index].code[: PROMPT_LIMIT + 1])  # a prompt reaches no further
+            points[index] = cut_points(blocks[index].code, PROMPT_LIMIT)  # a prompt reaches no further
         if not points[index]:
             continue
         cut = starts[index] + rng.choice(points[index])
@@ -84,25 +84,29 @@ def _prompt(code: str, blocks: tuple[Block, ...], cut: int) -> str:
     return f"{imports}{BLOCK_JOINER[1:] if imports else ''}{code[start:cut]}"
 
 
-def cut_points(code: str) -> list[int]:
+def cut_points(code: str, limit: int | None = None) -> list[int]:
     r"""Positions where a prompt may end: after a comment or docstring that has lines of its own, `return ` and ` = `.
 
-    Only at statement level, never inside brackets or strings, and only where code follows at once.
+    Only at statement level, never inside brackets or strings, and only where code follows at once; with a limit, none
+    beyond that position.
 
     >>> code = "# one\nx = f(a = 1)\n"
     >>> [code[:cut] for cut in cut_points(code)]
     ['# one\n', '# one\nx = ']
     """
+    limit = len(code) if limit is None else limit
     points: list[int] = []
     depth = 0
     third = second = last = ("newline", 0, 0)  # the tokens before this one
     for token in tokens(code):
         kind, start, _ = token
+        if last[2] > limit:
+            break
         if depth == 0 and kind != "newline" and kind != "comment":
             if last[0] == "newline":
                 if second[0] in ("comment", "docstring") and third[0] == "newline":
                     points.append(last[2])
-            elif start == last[2] + 1 and code[last[2]] == " ":
+            elif start == last[2] + 1 <= limit and code[last[2]] == " ":
                 word = code[last[1] : last[2]]
                 if (last[0] == "name" and word == "return") or (word == "=" and code[last[1] - 1] == " "):
                     points.append(start)

@@ -34,7 +34,7 @@ from scripts.ast_utils import CONSTANTS, OPERATIONS
 from scripts.encode_plan import SPLITS, EncodeError, Shard, discard_outdated, plan, tokenizer_source
 from scripts.encode_ray import run_tasks
 from scripts.encode_shard import GENERATOR, NORMAL, TYPES, Settings, encode_shard
-from scripts.encode_slurm import SlurmError, run_array
+from scripts.encode_slurm import run_array
 from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
 
@@ -263,7 +263,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         encode(args)
-    except (EncodeError, ModelError, SlurmError, OSError) as error:
+    except (EncodeError, ModelError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

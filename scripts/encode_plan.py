@@ -16,7 +16,15 @@ SPLITS = ("train", "valid")
 ENDINGS = tuple(kind + packed for kind in (".jsonl", ".json") for packed in ("", ".gz", ".zst"))
 CODE = [
     f"scripts/{name}.py"
-    for name in ("ast_utils", "continuations", "placeholders", "python_lexer", "user_names", "encode_shard")
+    for name in (
+        "ast_utils",
+        "continuations",
+        "placeholders",
+        "python_lexer",
+        "user_names",
+        "encode_shard",
+        "encode_domain",
+    )
 ]
 CODE += ["nl2code/truncation.py", "nl2code/indexed_dataset.py"]
 SHARD_FILES = (".bin", "_features.npy", ".idx")

@@ -26,7 +26,10 @@ def run_tasks(arguments: list[str], nodes: int, threads: int) -> None:
     except ImportError:
         raise EncodeError("--executor ray needs Ray: pip install ray, or use --executor local") from None
     command = [sys.executable, "-m", "scripts.encode_domain", *arguments, "--world_size", str(nodes)]
-    ray.init(log_to_driver=False, logging_level="error")
+    try:
+        ray.init(log_to_driver=False, logging_level="error")
+    except (ConnectionError, RuntimeError) as error:
+        raise EncodeError(f"Ray does not start or connect ({_last_line(error)}); look at RAY_ADDRESS") from error
     try:
         largest = max(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
         if largest < threads:
@@ -46,6 +49,10 @@ def _problem(ray, rank: int, task) -> str | None:
     try:
         done = ray.get(task)
     except ray.exceptions.RayError as error:
-        return f"share {rank} was lost ({type(error).__name__})"
-    last = (done.stderr.strip() or "no message").splitlines()[-1].removeprefix("error: ")
-    return f"share {rank} ended with {done.returncode} ({last})" if done.returncode else None
+        return f"share {rank} was lost ({_last_line(error)})"
+    return f"share {rank} ended with {done.returncode} ({_last_line(done.stderr)})" if done.returncode else None
+
+
+def _last_line(message: object) -> str:
+    """What a traceback or a program's errors end with."""
+    return (str(message).strip() or "no message").splitlines()[-1].removeprefix("error: ")

@@ -1,6 +1,6 @@
 """Spread the encoding of a corpus over Slurm nodes: one job array, a share of the shards for each task.
 
-A task is the same command with --rank and --world_size, so any other launcher that knows these two (Ray, torchrun, a
+A task is the same command with --rank and --world_size, so any other launcher that knows these two (torchrun, a
 loop over ssh) can start the shares as well. Shards are the unit of work and of resuming, on one machine as on many; a
 task that dies costs its unfinished shards, which the next run of the same command encodes.
 """
@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.encode_plan import EncodeError
 from scripts.file_utils import PROJECT_ROOT, write_text
 
 SCRIPT = """\
@@ -24,10 +25,6 @@ exec {command} --rank "$SLURM_ARRAY_TASK_ID" --world_size {nodes}
 """
 
 
-class SlurmError(Exception):
-    """The job could not be submitted, or a task failed; the message is one line with the fix."""
-
-
 def run_array(arguments: list[str], output: Path, nodes: int, threads: int) -> None:
     """Submit the shares as a job array and wait for all of them.
 
@@ -38,7 +35,7 @@ def run_array(arguments: list[str], output: Path, nodes: int, threads: int) -> N
         output: folder on a file system that all nodes share; the script and logs lie in its `slurm/`.
 
     Raises:
-        SlurmError: see above.
+        EncodeError: the job could not be submitted, or a task failed.
     """
     folder = output.absolute() / "slurm"
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,9 +48,9 @@ def run_array(arguments: list[str], output: Path, nodes: int, threads: int) -> N
     try:
         done = subprocess.run(["sbatch", "--wait", str(script)])
     except FileNotFoundError:
-        raise SlurmError("no sbatch on PATH; run on a Slurm login node, or with --executor local") from None
+        raise EncodeError("no sbatch on PATH; run on a Slurm login node, or with --executor local") from None
     if done.returncode:
-        raise SlurmError(
+        raise EncodeError(
             f"sbatch ended with {done.returncode}; see {folder}/*.log and run the same command again, "
             "finished shards are kept"
         )

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.compare_redbaron import OTHER, SAME, WHITE_SPACE, compare_file, python_files, readable
+from benchmarks.fuzz_sketch import check_lexer
 from nl2code.truncation import first_block
 from scripts import ast_utils, continuations, placeholders, python_lexer, user_names
 from scripts.ast_utils import (
@@ -209,6 +210,7 @@ FRAGMENTS += [
 def test_any_text_changes_in_its_spans_only(code):
     assert reassembles(code)
     assert reassembles(code, "strict")
+    check_lexer(code)
     assert isinstance(has_placeholder(code), bool)
     with contextlib.suppress(SyntaxError):
         assert "".join(text for _, text in code_to_blocks(code)) == code
@@ -277,6 +279,8 @@ def stream(code: str) -> list[tuple[int, int, str]]:
 def check_file(code: str) -> None:
     """All properties on a file that parses."""
     assert reassembles(code)
+    check_lexer(code)
+    assert cut_points(code, 2000) == [cut for cut in cut_points(code) if cut <= 2000]
     sketch = transform_code_to_sketch(code)
     assert transform_code_to_sketch(sketch) == sketch
     blocks = code_to_blocks(code)
