@@ -1,7 +1,9 @@
 """Encoded code as training blocks: shards, resampling by document weight, packing; seeded by (seed, epoch) alone."""
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +131,7 @@ class CodeBlockDataset(Dataset):
         shards = find_shards(prefix)
         self.shards = [MMapIndexedDataset(shard) for shard in shards]
         self.sizes = np.concatenate([shard.sizes for shard in self.shards])
-        self.first_of_shard = np.cumsum([0, *map(len, self.shards)])
+        self.first_of_shard = list(accumulate(map(len, self.shards), initial=0))
         self.weights = load_resampling_weights(shards, resampling_weights) if resampling_weights else None
         self.block_size, self.pad_token_id, self.seed, self.max_tokens = block_size, pad_token_id, seed, max_tokens
         self.pack_reset = pack_reset
@@ -172,9 +174,9 @@ class CodeBlockDataset(Dataset):
         layout = self.epoch(epoch)
         found = []
         for packed, first, length in layout.blocks.segments(int(layout.order[index])):
-            document = layout.selection[packed]
-            shard = int(np.searchsorted(self.first_of_shard, document, "right")) - 1
-            found.append((shard, int(document - self.first_of_shard[shard]), first, length))
+            document = int(layout.selection[packed])
+            shard = bisect_right(self.first_of_shard, document) - 1
+            found.append((shard, document - self.first_of_shard[shard], first, length))
         return found
 
     def documents(self, epoch: int, index: int) -> list[str]:
@@ -186,14 +188,15 @@ class CodeBlockDataset(Dataset):
     def __getitem__(self, key: int | tuple[int, int]) -> dict[str, torch.Tensor]:
         """One block: input_ids, attention_mask, labels (with pack_reset position_ids too), each int64 (block_size,)."""
         epoch, index = key if isinstance(key, tuple) else (0, key)
-        ids = np.full(self.block_size, self.pad_token_id, np.int64)
+        ids, mask, labels = np.empty((3, self.block_size), np.int64)
         starts, end = [], 0
         for shard, document, first, length in self.segments(epoch, index):
             ids[end : end + length] = self.shards[shard].get(document, first, length)
             starts.append(end)
             end += length
-        labels, mask = ids.copy(), np.zeros_like(ids)
-        labels[end:], mask[:end] = IGNORED_LABEL, 1
+        labels[:end], labels[end:] = ids[:end], IGNORED_LABEL
+        ids[end:] = self.pad_token_id
+        mask[:end], mask[end:] = 1, 0
         block = {"input_ids": ids, "attention_mask": mask, "labels": labels}
         if self.pack_reset:
             labels[starts] = IGNORED_LABEL

@@ -42,7 +42,7 @@ class Blocks:
             raise IndexError(f"block {block} of {len(self)}")
         tail_block = block - int(self.whole_before[-1])
         if tail_block < 0:
-            document = int(np.searchsorted(self.whole_before, block, "right")) - 1
+            document = int(self.whole_before.searchsorted(block, "right")) - 1
             return [(document, (block - int(self.whole_before[document])) * self.block_size, self.block_size)]
         documents = self.tails[self.tail_starts[tail_block] : self.tail_starts[tail_block + 1]].tolist()
         sizes = [(document, int(self.sizes[document])) for document in documents]

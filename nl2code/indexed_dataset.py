@@ -67,7 +67,8 @@ class MMapIndexedDataset:
     def __init__(self, prefix: str | Path):
         self.prefix = str(prefix)
         path = index_file_path(prefix)
-        raw = np.memmap(path, np.uint8, "r") if os.path.getsize(path) else np.empty(0, np.uint8)
+        # As a plain array, whose items are read faster than those of a memmap.
+        raw = np.memmap(path, np.uint8, "r").view(np.ndarray) if os.path.getsize(path) else np.empty(0, np.uint8)
         count, self.dtype = _read_header(path, raw)
         sizes_end = HEADER.size + 4 * count
         self.sizes = raw[HEADER.size : sizes_end].view("<i4")

@@ -50,7 +50,6 @@ CODE = (  # a change of any of these makes a corpus stale
     "corpus_sources",
     "corpus_split",
     "corpus_stats",
-    "file_utils",
     "mine_docs",
     "near_copies",
     "run_snippets",
