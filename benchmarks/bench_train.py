@@ -17,7 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback, TrainingArguments, get_scheduler
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    TrainerCallback,
+    TrainingArguments,
+    default_data_collator,
+    get_scheduler,
+)
 
 from nl2code.code_dataset import CodeBlockDataset
 from nl2code.flops import training_flops_per_token
@@ -75,7 +82,7 @@ def train_bare(model, dataset: CodeBlockDataset, options: TrainingArguments) -> 
     watch, batch = Stopwatch(), options.per_device_train_batch_size
     for step in range(options.max_steps):
         rows = [dataset[index] for index in range(step * batch, (step + 1) * batch)]
-        inputs = {name: torch.stack([row[name] for row in rows]).to(device) for name in rows[0]}
+        inputs = {name: tensor.to(device) for name, tensor in default_data_collator(rows).items()}
         loss = model(**inputs).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), options.max_grad_norm)

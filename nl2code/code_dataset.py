@@ -1,19 +1,20 @@
 """Encoded code as training blocks: shards, resampling by document weight, packing; seeded by (seed, epoch) alone."""
 
 import re
+import resource
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch.utils.data import Dataset
 
 from nl2code.dynamic_block_dataset import Blocks, pack
 from nl2code.indexed_dataset import MMapIndexedDataset, index_file_path
 
 IGNORED_LABEL = -100  # what the loss of transformers' models leaves out
+OTHER_FILES = 512  # that a training process may hold open beside its shards: libraries, logs, sockets
 
 
 def find_shards(prefix: str | Path) -> list[str]:
@@ -39,6 +40,24 @@ def find_shards(prefix: str | Path) -> list[str]:
     return [f"{prefix}{number or ''}" for number in numbers]
 
 
+def open_shards(prefixes: list[str]) -> list[MMapIndexedDataset]:
+    """Open all shards; the process's own limit of open files is raised where they need it (DataLoader workers inherit it).
+
+    Raises:
+        ValueError: the system allows no limit so high.
+    """
+    needed = len(prefixes) + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise ValueError(
+            f"{len(prefixes)} shards need {needed} open files, at most {hard} are allowed; raise that (ulimit -Hn, "
+            "limits.conf), or join shards with MMapIndexedDatasetBuilder.merge_file_"
+        )
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return [MMapIndexedDataset(prefix) for prefix in prefixes]
+
+
 def resampling_weights(features: np.ndarray, spec: str) -> np.ndarray:
     """Document weights, float64 (N,), from features float32 (N, 3) = log10(stars + 1), ut_score, func_score.
 
@@ -58,7 +77,7 @@ def resampling_weights(features: np.ndarray, spec: str) -> np.ndarray:
     return (a + stars.clip(0, 5) / 5) * (1 - tests + b).clip(0, 1) * functions.clip(c, 1)
 
 
-def load_resampling_weights(shards: list[str], spec: str) -> np.ndarray:
+def load_resampling_weights(shards: list[MMapIndexedDataset], spec: str) -> np.ndarray:
     """Weights of all documents of all shards, read from each shard's `_features.npy`.
 
     Raises:
@@ -67,10 +86,10 @@ def load_resampling_weights(shards: list[str], spec: str) -> np.ndarray:
     """
     weights = []
     for shard in shards:
-        features = np.load(f"{shard}_features.npy", allow_pickle=False)
-        documents = len(MMapIndexedDataset(shard))
-        if features.shape != (documents, 3):
-            raise ValueError(f"{shard}_features.npy has shape {features.shape}, not ({documents}, 3); encode it again")
+        file = f"{shard.prefix}_features.npy"
+        features = np.load(file, allow_pickle=False)
+        if features.shape != (len(shard), 3):
+            raise ValueError(f"{file} has shape {features.shape}, not ({len(shard)}, 3); encode it again")
         weights.append(resampling_weights(features, spec))
     return np.concatenate(weights)
 
@@ -114,7 +133,8 @@ class CodeBlockDataset(Dataset):
         pack_reset: give `position_ids` that begin anew at each document, and no label to a document's first token.
 
     Raises:
-        FileNotFoundError, ValueError: see `find_shards`, `load_resampling_weights`; also where no token is there.
+        FileNotFoundError, ValueError: see `find_shards`, `open_shards`, `load_resampling_weights`; also where no token is
+            there.
     """
 
     def __init__(
@@ -128,16 +148,17 @@ class CodeBlockDataset(Dataset):
         max_tokens: int | None = None,
         pack_reset: bool = False,
     ):
-        shards = find_shards(prefix)
-        self.shards = [MMapIndexedDataset(shard) for shard in shards]
+        self.shards = open_shards(find_shards(prefix))
         self.sizes = np.concatenate([shard.sizes for shard in self.shards])
         self.first_of_shard = list(accumulate(map(len, self.shards), initial=0))
-        self.weights = load_resampling_weights(shards, resampling_weights) if resampling_weights else None
+        self.weights = load_resampling_weights(self.shards, resampling_weights) if resampling_weights else None
         self.block_size, self.pad_token_id, self.seed, self.max_tokens = block_size, pad_token_id, seed, max_tokens
         self.pack_reset = pack_reset
         self._epochs: dict[int, Epoch] = {}
         if not len(self):
-            raise ValueError(f"{prefix}: {len(shards)} shards hold no token; look at encode_stats.json beside them")
+            raise ValueError(
+                f"{prefix}: {len(self.shards)} shards hold no token; look at encode_stats.json beside them"
+            )
 
     @property
     def num_documents(self) -> int:
@@ -185,21 +206,26 @@ class CodeBlockDataset(Dataset):
             f"{self.shards[shard].prefix} document {document}" for shard, document, *_ in self.segments(epoch, index)
         ]
 
-    def __getitem__(self, key: int | tuple[int, int]) -> dict[str, torch.Tensor]:
-        """One block: input_ids, attention_mask, labels (with pack_reset position_ids too), each int64 (block_size,)."""
+    def __getitem__(self, key: int | tuple[int, int]) -> dict[str, np.ndarray]:
+        """One block: input_ids, attention_mask, labels (with pack_reset position_ids too), each int64 (block_size,).
+
+        Arrays, of which `transformers.default_data_collator` makes a batch of tensors at once: a tensor for each block
+        would cost as much again as reading it.
+        """
         epoch, index = key if isinstance(key, tuple) else (0, key)
-        ids, mask, labels = np.empty((3, self.block_size), np.int64)
+        ids = np.empty(self.block_size, np.int64)
         starts, end = [], 0
         for shard, document, first, length in self.segments(epoch, index):
-            ids[end : end + length] = self.shards[shard].get(document, first, length)
+            ids[end : end + length] = self.shards[shard].read(document, first, length)
             starts.append(end)
             end += length
-        labels[:end], labels[end:] = ids[:end], IGNORED_LABEL
-        ids[end:] = self.pad_token_id
-        mask[:end], mask[end:] = 1, 0
+        labels, mask = ids.copy(), np.empty(self.block_size, np.int64)
+        mask[:end] = 1
+        if end < self.block_size:
+            ids[end:], labels[end:], mask[end:] = self.pad_token_id, IGNORED_LABEL, 0
         block = {"input_ids": ids, "attention_mask": mask, "labels": labels}
         if self.pack_reset:
             labels[starts] = IGNORED_LABEL
             pieces = np.diff([*starts, end, self.block_size])  # the padding is a piece of its own
             block["position_ids"] = np.concatenate([np.arange(length) for length in pieces])
-        return {name: torch.from_numpy(array) for name, array in block.items()}
+        return block

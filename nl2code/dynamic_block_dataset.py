@@ -7,6 +7,7 @@ found by arithmetic.
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -29,8 +30,13 @@ class Blocks:
     tails: np.ndarray
     tail_starts: np.ndarray
 
+    @cached_property
+    def whole(self) -> int:
+        """Whole blocks of all documents."""
+        return int(self.whole_before[-1])
+
     def __len__(self) -> int:
-        return int(self.whole_before[-1]) + len(self.tail_starts) - 1
+        return self.whole + len(self.tail_starts) - 1
 
     def segments(self, block: int) -> list[tuple[int, int, int]]:
         """(document, first token within it, tokens) of every piece of a block, in order.
@@ -40,7 +46,7 @@ class Blocks:
         """
         if not 0 <= block < len(self):
             raise IndexError(f"block {block} of {len(self)}")
-        tail_block = block - int(self.whole_before[-1])
+        tail_block = block - self.whole
         if tail_block < 0:
             document = int(self.whole_before.searchsorted(block, "right")) - 1
             return [(document, (block - int(self.whole_before[document])) * self.block_size, self.block_size)]

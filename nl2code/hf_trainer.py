@@ -10,7 +10,7 @@ import torch
 from accelerate.utils import DistributedType
 from safetensors import SafetensorError
 from torch.utils.data import DataLoader
-from transformers import Trainer
+from transformers import Trainer, default_data_collator
 
 from nl2code.batch_schedule import StepBatches, batch_schedule
 from nl2code.checkpoints import CheckpointError, is_whole
@@ -33,7 +33,7 @@ class CertTrainer(Trainer):
     """
 
     def __init__(self, *args, gradient_accumulation_strategy: str | None = None, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, data_collator=default_data_collator, **kwargs)
         options, data = self.args, self.train_dataset
         if not self.model_accepts_loss_kwargs:
             raise ValueError(f"{type(self.model).__name__} cannot have its loss divided by the tokens of a whole batch")
@@ -63,6 +63,7 @@ class CertTrainer(Trainer):
         return DataLoader(
             self.train_dataset,
             batch_sampler=self.batches,
+            collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
             prefetch_factor=self.args.dataloader_prefetch_factor,

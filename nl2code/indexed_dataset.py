@@ -20,8 +20,11 @@ import os
 import shutil
 import struct
 import sys
+import weakref
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -52,7 +55,10 @@ def best_fitting_int_dtype(vocab_size: int | None) -> type[np.integer]:
 
 
 class MMapIndexedDataset:
-    """Documents of one shard, read from a memory map: a map-style dataset; picklable, for DataLoader workers.
+    """Documents of one shard: a map-style dataset; picklable, for DataLoader workers.
+
+    `dataset[i]` and `get` are views of a memory map. `read` is one system call, which for a place that was not touched
+    before is less than a page fault for each of its pages; blocks of training are read by it.
 
     Attributes:
         sizes: int32 (N,), tokens per document.
@@ -66,21 +72,19 @@ class MMapIndexedDataset:
 
     def __init__(self, prefix: str | Path):
         self.prefix = str(prefix)
-        path = index_file_path(prefix)
-        # As a plain array, whose items are read faster than those of a memmap.
-        raw = np.memmap(path, np.uint8, "r").view(np.ndarray) if os.path.getsize(path) else np.empty(0, np.uint8)
-        count, self.dtype = _read_header(path, raw)
-        sizes_end = HEADER.size + 4 * count
-        self.sizes = raw[HEADER.size : sizes_end].view("<i4")
-        self.offsets = raw[sizes_end : sizes_end + 8 * count].view("<i8")
-        bin_path = data_file_path(prefix)
-        self._num_bytes = os.path.getsize(bin_path)
+        path, bin_path = index_file_path(prefix), data_file_path(prefix)
+        with open(path, "rb") as stream:
+            count, self.dtype = _read_header(stream)
+            self.sizes = np.fromfile(stream, "<i4", count)
+            self.offsets = np.fromfile(stream, "<i8", count)
+        self._file = os.open(bin_path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+        num_bytes = os.fstat(self._file).st_size
         needed = int(self.sizes.sum(dtype=np.int64)) * self.dtype.itemsize
-        if self._num_bytes != needed:
+        if num_bytes != needed:
             raise IndexedDatasetError(
-                f"{bin_path} has {self._num_bytes} bytes, {path} speaks of {needed}; encode this shard again"
+                f"{bin_path} has {num_bytes} bytes, {path} speaks of {needed}; encode this shard again"
             )
-        self._tokens = _map_for_random_reads(bin_path, self.dtype) if needed else np.empty(0, self.dtype)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -91,43 +95,61 @@ class MMapIndexedDataset:
 
     def get(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
         """Tokens start .. start + length - 1 of a document, read-only, no copy."""
+        offset, length = self._place(index, start, length)
+        return np.frombuffer(self._map, self.dtype, length, offset) if length else np.empty(0, self.dtype)
+
+    def read(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
+        """What `get` gives, read from the file.
+
+        Raises:
+            IndexedDatasetError: the file became shorter after it was opened.
+        """
+        offset, length = self._place(index, start, length)
+        wanted = length * self.dtype.itemsize
+        data = os.pread(self._file, wanted, offset)
+        if len(data) < wanted:
+            raise IndexedDatasetError(
+                f"{data_file_path(self.prefix)} ends within document {index}: it changed while it was read"
+            )
+        return np.frombuffer(data, self.dtype)
+
+    def _place(self, index: int, start: int, length: int | None) -> tuple[int, int]:
+        """Byte offset and length in tokens of a part of a document."""
         size = int(self.sizes[index])
         length = size - start if length is None else length
         if not 0 <= start <= start + length <= size:
             raise IndexError(f"tokens {start}..{start + length} of document {index}, which has {size}")
-        first = int(self.offsets[index]) // self.dtype.itemsize + start
-        return self._tokens[first : first + length]
+        return int(self.offsets[index]) + start * self.dtype.itemsize, length
+
+    @cached_property
+    def _map(self) -> mmap.mmap:
+        """The file of tokens, mapped when first asked for. Documents are taken in random order: without advice the system
+        reads far more of the file around each one than it holds."""
+        mapped = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
+        if hasattr(mmap, "MADV_RANDOM"):
+            mapped.madvise(mmap.MADV_RANDOM)
+        return mapped
 
     def __reduce__(self):
         return type(self), (self.prefix,)
 
 
-def _map_for_random_reads(path: str, dtype: np.dtype) -> np.ndarray:
-    """A file that is not empty as a read-only array (size,). Documents are read in random order: without advice the system
-    reads far more of the file around each one than it holds."""
-    with open(path, "rb") as stream:
-        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    if hasattr(mmap, "MADV_RANDOM"):
-        mapped.madvise(mmap.MADV_RANDOM)
-    return np.frombuffer(mapped, dtype)
-
-
-def _read_header(path: str, raw: np.ndarray) -> tuple[int, np.dtype]:
+def _read_header(stream: BinaryIO) -> tuple[int, np.dtype]:
     """Number of documents and dtype of an index; every way of being something else raises."""
-    if len(raw) < HEADER.size or bytes(raw[:9]) != MAGIC:
-        raise IndexedDatasetError(f"{path} is no MMIDIDX index ({len(raw)} bytes); encode this shard again")
-    _, version, code, count = HEADER.unpack(bytes(raw[: HEADER.size]))
+    path, header, num_bytes = stream.name, stream.read(HEADER.size), os.fstat(stream.fileno()).st_size
+    if len(header) < HEADER.size or not header.startswith(MAGIC):
+        raise IndexedDatasetError(f"{path} is no MMIDIDX index ({num_bytes} bytes); encode this shard again")
+    _, version, code, count = HEADER.unpack(header)
     if version != VERSION or code not in DTYPES:
         raise IndexedDatasetError(f"{path}: version {version}, dtype code {code}; known are version 1, codes 1 to 10")
-    if len(raw) != HEADER.size + 12 * count:
-        megatron_documents = (
-            len(raw) - 34 - 12 * count
-        ) / 8  # its header has a second count, its tail document indices
+    expected = HEADER.size + 12 * count
+    if num_bytes != expected:
+        # Megatron's header has a second count, its tail indices of documents.
+        megatron_documents = (num_bytes - 34 - 12 * count) / 8
         kind = (
             "a Megatron index; write it again with this project" if megatron_documents >= 1 else "truncated or damaged"
         )
-        expected = HEADER.size + 12 * count
-        raise IndexedDatasetError(f"{path} has {len(raw)} bytes, {count} documents need {expected}: {kind}")
+        raise IndexedDatasetError(f"{path} has {num_bytes} bytes, {count} documents need {expected}: {kind}")
     return count, np.dtype(DTYPES[code])
 
 

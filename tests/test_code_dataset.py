@@ -1,15 +1,22 @@
 """Packing, resampling and blocks, against slow references and properties."""
 
 import pickle
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nl2code.code_dataset import CodeBlockDataset, find_shards, load_resampling_weights, resampling_weights
+from nl2code.code_dataset import (
+    CodeBlockDataset,
+    find_shards,
+    load_resampling_weights,
+    open_shards,
+    resampling_weights,
+)
 from nl2code.dynamic_block_dataset import pack
 from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, data_file_path, index_file_path
 
@@ -97,7 +104,7 @@ def test_misaligned_features_name_the_shard(tmp_path):
     write_shard(tmp_path / "train", [[1]])
     write_shard(tmp_path / "train1", [[1], [2]], np.zeros((1, 3), np.float32))
     with pytest.raises(ValueError, match="train1_features"):
-        load_resampling_weights(find_shards(tmp_path / "train"), "1_0_1")
+        load_resampling_weights(open_shards(find_shards(tmp_path / "train")), "1_0_1")
 
 
 def test_shards(tmp_path):
@@ -111,6 +118,25 @@ def test_shards(tmp_path):
         write_shard(tmp_path / f"train{number}", [[1]])
     names = [shard.rpartition("/")[2] for shard in find_shards(tmp_path / "train")]
     assert names == ["train", *(f"train{i}" for i in range(1, 11))]
+
+
+def test_more_shards_than_open_files(tmp_path):
+    """The soft limit is raised; where the hard one is too low the message says so. In a process of its own."""
+    for number in range(40):
+        write_shard(tmp_path / f"train{number or ''}", [[number]])
+    program = """
+import resource, sys
+from nl2code import code_dataset
+code_dataset.OTHER_FILES = 20
+resource.setrlimit(resource.RLIMIT_NOFILE, (30, int(sys.argv[2])))
+dataset = code_dataset.CodeBlockDataset(sys.argv[1], 64, pad_token_id=0)
+print(sorted(dataset[0]["input_ids"].tolist())[-3:], resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "train")]
+    found = subprocess.run([*command, "100"], capture_output=True, text=True)
+    assert found.stdout == "[37, 38, 39] (60, 100)\n", found.stderr
+    found = subprocess.run([*command, "59"], capture_output=True, text=True)
+    assert "40 shards need 60 open files, at most 59 are allowed; raise that" in found.stderr
 
 
 @pytest.fixture
@@ -208,8 +234,8 @@ def test_pack_reset_counts_anew_at_each_document(two_shards):
     for index in range(len(plain)):
         block, before = reset[index], plain[index]
         ids, labels = block["input_ids"].tolist(), block["labels"].tolist()
-        assert torch.equal(block["input_ids"], before["input_ids"])
-        assert torch.equal(block["attention_mask"], before["attention_mask"])
+        assert np.array_equal(block["input_ids"], before["input_ids"])
+        assert np.array_equal(block["attention_mask"], before["attention_mask"])
         position = 0
         for place, token in enumerate(ids):  # each document has one token of its own, so a change is a boundary
             position = position + 1 if place and token == ids[place - 1] else 0

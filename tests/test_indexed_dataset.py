@@ -1,5 +1,6 @@
 """The MMIDIDX format: golden bytes, round trips, refusals."""
 
+import os
 import pickle
 import struct
 
@@ -44,6 +45,7 @@ def test_round_trip(tmp_path_factory, documents):
     prefix = write(tmp_path_factory.mktemp("round") / "x", documents)
     dataset = MMapIndexedDataset(prefix)
     assert [document.tolist() for document in dataset] == documents
+    assert [dataset.read(index).tolist() for index in range(len(dataset))] == documents
     assert dataset.dtype == np.uint16
 
 
@@ -52,8 +54,29 @@ def test_slices_are_views(tmp_path):
     part = dataset.get(0, 1, 2)
     assert part.tolist() == [2, 3]
     assert not part.flags.owndata and not part.flags.writeable
-    with pytest.raises(IndexError):
-        dataset.get(1, 0, 2)  # would read into another document
+    assert dataset.read(0, 1, 2).tolist() == [2, 3]
+    for take in (dataset.get, dataset.read):
+        for place in ((1, 0, 2), (1, -1, 1), (0, 4, 1), (0, 2, -1)):  # would read into another document
+            with pytest.raises(IndexError):
+                take(*place)
+
+
+def test_a_file_that_shrinks_while_it_is_read(tmp_path):
+    dataset = MMapIndexedDataset(write(tmp_path / "x", [[1, 2, 3, 4], [5]]))
+    os.truncate(tmp_path / "x.bin", 6)
+    assert dataset.read(0, 0, 3).tolist() == [1, 2, 3]
+    with pytest.raises(IndexedDatasetError, match="x.bin ends within document 0"):
+        dataset.read(0)
+
+
+def test_a_dataset_that_is_gone_holds_no_file_open(tmp_path):
+    prefix = write(tmp_path / "x", [[1]])
+    before = os.listdir("/dev/fd")
+    view = MMapIndexedDataset(prefix)[0]
+    assert len(os.listdir("/dev/fd")) > len(before)
+    assert view.tolist() == [1]  # the map lives as long as views of it
+    del view
+    assert os.listdir("/dev/fd") == before
 
 
 def test_pickle_reopens(tmp_path):
