@@ -1,5 +1,6 @@
 """Encoded code as training blocks: shards, resampling by document weight, packing; seeded by (seed, epoch) alone."""
 
+import errno
 import re
 import resource
 from bisect import bisect_right
@@ -14,7 +15,6 @@ from nl2code.dynamic_block_dataset import Blocks, pack
 from nl2code.indexed_dataset import MMapIndexedDataset, index_file_path
 
 IGNORED_LABEL = -100  # what the loss of transformers' models leaves out
-OTHER_FILES = 512  # that a training process may hold open beside its shards: libraries, logs, sockets
 
 
 def find_shards(prefix: str | Path) -> list[str]:
@@ -41,21 +41,26 @@ def find_shards(prefix: str | Path) -> list[str]:
 
 
 def open_shards(prefixes: list[str]) -> list[MMapIndexedDataset]:
-    """Open all shards; the process's own limit of open files is raised where they need it (DataLoader workers inherit it).
+    """Open all shards, one file each; the process's own limit of open files rises by as many, as far as the system allows.
 
     Raises:
-        ValueError: the system allows no limit so high.
+        ValueError: that is not far enough.
     """
-    needed = len(prefixes) + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and needed > hard:
-        raise ValueError(
-            f"{len(prefixes)} shards need {needed} open files, at most {hard} are allowed; raise that (ulimit -Hn, "
-            "limits.conf), or join shards with MMapIndexedDatasetBuilder.merge_file_"
+    if soft != resource.RLIM_INFINITY:
+        raised = soft + len(prefixes)
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (raised if hard == resource.RLIM_INFINITY else min(raised, hard), hard)
         )
-    if soft != resource.RLIM_INFINITY and needed > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    return [MMapIndexedDataset(prefix) for prefix in prefixes]
+    try:
+        return [MMapIndexedDataset(prefix) for prefix in prefixes]
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        raise ValueError(
+            f"{len(prefixes)} shards need as many open files, of {hard} allowed to the whole process; raise that "
+            "(ulimit -Hn), or join shards with MMapIndexedDatasetBuilder.merge_file_"
+        ) from error
 
 
 def resampling_weights(features: np.ndarray, spec: str) -> np.ndarray:
@@ -133,8 +138,7 @@ class CodeBlockDataset(Dataset):
         pack_reset: give `position_ids` that begin anew at each document, and no label to a document's first token.
 
     Raises:
-        FileNotFoundError, ValueError: see `find_shards`, `open_shards`, `load_resampling_weights`; also where no token is
-            there.
+        FileNotFoundError, ValueError: see `find_shards`, `open_shards`, `load_resampling_weights`; also without any token.
     """
 
     def __init__(

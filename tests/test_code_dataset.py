@@ -121,22 +121,23 @@ def test_shards(tmp_path):
 
 
 def test_more_shards_than_open_files(tmp_path):
-    """The soft limit is raised; where the hard one is too low the message says so. In a process of its own."""
+    """Each dataset raises the soft limit by its shards; where the hard one is too low the message says so."""
     for number in range(40):
         write_shard(tmp_path / f"train{number or ''}", [[number]])
     program = """
 import resource, sys
-from nl2code import code_dataset
-code_dataset.OTHER_FILES = 20
+from nl2code.code_dataset import CodeBlockDataset
 resource.setrlimit(resource.RLIMIT_NOFILE, (30, int(sys.argv[2])))
-dataset = code_dataset.CodeBlockDataset(sys.argv[1], 64, pad_token_id=0)
-print(sorted(dataset[0]["input_ids"].tolist())[-3:], resource.getrlimit(resource.RLIMIT_NOFILE))
+for _ in range(2):
+    dataset = CodeBlockDataset(sys.argv[1], 64, pad_token_id=0)
+    other = CodeBlockDataset(sys.argv[1], 64, pad_token_id=0)
+print(sorted(dataset[0]["input_ids"].tolist())[-3:], len(other), resource.getrlimit(resource.RLIMIT_NOFILE))
 """
     command = [sys.executable, "-c", program, str(tmp_path / "train")]
-    found = subprocess.run([*command, "100"], capture_output=True, text=True)
-    assert found.stdout == "[37, 38, 39] (60, 100)\n", found.stderr
-    found = subprocess.run([*command, "59"], capture_output=True, text=True)
-    assert "40 shards need 60 open files, at most 59 are allowed; raise that" in found.stderr
+    found = subprocess.run([*command, "300"], capture_output=True, text=True)
+    assert found.stdout == "[37, 38, 39] 1 (190, 300)\n", found.stderr
+    found = subprocess.run([*command, "45"], capture_output=True, text=True)
+    assert "40 shards need as many open files, of 45 allowed to the whole process; raise that" in found.stderr
 
 
 @pytest.fixture
