@@ -20,10 +20,13 @@ LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "pandas")
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path` for binary writing; rename it to `path` once the block ends without error."""
+    """Open a temporary file beside `path` for binary writing; rename it to `path` once the block ends without error.
+
+    A process killed in between leaves `.<name>-*.partial`.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream

@@ -345,7 +345,7 @@ def test_a_second_run_at_the_same_time_is_refused(tmp_path, model, capsys):
 def big_corpus(folder: Path) -> Path:
     body = "".join(CODE.format(i) for i in range(150))
     return corpus(
-        folder, **{f"train_{i}": b"".join(row(f"x = '{i} {j}'\n" + body) for j in range(25)) for i in range(4)}
+        folder, **{f"train_{i}": b"".join(row(f"x = '{i} {j}'\n" + body) for j in range(12)) for i in range(4)}
     )
 
 
@@ -381,7 +381,7 @@ def undisturbed(tmp_path_factory, model) -> tuple[list, dict[str, bytes]]:
 
 
 MOMENTS = [(victim, 0.0) for victim in ("worker", "parent")]
-LATER = [(victim, random.Random(i).uniform(0, 3)) for i in range(10) for victim in ("worker", "parent")]
+LATER = [(victim, random.Random(i).uniform(0, 1.5)) for i in range(10) for victim in ("worker", "parent")]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers in /proc")
@@ -393,7 +393,7 @@ def test_a_kill_leaves_nothing_half_done_and_the_rerun_gives_the_same_bytes(tmp_
     output = tmp_path / "out"
     command = [sys.executable, "-m", "scripts.encode_domain", *map(str, arguments), "-o", str(output)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: process.poll() is not None or (output.is_dir() and list(output.glob(".*.partial"))))
+    wait_for(lambda: process.poll() is not None or (output.is_dir() and list(output.glob(".*.bin.*.partial"))))
     time.sleep(delay)
     workers = children(process.pid)
     assert workers or delay
@@ -410,6 +410,32 @@ def test_a_kill_leaves_nothing_half_done_and_the_rerun_gives_the_same_bytes(tmp_
     got = contents(output)
     assert got.keys() == expected.keys()
     assert got == expected
+
+
+def test_a_kill_while_a_shard_is_marked_done_leaves_nothing(tmp_path, model):
+    arguments = [
+        "-i",
+        corpus(tmp_path / "in", train_a=row("x = 1")),
+        "-model",
+        model,
+        "-type",
+        "normal",
+        "-split",
+        "train",
+    ]
+    program = """
+import os, signal, sys
+from scripts import encode_domain
+rename = os.replace
+os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL) if str(b).endswith("_done.json") else rename(a, b)
+encode_domain.main(sys.argv[1:])
+"""
+    output = tmp_path / "out"
+    command = [sys.executable, "-c", program, *map(str, arguments), "-o", str(output)]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == -signal.SIGKILL
+    assert list(output.glob(".*.partial"))
+    assert run_here(*arguments, "-o", output) == 0
+    assert not list(output.glob(".*.partial")) and (output / "train_done.json").is_file()
 
 
 def test_the_shell_command(tmp_path, model):
