@@ -2,8 +2,11 @@
 
 `ENDINGS`: name -> (program, kinds of verdict that are right). The test asks for `answer == 42`.
 `WALLS`: name -> statements of which each must raise OSError or return -1 with a refusal in errno.
-`CANARY` stands for a file outside that any user may read and write, `PORT` for a port where somebody listens.
+`CANARY` stands for a file outside that any user may read and write, `PORT` for a port where somebody listens, `HOME` for
+the home of who runs the tests.
 """
+
+from pathlib import Path
 
 TEST = "def check():\n    assert answer == 42\ncheck()"
 LONG = 100_000_000
@@ -362,7 +365,7 @@ WALLS = {
     "|open(f'/proc/{os.getppid()}/mem', 'rb')|open('/proc/1/mem', 'r+b')|os.listdir(f'/proc/{os.getppid()}/fd')",
     "secrets": "open('CANARY')|open('/etc/passwd')|open('/etc/shadow')|open('/proc/self/environ')|open('/proc/1/environ')"
     "|open('/proc/1/cmdline')|os.listdir('/proc')|os.listdir('/home')|os.listdir('/var')|open('/proc/mounts')"
-    "|open('/etc/hostname')|open('/etc/machine-id')|open('/root/.bashrc')|os.listdir('/var/log')|open('/dev/mem', 'rb')"
+    "|open('/etc/hostname')|open('/etc/machine-id')|open('HOME/.bashrc')|os.listdir('/var/log')|open('/dev/mem', 'rb')"
     "|open('/proc/self/mem', 'rb')|open('/proc/self/maps')|open('/sys/class/net/lo/address')|open('/run/utmp', 'rb')",
     "network": "socket.socket()|socket.create_connection(('127.0.0.1', PORT), 1)|socket.socket(socket.AF_INET6)"
     "|socket.socket(socket.AF_UNIX)|socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)"
@@ -414,7 +417,8 @@ def wall_programs(canary: str, port: int) -> dict[str, str]:
     """One program for every statement of `WALLS`; it passes where the statement is refused."""
     return {
         f"{group}: {statement}": _WALL_PROGRAM.replace(
-            "STATEMENT", statement.replace("CANARY", canary).replace("PORT", str(port))
+            "STATEMENT",
+            statement.replace("HOME", str(Path.home())).replace("CANARY", canary).replace("PORT", str(port)),
         )
         for group, statements in WALLS.items()
         for statement in statements.split("|")

@@ -309,7 +309,7 @@ def test_real_files(package):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("package", "step"), [("pandas", 10), ("numpy", 6), ("transformers", 25)])
+@pytest.mark.parametrize(("package", "step"), [("pandas", 5), ("numpy", 3), ("transformers", 25)])
 def test_many_real_files(package, step):
     """Every so manieth file, large ones included; with step 1, all of them (five minutes)."""
     for path in python_files(package)[::step]:
