@@ -12,9 +12,9 @@ def training_flops_per_token(model: torch.nn.Module, block_size: int) -> int:
     """
     trained = fixed = 0
     for module in model.modules():
-        # Linear, and what GPT-2 has in its place; an embedding is a look-up.
-        weight = getattr(module, "weight", None)
-        if isinstance(weight, torch.nn.Parameter) and weight.dim() == 2 and not isinstance(module, torch.nn.Embedding):
+        # Linear, and what GPT-2 has in its place; an embedding is a look-up. An adapter shows its base's weight as its own.
+        weight = dict(module.named_parameters(recurse=False)).get("weight")
+        if weight is not None and weight.dim() == 2 and not isinstance(module, torch.nn.Embedding):
             if weight.requires_grad:
                 trained += weight.numel()
             else:

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import peft
 import pytest
 import torch
 import transformers
@@ -175,6 +176,9 @@ def test_flops_are_counted_from_the_weights():
     assert training_flops_per_token(model, 32) == 6 * weights + 12 * 3 * 16 * 32
     model.requires_grad_(False)
     assert training_flops_per_token(model, 32) == 4 * weights + 12 * 3 * 16 * 32
+    adapters = 3 * 2 * (16 * 4 + 4 * 16)  # two a layer, of rank 4, each of two matrices
+    lora = peft.get_peft_model(model, peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
+    assert training_flops_per_token(lora, 32) == 4 * weights + 6 * adapters + 12 * 3 * 16 * 32
 
 
 @pytest.mark.parametrize("lora", ["0", "4"])
