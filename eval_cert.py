@@ -12,7 +12,7 @@ import sys
 from functools import partial
 
 from nl2code.models import ModelError, weights_sha256
-from scripts.generation import (
+from scripts.generating.units import (
     Chunk,
     SettingsError,
     add_arguments,

@@ -4,7 +4,7 @@
         -o results/Pandas/cert/n10.samples.jsonl
     python eval_cert_unified.py ... -t 0.2,0.4,0.6 -t2 0.2 -o results/Pandas/cert/n200_t{t}_t2{t2}.samples.jsonl
 
-The strategies are told in scripts/two_stages.py. Run again after a kill, it goes on where it was.
+The strategies are told in scripts/generating/two_stages.py. Run again after a kill, it goes on where it was.
 """
 
 import argparse
@@ -12,8 +12,7 @@ import re
 import sys
 
 from nl2code.models import ModelError, weights_sha256
-from scripts.ast_utils import OPERATIONS
-from scripts.generation import (
+from scripts.generating.units import (
     SettingsError,
     add_arguments,
     finish,
@@ -24,6 +23,7 @@ from scripts.generation import (
     sampling_settings,
     temperatures,
 )
+from scripts.sketches.sketch import OPERATIONS
 
 
 def strategy(text: str) -> str:
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         there = [run.is_finished() for run in runs]
         if not all(there):
-            from scripts.two_stages import TwoStages
+            from scripts.generating.two_stages import TwoStages
 
             sketcher, generator = (open_sampler(name, args) for name in names.values())
             for problem in runs[0].problems:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from nl2code.models import ModelError
 from scripts.file_utils import git_revision, versions
-from scripts.training_run import SettingsError, describe, open_run, save_final
+from scripts.training.run_folder import SettingsError, describe, open_run, save_final
 
 
 @dataclass
@@ -98,7 +98,7 @@ def build_trainer(model_args, data_args, training_args):
     """
     from nl2code.code_dataset import CodeBlockDataset
     from nl2code.hf_trainer import CertTrainer
-    from nl2code.training_model import new_model, starting_model, starting_tokenizer
+    from scripts.training.starting_model import new_model, starting_model, starting_tokenizer
 
     tokenizer = starting_tokenizer(model_args.model_name_or_path, model_args.tokenizer_name)
     if model_args.config_overrides is None:

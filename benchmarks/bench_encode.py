@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.bench_sketch import load_files, summary
 from scripts.encode_domain import start_worker
-from scripts.encode_shard import (
+from scripts.encoding.shard import (
     GENERATOR,
     NORMAL,
     SKETCHER,

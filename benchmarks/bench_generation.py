@@ -5,8 +5,8 @@
 The original's procedure: transformers' text-generation pipeline, 50 sequences a call, 100 new tokens each, cut
 afterwards. Both draw the same number of samples of the same problems. The second table is one decoding step of the
 engine, sampling included, against the matrix multiplications in it, run alone on inputs of the same shapes: as the
-engine does them (packed weights, see nl2code/packed_linear.py) and as torch.nn.Linear does. Prints Markdown and writes
-benchmarks/results/generation.json.
+engine does them (packed weights, see nl2code/sampling/packed_linear.py) and as torch.nn.Linear does. Prints Markdown and
+writes benchmarks/results/generation.json.
 """
 
 import argparse
@@ -17,11 +17,10 @@ from pathlib import Path
 
 import torch
 
-from nl2code import sampling
 from nl2code.models import load_model, load_tokenizer
-from nl2code.packed_linear import PackedLinear, pack_linears
-from nl2code.sampling import Request, Sampler
-from nl2code.truncation import first_block
+from nl2code.sampling import Request, Sampler, engine
+from nl2code.sampling.packed_linear import PackedLinear, pack_linears
+from nl2code.sampling.truncation import first_block
 from pandas_numpy_eval.data import read_problems, resolve_problem_file
 from scripts.file_utils import git_revision, versions, write_json
 
@@ -74,8 +73,8 @@ def compare(sampler: Sampler, pipeline, problems: list[dict], args: argparse.Nam
 
 def step_times(sampler: Sampler, plain, prompt: str, batch_size: int, rounds: int, temperature: float) -> dict:
     """Seconds of one decoding step and of its matrix multiplications alone, the engine's and `plain`'s, in turns."""
-    boundaries, stops = sampling._BOUNDARY_BYTES, sampler.stop_ids
-    sampling._BOUNDARY_BYTES, sampler.stop_ids = (), set()  # every row runs to its end
+    boundaries, stops = engine._BOUNDARY_BYTES, sampler.stop_ids
+    engine._BOUNDARY_BYTES, sampler.stop_ids = (), set()  # every row runs to its end
     settings = {"temperature": temperature, "top_p": TOP_P, "seed": 0, "batch_size": batch_size, "task_id": "step"}
     kinds = (torch.nn.Linear, PackedLinear)
     layers = {
@@ -107,7 +106,7 @@ def step_times(sampler: Sampler, plain, prompt: str, batch_size: int, rounds: in
         found["step"].append((decode(NEW_TOKENS // 2 + 4) - decode(4)) / (NEW_TOKENS // 2))
         for way in layers:
             found[way].append(multiply(way, 20) / 20)
-    sampling._BOUNDARY_BYTES, sampler.stop_ids = boundaries, stops
+    engine._BOUNDARY_BYTES, sampler.stop_ids = boundaries, stops
     return {"batch_size": batch_size, **found}
 
 

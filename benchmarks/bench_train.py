@@ -30,8 +30,8 @@ from nl2code.code_dataset import CodeBlockDataset
 from nl2code.flops import training_flops_per_token
 from nl2code.hf_trainer import CertTrainer
 from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, data_file_path, index_file_path
-from nl2code.training_model import starting_model
 from scripts.file_utils import git_revision, versions, write_json
+from scripts.training.starting_model import starting_model
 
 RESULT = Path(__file__).resolve().parent / "results" / "train.json"
 

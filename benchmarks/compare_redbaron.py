@@ -28,9 +28,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from scripts.ast_utils import replace_spans, sketch_spans, transform_code_to_sketch
+from scripts.ast_utils import sketch_spans, transform_code_to_sketch
 from scripts.file_utils import git_revision, versions, write_json
-from scripts.python_lexer import tokens
+from scripts.sketches.lexer import tokens
+from scripts.sketches.sketch import replace_spans
 
 RESULT = Path(__file__).resolve().parent / "results" / "redbaron.json"
 PACKAGES = ("pandas", "numpy", "sklearn", "transformers")

@@ -15,10 +15,11 @@ import traceback
 import warnings
 
 from benchmarks.bench_sketch import load_files
-from scripts.ast_utils import OPERATIONS, code_to_blocks, parse, sketch_spans, transform_code_to_sketch
-from scripts.continuations import cut_points
-from scripts.placeholders import LITERALS, has_placeholder
-from scripts.python_lexer import literals, tokens
+from nl2code.parsing import parse_statements
+from scripts.ast_utils import OPERATIONS, code_to_blocks, sketch_spans, transform_code_to_sketch
+from scripts.sketches.continuations import cut_points
+from scripts.sketches.lexer import literals, tokens
+from scripts.sketches.placeholders import LITERALS, has_placeholder
 
 PIECES = [
     "'",
@@ -119,7 +120,7 @@ def check_lexer(text: str) -> None:
 def check(text: str) -> None:
     """All properties of one text. Raises AssertionError or whatever the sketcher raises."""
     try:
-        parse(text)
+        parse_statements(text)
         parses = True
     except SyntaxError:
         parses = False

@@ -8,8 +8,8 @@ train, train1, train2, ... Beside the shards lie `model/` (the tokenizer) and `e
 generator, a share of the files (--continuation_ratio) gives a second document in the shape of a prompt and its
 completion.
 
-With `--executor slurm --nodes N` the shards are shared out to the tasks of a Slurm job array (scripts/encode_slurm.py),
-with `--executor ray --nodes N` to tasks on a Ray cluster (scripts/encode_ray.py).
+With `--executor slurm --nodes N` the shards are shared out to the tasks of a Slurm job array (scripts/encoding/slurm.py),
+with `--executor ray --nodes N` to tasks on a Ray cluster (scripts/encoding/ray_tasks.py).
 Another launcher starts `--rank R --world_size N` for R = 0 .. N - 1, each share encodes shards R, R + N, ...; the same
 command without these two then gathers the statistics, and encodes what a lost share has left.
 
@@ -30,13 +30,13 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from nl2code.models import ModelError
-from scripts.ast_utils import CONSTANTS, OPERATIONS
-from scripts.encode_plan import SPLITS, EncodeError, Shard, discard_outdated, plan, tokenizer_source
-from scripts.encode_ray import run_tasks
-from scripts.encode_shard import GENERATOR, NORMAL, TYPES, Settings, encode_shard
-from scripts.encode_slurm import run_array
+from scripts.encoding.plan import SPLITS, EncodeError, Shard, discard_outdated, plan, tokenizer_source
+from scripts.encoding.ray_tasks import run_tasks
+from scripts.encoding.shard import GENERATOR, NORMAL, TYPES, Settings, encode_shard
+from scripts.encoding.slurm import run_array
 from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
+from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
 DEBUG_DOCUMENTS = 100
 

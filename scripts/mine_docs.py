@@ -15,8 +15,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.doc_sections import sections_of
-from scripts.snippets import Definitions, build_snippet
+from scripts.corpus.docs.sections import sections_of
+from scripts.corpus.docs.snippets import Definitions, build_snippet
 
 DOC_SUFFIXES = (".py", ".pyi", ".pyx", ".pxi", ".rst", ".md", ".ipynb")
 

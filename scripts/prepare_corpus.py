@@ -5,11 +5,11 @@
 
 Two kinds of documents: `code`, Python files that import the library (PyCodeGPT's quality filters); `mined`, short
 commented snippets from docstrings, user guides, notebooks (scripts/mine_docs.py) and pairs of a description and its code
-(scripts/corpus_datasets.py); their `repo_name` ends in "(docs)". Nothing is extracted, and nothing is executed but, with
+(scripts/corpus/dataset_rows.py); their `repo_name` ends in "(docs)". Nothing is extracted, and nothing is executed but, with
 --run_snippets, the mined snippets, in the sandbox. Documents that hold benchmark text are left out
 (scripts/decontaminate.py), as are exact copies (white space aside), with --near_copies nearly equal ones as well
-(scripts/near_copies.py), and files whose licence is not permissive; a source given by path that states no licence is the
-user's own choice, recorded as `unknown`.
+(scripts/corpus/near_copies.py), and files whose licence is not permissive; a source given by path that states no licence
+is the user's own choice, recorded as `unknown`.
 
 Train and valid are split by a hash of (repository, file), so that all documents of a file are on one side; with
 --split_by repository all of a repository, for corpora in which no few of them hold nearly everything. The order is a
@@ -28,17 +28,17 @@ from concurrent.futures.process import BrokenProcessPool
 from hashlib import sha256
 from pathlib import Path
 
-from scripts.corpus_datasets import PREFIX, resolve_dataset
-from scripts.corpus_documents import Harvest, harvest
-from scripts.corpus_output import STATS, CorpusError, is_up_to_date, staging, write_parts
-from scripts.corpus_sources import Source, SourceError, resolve
-from scripts.corpus_split import limit, split, without_copies, without_near_copies
-from scripts.corpus_stats import statistics, summary, why_empty
+from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
+from scripts.corpus.documents import Harvest, harvest
+from scripts.corpus.output import STATS, CorpusError, is_up_to_date, staging, write_parts
+from scripts.corpus.run_snippets import RunError, without_failing
+from scripts.corpus.sources import Source, SourceError, resolve
+from scripts.corpus.split import limit, split, without_copies, without_near_copies
+from scripts.corpus.stats import statistics, summary, why_empty
 from scripts.decontaminate import DecontaminationError, read_problems
 from scripts.fetch import FetchError, downloads_folder, fetch_all, load_sources
 from scripts.file_utils import PROJECT_ROOT, git_revision, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
-from scripts.run_snippets import RunError, without_failing
 
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
 KINDS = ("code", "mined")

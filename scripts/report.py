@@ -14,8 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.cases import read_cases
 from scripts.file_utils import write_text
+from scripts.reporting.cases import read_cases
 
 COLUMNS = (
     "benchmark",

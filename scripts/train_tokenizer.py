@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.encode_shard import BadLine, Counts, parse_line, read_lines
+from scripts.corpus.lines import BadLine, Counts, parse_line, read_lines
 
 END_OF_TEXT = "<|endoftext|>"
 

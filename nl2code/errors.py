@@ -1,0 +1,29 @@
+"""The one kind of error that a user can mend, and how a command tells it: one line on stderr, a status that is not 0."""
+
+import sys
+from collections.abc import Callable
+
+
+class UserError(Exception):
+    """What was asked for cannot be done. The message is one line: the value, the limit, the fix."""
+
+
+def exit_status(work: Callable[[], int | None], also: tuple[type[Exception], ...] = ()) -> int:
+    """Run a command's work and return its exit status.
+
+    Args:
+        work: returns a status, or None for 0.
+        also: further exceptions that are told in one line, of packages that have their own.
+
+    Returns:
+        What `work` returns; 1 after an error that the user can mend (UserError, OSError, those in `also`), which is
+        printed as `error: ...`; 130 after Ctrl-C. Other exceptions are faults of ours and pass through.
+    """
+    try:
+        return work() or 0
+    except (UserError, OSError, *also) as error:
+        print("error:", " ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130

@@ -1,0 +1,35 @@
+"""Python's own parser, quiet and with one kind of error, for texts of any origin."""
+
+import ast
+import warnings
+from functools import lru_cache
+
+
+@lru_cache(maxsize=1)
+def parse_module(code: str) -> ast.Module:
+    """The syntax tree of a module; a byte-order mark is ignored, invalid escapes raise no warning.
+
+    Raises:
+        SyntaxError: the running Python cannot parse the text, for whatever reason (null bytes, depth, surrogates).
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(code.removeprefix("\ufeff"))
+    except SyntaxError:
+        raise
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(f"does not parse: {type(error).__name__}: {error}") from error
+
+
+def parse_statements(code: str) -> list[ast.stmt]:
+    """The top-level statements of a module. Raises SyntaxError as `parse_module` does."""
+    return parse_module(code).body
+
+
+def try_parse(code: str) -> ast.Module | None:
+    """The syntax tree, or None where the text does not parse."""
+    try:
+        return parse_module(code)
+    except SyntaxError:
+        return None

@@ -1,0 +1,262 @@
+"""The generation engine: completions of many prompts, by exact nucleus sampling, deterministic per sample.
+
+Sample i of a task draws from a random stream of its own (`nucleus.uniforms`), so the batch size, the number of workers
+and a restart change nothing but the rounding of the logits. A prompt is computed once, whatever the number of
+its samples. A row stops as soon as its text is decided (end token, or a `first_block` boundary), and the next sample,
+of the same prompt or another, takes its place in the batch (`nl2code.sampling.row_cache`).
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+
+from nl2code.sampling.nucleus import nucleus_sample, uniforms
+from nl2code.sampling.row_cache import RowCache
+from nl2code.sampling.token_bytes import TokenBytes
+from nl2code.sampling.truncation import BOUNDARIES, first_block
+
+BATCH_SIZE = 64
+_BOUNDARY_BYTES = tuple(boundary.encode() for boundary in BOUNDARIES)
+_LOOK_BACK = max(map(len, _BOUNDARY_BYTES)) - 1
+
+
+class PromptTooLongError(ValueError):
+    """Prompt and new tokens together exceed the model's context."""
+
+
+class UnsupportedModelError(ValueError):
+    """A model whose layers remember more than keys and values, or less than the context asked for."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Samples first .. first + count - 1 of a task, to be completed from one prompt."""
+
+    prompt: str
+    task_id: str
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sample. `raw` is all that was written after the prompt, `text` its truncated form (`first_block`)."""
+
+    text: str
+    raw: str
+    num_tokens: int
+    finish: str  # "eos", "boundary" or "length"
+
+
+class Sampler:
+    """A model with its tokenizer's byte table, ready to complete prompts. Raises UnsupportedModelError."""
+
+    def __init__(self, model, tokenizer):
+        self.model = model
+        self.vocab_size = model.get_output_embeddings().out_features
+        self.tokens = TokenBytes(tokenizer, self.vocab_size)
+        eos = model.generation_config.eos_token_id
+        model_eos = set() if eos is None else {eos} if isinstance(eos, int) else set(eos)
+        self.stop_ids = model_eos | set(tokenizer.all_special_ids)
+        self.bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+        self.context = context_of(model.config)
+
+    def encode(self, prompt: str, max_new_tokens: int) -> tuple[list[int], bytes]:
+        """Token ids to condition on ([bos] + prompt, as in training) and the bytes that healing took back.
+
+        Raises:
+            PromptTooLongError: naming the lengths, the limit and the fix.
+        """
+        ids, pending = self.tokens.encode_healed(prompt)
+        ids = ([self.bos] if self.bos is not None else []) + ids
+        if self.context and len(ids) + max_new_tokens > self.context:
+            raise PromptTooLongError(
+                f"prompt of {len(ids)} tokens + {max_new_tokens} new ones exceed the context of {self.context}; "
+                "shorten the prompt or lower the number of new tokens"
+            )
+        if not ids:
+            raise PromptTooLongError("an empty prompt needs a tokenizer with a bos or eos token; give it one")
+        return ids, pending
+
+    def sample(self, prompt: str, n: int, *, task_id: str, first: int = 0, **settings) -> list[Completion]:
+        """Samples first .. first + n - 1 of one task, in order; settings as in `sample_many`."""
+        return self.sample_many([Request(prompt, task_id, first, n)], **settings)[0]
+
+    @torch.inference_mode()
+    def sample_many(
+        self,
+        requests: list[Request],
+        *,
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        seed: int,
+        batch_size: int = BATCH_SIZE,
+    ) -> list[list[Completion]]:
+        """The completions of each request, in order.
+
+        Args:
+            requests: prompts with the samples wanted of each.
+            temperature: 0 is greedy.
+            top_p: nucleus mass, in (0, 1].
+            max_new_tokens: at most so many tokens a sample.
+            seed: of the random streams.
+            batch_size: rows decoded together.
+
+        Raises:
+            PromptTooLongError: prompt and new tokens exceed the model's context.
+        """
+        prompts: dict[str, _Prompt] = {}
+        rows = [self._rows(request, prompts, max_new_tokens, seed) for request in requests]
+        waiting = deque(row for group in rows for row in group)
+        cache = RowCache(
+            layers=self.model.config.num_hidden_layers,
+            rows=min(batch_size, len(waiting)),
+            prompt_length=max((len(row.prompt.ids) for row in waiting), default=0),
+            new_length=max_new_tokens,
+            device=self.model.device,
+        )
+        live: list[_Row] = []
+        while waiting or live:
+            while waiting and len(live) < cache.rows:
+                fresh = [waiting.popleft() for _ in range(min(cache.rows - len(live), len(waiting)))]
+                logits = torch.cat([self._first_logits(row.prompt) for row in fresh])  # (F, V)
+                self._draw(logits, fresh, temperature, top_p)
+                for row in fresh:
+                    if row.finish is None:
+                        cache.join(row.prompt.cache)
+                        live.append(row)
+                    row.prompt.release()
+            if not live:
+                continue
+            tokens = torch.tensor([[row.token] for row in live], device=self.model.device)  # (B, 1)
+            output = self.model(input_ids=tokens, **cache.inputs(self.model.dtype))
+            cache.advance()
+            self._draw(output.logits[:, -1], live, temperature, top_p)
+            for k in reversed(range(len(live))):
+                if live[k].finish:
+                    cache.leave(k)
+                    live[k] = live[-1]
+                    live.pop()
+        return [[row.completion() for row in group] for group in rows]
+
+    def _rows(self, request: Request, prompts: dict, max_new_tokens: int, seed: int) -> list["_Row"]:
+        """The samples of a request, unbegun; equal prompts are one."""
+        if request.prompt not in prompts:
+            prompts[request.prompt] = _Prompt(*self.encode(request.prompt, max_new_tokens))
+        prompt = prompts[request.prompt]
+        prompt.waiting += request.count
+        draws = uniforms(seed, request.task_id, request.first, request.count, max_new_tokens)
+        return [_Row(prompt, u, prompt.pending) for u in draws]
+
+    def _first_logits(self, prompt: "_Prompt") -> torch.Tensor:
+        """Logits after a prompt, (1, V); computed alone, so that no other prompt has a part in them."""
+        if prompt.logits is None:
+            prompt.cache = DynamicCache()
+            ids = torch.tensor([prompt.ids], device=self.model.device)
+            output = self.model(input_ids=ids, past_key_values=prompt.cache, use_cache=True, logits_to_keep=1)
+            prompt.logits = output.logits[:, -1]
+        return prompt.logits
+
+    def _draw(self, logits: torch.Tensor, rows: list["_Row"], temperature: float, top_p: float) -> None:
+        """Give each row its next token, drawn from logits (B, V)."""
+        logits = self._constrain(logits, [row.pending for row in rows])
+        u = torch.tensor([row.draws[row.num_tokens] for row in rows], dtype=torch.float64, device=logits.device)
+        for row, token in zip(rows, nucleus_sample(logits, u, temperature, top_p).tolist(), strict=True):
+            row.push(token, self.tokens.table[token], token in self.stop_ids)
+
+    def _constrain(self, logits: torch.Tensor, pending: list[bytes]) -> torch.Tensor:
+        """Leave each row that still has bytes to spell only the tokens that agree with them."""
+        if not any(pending):
+            return logits
+        logits = logits.clone()
+        for text in set(filter(None, pending)):
+            mask = torch.ones(self.vocab_size, dtype=torch.bool, device=logits.device)
+            mask[torch.from_numpy(self.tokens.allowed(text)).to(logits.device)] = False
+            rows = torch.tensor([k for k, p in enumerate(pending) if p == text], device=logits.device)
+            logits[rows] = logits[rows].masked_fill(mask, float("-inf"))
+        return logits
+
+
+@dataclass
+class _Prompt:
+    """A prompt that several samples share; what was computed of it lives until the last of them has begun."""
+
+    ids: list[int]
+    pending: bytes  # what healing took back
+    waiting: int = 0  # samples that have not begun
+    cache: DynamicCache | None = None
+    logits: torch.Tensor | None = None
+
+    def release(self) -> None:
+        self.waiting -= 1
+        if not self.waiting:
+            self.cache = self.logits = None
+
+
+@dataclass
+class _Row:
+    """One sample as it grows."""
+
+    prompt: _Prompt
+    draws: np.ndarray  # float64 (max_new_tokens,)
+    pending: bytes  # of what healing took back, the part that is still to be spelled
+    text: bytes = b""  # without those bytes, which belong to the prompt
+    num_tokens: int = 0
+    token: int = -1
+    finish: str | None = None
+
+    def push(self, token: int, data: bytes | None, stop: bool) -> None:
+        self.token = token
+        self.num_tokens += 1
+        if stop or data is None:
+            self.finish = "eos"
+            return
+        healed = min(len(self.pending), len(data))
+        self.pending, data = self.pending[healed:], data[healed:]
+        seen = max(0, len(self.text) - _LOOK_BACK)  # a boundary may straddle the old end
+        self.text += data
+        if any(self.text.find(boundary, seen) >= 0 for boundary in _BOUNDARY_BYTES):
+            self.finish = "boundary"
+        elif self.num_tokens == len(self.draws):
+            self.finish = "length"
+
+    def completion(self) -> Completion:
+        raw = self.text.decode("utf-8", "replace")
+        return Completion(first_block(raw), raw, self.num_tokens, self.finish)
+
+
+def context_of(config) -> int | None:
+    """Tokens that a model can attend to, None where its configuration sets no limit.
+
+    Raises:
+        UnsupportedModelError: some layers keep a state that is no list of keys and values (Mamba and its like).
+    """
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    if kinds - {"full_attention", "sliding_attention"}:
+        raise UnsupportedModelError(
+            f"{config.model_type} has layers of kind {', '.join(sorted(kinds))}; take a model with attention alone"
+        )
+    limits = [getattr(config, "max_position_embeddings", None)]
+    if "sliding_attention" in kinds or getattr(config, "use_sliding_window", config.model_type == "mistral"):
+        limits.append(getattr(config, "sliding_window", None))  # within the window it is full attention
+    return min(filter(None, limits), default=None)
+
+
+def sample_completions(model, tokenizer, prompt: str, n: int, **settings) -> list[Completion]:
+    """Draw n completions of `prompt`, the one-call form of `Sampler.sample`.
+
+    Args:
+        model: a causal LM in evaluation mode.
+        tokenizer: its fast tokenizer.
+        prompt: any text; its last token and trailing white space are healed.
+        n: number of samples, n distinct random streams.
+        **settings: temperature (0 = greedy), top_p, max_new_tokens, seed, task_id; optional first, batch_size.
+
+    Raises:
+        PromptTooLongError: prompt and new tokens exceed the model's context.
+    """
+    return Sampler(model, tokenizer).sample(prompt, n, **settings)

@@ -1,0 +1,90 @@
+"""The same interface as `nl2code.sampling.Sampler` on vLLM, for GPUs (`pip install vllm`; not among the requirements).
+
+Prompts, token healing, stopping rules and truncation are those of the torch engine; the draws are vLLM's own, seeded per
+sample, so samples differ from the torch engine's and keep to vLLM's promises of reproducibility.
+"""
+
+import hashlib
+import re
+
+from nl2code.models import ModelError, base_of, load_tokenizer, resolve_model
+from nl2code.sampling import Completion, PromptTooLongError, Request
+from nl2code.sampling.token_bytes import TokenBytes
+from nl2code.sampling.truncation import BOUNDARIES, first_block
+
+
+class VllmSampler:
+    """A model inside vLLM. Raises ModelError where vLLM is missing or cannot take the model."""
+
+    def __init__(self, name: str, dtype: str = "bfloat16"):
+        try:
+            from vllm import LLM
+        except ImportError as error:
+            raise ModelError(f"--backend vllm needs the package ({error}); pip install vllm, or use torch") from error
+        path = resolve_model(name)
+        if base_of(path):
+            raise ModelError(
+                f"vLLM takes whole models, {name} is an adapter; merge it once with "
+                "`load_model(name).save_pretrained(folder)` and name that folder"
+            )
+        self.llm = LLM(model=path, dtype=dtype)
+        tokenizer = load_tokenizer(name)
+        self.tokens = TokenBytes(tokenizer, len(tokenizer))
+        self.bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+        self.context = self.llm.llm_engine.model_config.max_model_len
+
+    def encode(self, prompt: str, max_new_tokens: int) -> tuple[list[int], str]:
+        """Token ids to condition on and the text that healing took back. Raises PromptTooLongError."""
+        ids, pending = self.tokens.encode_healed(prompt)
+        ids = ([self.bos] if self.bos is not None else []) + ids
+        if len(ids) + max_new_tokens > self.context:
+            raise PromptTooLongError(
+                f"prompt of {len(ids)} tokens + {max_new_tokens} new ones exceed the context of {self.context}; "
+                "shorten the prompt or lower the number of new tokens"
+            )
+        return ids, pending.decode()
+
+    def sample_many(
+        self,
+        requests: list[Request],
+        *,
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        seed: int,
+        batch_size: int | None = None,
+    ) -> list[list[Completion]]:
+        """As `Sampler.sample_many`; vLLM chooses its batches itself."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
+
+        prompts, params, healed = [], [], []
+        for request in requests:
+            ids, pending = self.encode(request.prompt, max_new_tokens)
+            # The bytes taken back are spelled again: any text that begins with them.
+            constraint = StructuredOutputsParams(regex=re.escape(pending) + r"[\s\S]*") if pending else None
+            for sample in range(request.first, request.first + request.count):
+                digest = hashlib.sha256(f"{seed}|{request.task_id}|{sample}".encode()).digest()
+                prompts.append({"prompt_token_ids": ids})
+                healed.append(len(pending))
+                params.append(
+                    SamplingParams(
+                        temperature=temperature,
+                        top_p=top_p,
+                        max_tokens=max_new_tokens,
+                        seed=int.from_bytes(digest[:4], "little"),
+                        stop=[] if "\n" in pending else list(BOUNDARIES),  # a boundary must not begin in the prompt
+                        include_stop_str_in_output=True,
+                        structured_outputs=constraint,
+                    )
+                )
+        outputs = iter(zip(self.llm.generate(prompts, params), healed, strict=True))
+        return [[_completion(*next(outputs)) for _ in range(request.count)] for request in requests]
+
+
+def _completion(output, healed: int) -> Completion:
+    found = output.outputs[0]
+    raw = found.text[healed:]
+    boundary = any(stop in raw for stop in BOUNDARIES)
+    finish = "boundary" if boundary else "length" if found.finish_reason == "length" else "eos"
+    return Completion(first_block(raw), raw, len(found.token_ids), finish)

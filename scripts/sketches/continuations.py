@@ -1,0 +1,113 @@
+r"""Documents in the shape of a prompt and its completion, so that training matches generation.
+
+At generation time the generator sees the sketch of a completion in front of a prompt whose block goes on; documents of
+whole blocks (`scripts.sketches.documents`) never look like that.
+"""
+
+import ast
+import random
+from bisect import bisect_right
+from collections.abc import Callable
+
+from scripts.sketches.blocks import CodeBlock, split_blocks
+from scripts.sketches.documents import BLOCK_JOINER, SEGMENTATION
+from scripts.sketches.lexer import LINE, tokens
+from scripts.sketches.sketch import CONSTANTS, SketchedText, transform_code_to_sketch
+
+# Sizes in characters, those of prompts and completions at evaluation.
+PROMPT_LIMIT, IMPORTS_LIMIT, REST_LIMIT, CUT_ATTEMPTS = 2_000, 400, 600, 8
+
+
+def continuation_documents(
+    code: str, rng: random.Random, truncate: Callable[[str], str] = str.rstrip, operation: str = CONSTANTS
+) -> tuple[str, str] | None:
+    """One document each for sketcher and generator in the shape of a prompt: the code breaks off where prompts do.
+
+    The sketcher's is `prompt + sketch(rest)`, the generator's `sketch(rest) + SEGMENTATION + prompt + rest`. The cut is
+    drawn among the `cut_points` in the first PROMPT_LIMIT characters of a block, which is drawn in proportion to its
+    length; the prompt begins with the file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and
+    the first block in reach; the rest is the completion that `truncate` leaves of what follows.
+
+    Args:
+        code: a whole file.
+        rng: draws the cut.
+        truncate: where a completion ends (`nl2code.sampling.truncation.first_block`).
+        operation: of the sketch; names are those of the whole file.
+
+    Returns:
+        None where no cut gives a prompt and a rest (REST_LIMIT characters at most) that fit.
+
+    Raises:
+        SyntaxError: `code` does not parse.
+    """
+    code = code.removeprefix("\ufeff")
+    blocks = split_blocks(code)
+    starts = [block.start for block in blocks]
+    points: dict[int, list[int]] = {}  # of the blocks that were drawn
+    for _ in range(CUT_ATTEMPTS if code else 0):
+        index = bisect_right(starts, rng.randrange(len(code))) - 1
+        if index not in points:
+            points[index] = cut_points(blocks[index].code, PROMPT_LIMIT)  # a prompt reaches no further
+        if not points[index]:
+            continue
+        cut = starts[index] + rng.choice(points[index])
+        window = code[cut : cut + REST_LIMIT + 1]
+        rest = truncate(window)
+        prompt = _prompt(code, blocks, cut)
+        if rest.strip() and (len(window) <= REST_LIMIT or len(rest) < len(window.rstrip())):
+            if operation == CONSTANTS:
+                sketch = transform_code_to_sketch(rest)
+            else:
+                sketch = SketchedText(code, operation).sketch(cut, cut + len(rest))
+            return prompt + sketch, sketch + SEGMENTATION + prompt + rest
+    return None
+
+
+def _prompt(code: str, blocks: tuple[CodeBlock, ...], cut: int) -> str:
+    """The text before `cut`, shortened to imports and the nearest blocks; the cut's own begins in reach."""
+    if cut <= PROMPT_LIMIT:
+        return code[:cut]
+    start = next(b.start for b in blocks if cut - PROMPT_LIMIT <= b.start < cut)
+    lines = LINE.findall(code[:start])
+    imports = ""
+    for statement in (s for block in blocks if block.start < start for s in block.statements):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            text = "".join(lines[statement.lineno - 1 : statement.end_lineno])
+            if len(imports) + len(text) <= IMPORTS_LIMIT:
+                imports += text
+    return f"{imports}{BLOCK_JOINER[1:] if imports else ''}{code[start:cut]}"
+
+
+def cut_points(code: str, limit: int | None = None) -> list[int]:
+    r"""Positions where a prompt may end: after a comment or docstring that has lines of its own, `return ` and ` = `.
+
+    Only at statement level, never inside brackets or strings, and only where code follows at once; with a limit, none
+    beyond that position.
+
+    >>> code = "# one\nx = f(a = 1)\n"
+    >>> [code[:cut] for cut in cut_points(code)]
+    ['# one\n', '# one\nx = ']
+    """
+    limit = len(code) if limit is None else limit
+    points: list[int] = []
+    depth = 0
+    third = second = last = ("newline", 0, 0)  # the tokens before this one
+    for token in tokens(code):
+        kind, start, _ = token
+        if last[2] > limit:
+            break
+        if depth == 0 and kind != "newline" and kind != "comment":
+            if last[0] == "newline":
+                if second[0] in ("comment", "docstring") and third[0] == "newline":
+                    points.append(last[2])
+            elif start == last[2] + 1 <= limit and code[last[2]] == " ":
+                word = code[last[1] : last[2]]
+                if (last[0] == "name" and word == "return") or (word == "=" and code[last[1] - 1] == " "):
+                    points.append(start)
+        if kind == "op":
+            if code[start] in "([{":
+                depth += 1
+            elif depth and code[start] in ")]}":
+                depth -= 1
+        third, second, last = second, last, token
+    return points

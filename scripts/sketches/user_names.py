@@ -1,0 +1,306 @@
+r"""The names that a program's author made up, as spans to replace (the operation `names`; paper, section 3).
+
+>>> import ast
+>>> code = "import numpy as np\ndef add(a, n=1):\n    s = np.sum(a, axis=n)\n    return s + len(a)\nadd(x, n=2)\n"
+>>> from scripts.ast_utils import transform_code_to_sketch
+>>> print(transform_code_to_sketch(code, "names"))
+import numpy as np
+def func(argument, argument=1):
+    variable = np.sum(argument, axis=argument)
+    return variable + len(argument)
+func(x, argument=2)
+<BLANKLINE>
+
+The paper names the operation and no rules; these are ours:
+
+- A name is user-defined where the text itself binds it, in the scope that Python's rules give: `func` for a function or
+  method, `AnClass` for a class, `argument` for a parameter, `variable` for all else (assigned, loop, `with`, `except`,
+  `match`, walrus, type parameters). Bound in several ways in one scope, it is the first of these everywhere in there.
+- Kept: names that an import binds in the same scope, and names bound nowhere (builtins, star imports, the names of a
+  prompt that is not in the text); `self`, `cls`, `_` and `__dunder__` names, which nobody made up.
+- Kept: whatever follows a dot, because nothing tells whose attribute it is. Methods and variables of a class body are
+  replaced where they are bound or read as bare names.
+- A keyword of a call is replaced where the callee is a bare name of a function or class of the text that has such a
+  parameter (a class: in its `__init__`), and kept in all other calls.
+- Strings are constants: names in the fields of an f-string are kept.
+- Text that does not parse keeps all its names: without a syntax tree there are no scopes.
+"""
+
+import ast
+import unicodedata
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from scripts.sketches.lexer import LINE, tokens
+
+FUNCTION, CLASS, ARGUMENT, VARIABLE = NAME_WORDS = ("func", "AnClass", "argument", "variable")
+IMPORT = "import"
+KEPT = frozenset({"self", "cls", "_"})
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_STRINGS = (ast.JoinedStr, getattr(ast, "TemplateStr", ast.JoinedStr))  # since Python 3.14
+_TYPE_PARAMETERS = tuple(getattr(ast, name) for name in ("TypeVar", "ParamSpec", "TypeVarTuple") if hasattr(ast, name))
+_TYPE_ALIAS = getattr(ast, "TypeAlias", ())  # since Python 3.12, as the type parameters
+
+
+@dataclass(eq=False)
+class Scope:
+    """One scope, and how its names are bound.
+
+    Attributes:
+        kind: module, function, class, comprehension, or types (of type parameters).
+        ways: name -> the ways it is bound here, each IMPORT or one of NAME_WORDS.
+        declared: name -> "global" or "nonlocal".
+        callables: name -> the scope of the function or class defined under it.
+        parameters: names that a call can give by keyword.
+    """
+
+    kind: str
+    parent: "Scope | None" = None
+    ways: dict[str, set[str]] = field(default_factory=dict)
+    declared: dict[str, str] = field(default_factory=dict)
+    callables: dict[str, "Scope"] = field(default_factory=dict)
+    parameters: set[str] = field(default_factory=set)
+
+    def bind(self, name: str, way: str) -> None:
+        self.ways.setdefault(name, set()).add(way)
+
+    def owner(self, name: str) -> "Scope | None":
+        """The scope that a name means when read here; None where the text binds it nowhere."""
+        scope, is_global, sees_class = self, False, True
+        while scope:
+            if sees_class or scope.kind != "class":
+                is_global = is_global or scope.declared.get(name) == "global"
+                here = not is_global or scope.parent is None
+                if here and name in scope.ways and name not in scope.declared:
+                    return scope
+            sees_class = sees_class and scope.kind == "types"
+            scope = scope.parent
+        return None
+
+    def word(self, name: str) -> str | None:
+        """What replaces a name that is read here; None where it is kept."""
+        owner = None if name in KEPT or (name.startswith("__") and name.endswith("__")) else self.owner(name)
+        if owner is None or IMPORT in owner.ways[name]:
+            return None
+        return next(word for word in NAME_WORDS if word in owner.ways[name])
+
+    def parameter_word(self, callee: str, name: str) -> str | None:
+        """What replaces a keyword of a call of `callee`; None where it is kept."""
+        owner = self.owner(callee)
+        called = owner.callables.get(callee) if owner and self.word(callee) else None
+        if called and called.kind == "class":
+            called = called.callables.get("__init__")
+        return called.word(name) if called and name in called.parameters else None
+
+
+class NameTokens:
+    """The name tokens of a text, found by the places of syntax tree nodes."""
+
+    def __init__(self, code: str):
+        self.code = code
+        found = [item for item in tokens(code) if item[0] in ("name", "function", "class")]
+        self.starts = [start for _, start, _ in found]
+        self.ends = [end for _, _, end in found]
+        self.defined = [start for kind, start, _ in found if kind != "name"]
+
+    @cached_property
+    def _lines(self) -> list[tuple[int, list[int] | None]]:
+        """For each line its start and, unless it is ASCII, the character that each UTF-8 byte belongs to."""
+        lines, position = [], len(self.code) - len(self.code.removeprefix("\ufeff"))
+        for line in LINE.findall(self.code, position):
+            width = None
+            if not line.isascii():
+                width = [i for i, character in enumerate(line) for _ in character.encode()] + [len(line)]
+            lines.append((position, width))
+            position += len(line)
+        return lines
+
+    def place(self, line: int, column: int) -> int:
+        """The position in the text of a line (from 1) and a column (in bytes) of the syntax tree."""
+        start, width = self._lines[line - 1]
+        return start + (width[column] if width else column)
+
+    def at(self, node: ast.AST) -> int:
+        """Where a node starts."""
+        return self.place(node.lineno, node.col_offset)
+
+    def inside(self, node: ast.AST, start: int | None = None) -> list[int]:
+        """Starts of the names from the node's start, or from `start`, to its end."""
+        start = self.at(node) if start is None else start
+        end = self.place(node.end_lineno, node.end_col_offset)
+        return self.starts[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
+
+    def definition(self, node: ast.AST) -> int:
+        """Start of the name that a def or class statement introduces."""
+        return self.defined[bisect_left(self.defined, self.at(node))]
+
+    def span(self, start: int, name: str) -> tuple[int, int] | None:
+        """Start and end of the token at `start`, where it is this name."""
+        index = bisect_right(self.starts, start) - 1
+        if index < 0 or self.starts[index] != start:
+            return None
+        text = self.code[start : self.ends[index]]
+        return (start, self.ends[index]) if name in (text, unicodedata.normalize("NFKC", text)) else None
+
+
+class _Reader:
+    """One walk over a tree: fills scopes, notes where names and keywords stand. No recursion: trees may be deep."""
+
+    def __init__(self, names: NameTokens):
+        self.names = names
+        self.uses: list[tuple[int, str, Scope]] = []  # start, name, scope
+        self.keywords: list[tuple[int, str, str, Scope]] = []  # start, name, callee, scope
+        self.scopes: list[Scope] = []
+        self.pending: list[tuple[ast.AST, Scope, bool]] = []
+        self.in_string = False
+
+    def read(self, statements: list[ast.stmt]) -> None:
+        """Read a module."""
+        self.add(self.new_scope("module", None), *statements)
+        while self.pending:
+            node, scope, self.in_string = self.pending.pop()
+            self.visit(node, scope)
+        for scope in self.scopes:
+            for name in scope.declared.keys() & scope.ways.keys():
+                self.redirect(scope, name)
+
+    def redirect(self, scope: Scope, name: str) -> None:
+        """Bind where the declaration points what the text binds in a scope that declares it global or nonlocal."""
+        owner = self.scopes[0] if scope.declared[name] == "global" else scope.owner(name)
+        if owner:
+            owner.ways.setdefault(name, set()).update(scope.ways[name])
+            if name in scope.callables:
+                owner.callables.setdefault(name, scope.callables[name])
+
+    def new_scope(self, kind: str, parent: Scope | None) -> Scope:
+        self.scopes.append(Scope(kind, parent))
+        return self.scopes[-1]
+
+    def add(self, scope: Scope, *nodes: ast.AST | None) -> None:
+        """Read these nodes later, in this scope."""
+        self.pending += [(node, scope, self.in_string) for node in nodes if node is not None]
+
+    def use(self, start: int, name: str, scope: Scope) -> None:
+        if not self.in_string:
+            self.uses.append((start, name, scope))
+
+    def define(self, start: int, name: str, scope: Scope, way: str = VARIABLE) -> None:
+        scope.bind(name, way)
+        self.use(start, name, scope)
+
+    def visit(self, node: ast.AST, scope: Scope) -> None:
+        """Note what a node binds and reads; add its children."""
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                scope.bind(node.id, VARIABLE)
+            if not self.in_string:
+                self.use(self.names.at(node), node.id, scope)
+        elif isinstance(node, _DEFINITIONS):
+            self.visit_definition(node, scope)
+        elif isinstance(node, ast.Lambda):
+            self.visit_function(node, scope, scope)
+        elif isinstance(node, _COMPREHENSIONS):
+            inner = self.new_scope("comprehension", scope)
+            first = node.generators[0]
+            self.add(scope, first.iter)
+            self.add(inner, *(part for part in ast.iter_child_nodes(node) if part is not first))
+            self.add(inner, first.target, *first.ifs)
+        elif isinstance(node, ast.NamedExpr):
+            target = scope
+            while target.kind == "comprehension":
+                target = target.parent
+            target.bind(node.target.id, VARIABLE)
+            if not self.in_string:
+                self.use(self.names.at(node.target), node.target.id, scope)
+            self.add(scope, node.value)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                scope.bind((alias.asname or alias.name).partition(".")[0], IMPORT)  # a star binds nothing that is known
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            scope.declared.update(dict.fromkeys(node.names, type(node).__name__.lower()))
+            for start, name in zip(self.names.inside(node)[1:], node.names, strict=False):
+                self.use(start, name, scope)
+        elif isinstance(node, _TYPE_ALIAS):
+            self.add(scope, node.name)
+            self.add(self.types_scope(node, scope), node.value)
+        else:
+            self.visit_other(node, scope)
+
+    def visit_other(self, node: ast.AST, scope: Scope) -> None:
+        """Nodes that open no scope."""
+        self.in_string = self.in_string or isinstance(node, _STRINGS)
+        if isinstance(node, ast.ExceptHandler) and node.name:
+            after = self.names.inside(node, self.names.place(node.type.end_lineno, node.type.end_col_offset))
+            self.define(after[1], node.name, scope)  # after[0] is `as`
+        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+            self.define(self.names.inside(node)[-1], node.name, scope)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            self.define(self.names.inside(node)[-1], node.rest, scope)
+        elif isinstance(node, _TYPE_PARAMETERS):
+            self.define(self.names.inside(node)[0], node.name, scope)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not self.in_string:
+            for part in node.keywords:
+                if part.arg:
+                    self.keywords.append((self.names.at(part), part.arg, node.func.id, scope))
+        self.add(scope, *ast.iter_child_nodes(node))
+
+    def visit_definition(self, node: ast.stmt, scope: Scope) -> None:
+        is_class = isinstance(node, ast.ClassDef)
+        self.define(self.names.definition(node), node.name, scope, CLASS if is_class else FUNCTION)
+        self.add(scope, *node.decorator_list)
+        outer = self.types_scope(node, scope)
+        if is_class:
+            self.add(outer, *node.bases, *node.keywords)
+            inner = self.new_scope("class", outer)
+            self.add(inner, *node.body)
+        else:
+            inner = self.visit_function(node, scope, outer)
+        scope.callables[node.name] = inner
+
+    def visit_function(self, node: ast.AST, scope: Scope, outer: Scope) -> Scope:
+        """A function or lambda: defaults belong to `scope`, annotations to `outer`, which holds its type parameters."""
+        inner = self.new_scope("function", outer)
+        given = node.args
+        self.add(scope, *given.defaults, *given.kw_defaults)
+        by_keyword = [*given.args, *given.kwonlyargs]
+        inner.parameters = {part.arg for part in by_keyword}
+        for part in filter(None, [*given.posonlyargs, *by_keyword, given.vararg, given.kwarg]):
+            self.define(0 if self.in_string else self.names.at(part), part.arg, inner, ARGUMENT)
+            self.add(outer, part.annotation)
+        self.add(outer, getattr(node, "returns", None))
+        self.add(inner, *(node.body if isinstance(node.body, list) else [node.body]))
+        return inner
+
+    def types_scope(self, node: ast.AST, scope: Scope) -> Scope:
+        """The scope of a definition's type parameters; the one around where it has none."""
+        parameters = getattr(node, "type_params", [])
+        if not parameters:
+            return scope
+        inner = self.new_scope("types", scope)
+        self.add(inner, *parameters)
+        return inner
+
+
+def name_spans(code: str, statements: list[ast.stmt]) -> list[tuple[int, int, str]]:
+    """Every use of a user-defined name: (start, end, word), in order, without overlap.
+
+    Args:
+        code: a text that parses.
+        statements: its tree.
+    """
+    reader = _Reader(NameTokens(code))
+    reader.read(statements)
+    found: dict[tuple[int, int], str] = {}
+    for start, name, scope in reader.uses:
+        word = scope.word(name)
+        if word and (span := reader.names.span(start, name)):
+            found[span] = word
+    for start, name, callee, scope in reader.keywords:
+        word = scope.parameter_word(callee, name)
+        if word and (span := reader.names.span(start, name)):
+            found[span] = word
+    return [(*span, word) for span, word in sorted(found.items())]

@@ -1,0 +1,148 @@
+"""The whole job with a tiny random GPT-Neo: the commands people type, from sources to the table; killed and run again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = (
+    ("run_training_cert.sh", {}),
+    ("run_generating_codes.sh", {"MODEL_VERSION": "base"}),
+    ("run_generating_codes.sh", {"MODEL_VERSION": "cert"}),
+    ("run_evaluating_codes.sh", {}),
+)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """A package that uses pandas: modules and docstrings, enough for a split into train and valid."""
+    folder = tmp_path_factory.mktemp("sources") / "package"
+    folder.mkdir()
+    for i in range(60):
+        (folder / f"module_{i}.py").write_text(
+            f'"""Tools, part {i}."""\nimport pandas as pd\n\n\n'
+            f"def select_{i}(df, limit={i}):\n"
+            f'    """Select the rows above a limit.\n\n    Examples\n    --------\n    Rows above {i}:\n\n'
+            f"    >>> df = pd.DataFrame({{'a': [{i}, {i + 1}, {i + 2}]}})\n    >>> df[df['a'] > {i}]\n"
+            f'       a\n    1  {i + 1}\n    """\n'
+            f"    # keep what is larger\n    rows = df[df['column_{i}'] > limit]\n    return rows\n\n\n"
+            f"frame_{i} = pd.DataFrame({{'column_{i}': [{i}, {i * 2}, 3.5]}})\nprint(select_{i}(frame_{i}))\n"
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny.save_tiny(tmp_path_factory.mktemp("models") / "tiny", context=2048)
+
+
+def environment(folder, sources, base, **settings):
+    ours = {
+        **{"CERT_PYTHON": sys.executable, "DATA_DIR": f"{folder}/data", "RESULTS_DIR": f"{folder}/results"},
+        **{"BASE_MODEL": str(base), "SOURCES": str(sources), "KINDS": "code,mined", "STEPS": "6", "BLOCK_SIZE": "64"},
+        **{"NUM_SAMPLES": "5", "LIMIT": "3", "MAX_TOKENS": "16", "TEMP": "0.8", "TEMP2": "0.8", "WORKERS": "2"},
+        **{"DEVICE": "cpu", "CERT_LOCKED": "1", "OMP_NUM_THREADS": "1"},
+    }
+    return {**os.environ, **ours, **settings}
+
+
+def start(command, settings):
+    return subprocess.Popen(
+        ["bash", command],
+        cwd=ROOT,
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process):
+    output = process.communicate(timeout=170)[0]
+    assert process.returncode == 0, output
+    return output
+
+
+def outcome(folder):
+    """What must not depend on kills: trained weights, samples, verdicts, and the metrics without their `run` part."""
+    found = {}
+    for path in sorted(
+        [*folder.rglob("model/*.safetensors"), *folder.rglob("*.samples.jsonl"), *folder.rglob("*_results.jsonl")]
+    ):
+        found[str(path.relative_to(folder))] = path.read_bytes()
+    for path in folder.rglob("*_metrics.json"):
+        metrics = json.loads(path.read_text())
+        metrics.pop("run")
+        metrics["inputs"].pop("sampling_sha256")  # of settings that hold the models' paths
+        found[str(path.relative_to(folder))] = json.dumps(metrics).replace(str(folder), "")
+    return {
+        name: data.replace(str(folder).encode(), b"") if isinstance(data, bytes) else data
+        for name, data in found.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, sources, base):
+    """The folder of one whole run, and how long it took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    started = time.time()
+    for command, settings in COMMANDS:
+        finish(start(command, environment(folder, sources, base, **settings)))
+    return folder, time.time() - started
+
+
+def test_from_sources_to_the_table(undisturbed):
+    folder, seconds = undisturbed
+    assert seconds < 180
+    assert (folder / "data/Pandas/data/train").is_dir()
+    stats = json.loads((folder / "data/Pandas/data/corpus_stats.json").read_text())
+    assert stats
+    for kind in ("sketcher", "generator"):
+        results = json.loads(
+            (folder / f"data/Pandas/experiments/{kind}_models/tiny_quick/model/train_results.json").read_text()
+        )
+        assert results["steps"] == 6 and results["tokens"] > 0
+    metrics = {path.parent.name: json.loads(path.read_text()) for path in folder.rglob("*_metrics.json")}
+    assert set(metrics) == {"tiny", "tiny_quick_cert"}
+    for values in metrics.values():
+        assert values["n"] == 5 and values["benchmark"]["evaluated"] == 3
+        assert 0 <= values["pass@1"]["value"] <= 1 and values["ceiling"]["value"] == 1
+        assert sum(values["verdicts"].values()) == 15
+    table = subprocess.run(
+        [sys.executable, "-m", "scripts.report", str(folder / "results")], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    assert "CertPandas" in table and "tiny_quick_cert" in table
+
+
+def test_a_second_run_has_nothing_to_do(undisturbed, sources, base):
+    folder, _ = undisturbed
+    before = outcome(folder)
+    started = time.time()
+    texts = [finish(start(command, environment(folder, sources, base, **settings))) for command, settings in COMMANDS]
+    assert time.time() - started < 60
+    assert outcome(folder) == before
+    assert all("nothing to do" in text or "up to date" in text for text in texts), texts
+
+
+def test_killed_at_random_moments_the_outcome_is_the_same(undisturbed, sources, base, tmp_path):
+    """SIGKILL to the whole process group, some seconds into every command; then once more, left alone."""
+    rng = random.Random(4)
+    for command, settings in COMMANDS:
+        process = start(command, environment(tmp_path, sources, base, **settings))
+        time.sleep(rng.uniform(2, 9))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        finish(start(command, environment(tmp_path, sources, base, **settings)))
+    expected, found = outcome(undisturbed[0]), outcome(tmp_path)
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if expected[name] != found[name]] == []

@@ -1,0 +1,294 @@
+"""Options of the corpus: near copies, whole repositories, snippets that run, data sets, installed packages, tokens."""
+
+import csv
+import gzip
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_prepare_corpus import CODE, DOC, bytes_of, rows_of, stats_of
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from scripts.corpus.dataset_rows import commented, member_of, resolve_dataset
+from scripts.corpus.near_copies import NearCopies, grams, jaccard
+from scripts.corpus.sources import SourceError, resolve
+from scripts.prepare_corpus import main
+
+LONG = "import pandas as pd\n" + "".join(f"value_{i} = pd.Series([{i}]).rolling({i} + 1).sum()\n" for i in range(60))
+
+
+def run(output: Path, sources, *options) -> int:
+    arguments = ["--sources", ",".join(map(str, sources)), "-o", output, "--workers", 1, *options]
+    return main([str(argument) for argument in arguments])
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([0.85, 0.9, 1.0]))
+def test_comparing_all_pairs_finds_the_same_near_copies(seed, threshold):
+    rng = random.Random(seed)
+    base = [[rng.choice("abcdefghij") + str(rng.randrange(50)) for _ in range(120)] for _ in range(3)]
+    texts = []
+    for _ in range(25):
+        words = list(rng.choice(base))
+        for _ in range(rng.choice([0, 1, 2, 6, 30])):  # 5 grams change with each; similarity 1, 0.92, 0.85, 0.6, 0.1
+            words[rng.randrange(len(words))] = f"new{rng.random()}"
+        texts.append(" ".join(words))
+    copies = NearCopies(threshold)
+    kept = [i for i, text in enumerate(texts) if not copies.add(text)]
+    for i in set(range(len(texts))) - set(kept):  # whatever is left out has a witness
+        assert any(jaccard(grams(texts[i]), grams(texts[j])) >= threshold for j in kept if j < i)
+    # MinHash misses a pair right at the threshold now and then, one clearly above it once in a million.
+    highest = [max((jaccard(grams(texts[i]), grams(texts[j])) for j in kept if j < i), default=0) for i in kept]
+    assert all(similarity < min(1.0, threshold + 0.08) for similarity in highest)
+
+
+def test_short_texts_and_empty_ones():
+    copies = NearCopies(0.85)
+    assert [copies.add(text) for text in ("", " ", "a", "a b", "b a", "a\tb")] == [
+        False,
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_near_copies_are_left_out_and_counted(tmp_path):
+    files = {"a/one.py": LONG, "b/two.py": LONG.replace("59", "77"), "b/three.py": CODE.format(n=1)}
+    write(tmp_path, files)
+    sources = [tmp_path / "a", tmp_path / "b"]
+    assert run(tmp_path / "all", sources, "--kinds", "code") == 0
+    assert run(tmp_path / "few", sources, "--kinds", "code", "--near_copies", "0.85") == 0
+    assert {row["path"] for row in rows_of(tmp_path / "all")} == {"one.py", "two.py", "three.py"}
+    assert {row["path"] for row in rows_of(tmp_path / "few")} == {"one.py", "three.py"}
+    total = stats_of(tmp_path / "few")["totals"]["code"]
+    assert total["reasons"] == {"near copy of another document": 1}
+    assert total["in"] == total["out"] + 1
+
+
+def test_no_repository_is_on_both_sides(tmp_path):
+    repositories = [f"r{i}" for i in range(12)]
+    for number, name in enumerate(repositories):
+        for n in range(number + 1):
+            write(tmp_path / name, {f"f{n}.py": (DOC + CODE).format(n=100 * number + n)})
+    sources = [tmp_path / name for name in repositories]
+    for share in ("0.05", "0.2", "0.001"):
+        output = tmp_path / f"out{share}"
+        assert run(output, sources, "--split_by", "repository", "--valid_share", share) == 0
+        sides = [
+            {row["repo_name"].removesuffix(" (docs)") for row in rows_of(output, part)} for part in ("train", "valid")
+        ]
+        assert sides[0] and sides[1] and not sides[0] & sides[1]
+        assert sides[0] | sides[1] == set(repositories)
+        rows = len(rows_of(output, "valid"))
+        assert rows <= max(float(share) * len(rows_of(output)), 2)
+    assert stats_of(output)["split_by"] == "repository"
+
+
+def test_one_repository_cannot_be_split(tmp_path, capsys):
+    write(tmp_path / "a", {"f.py": CODE.format(n=1), "g.py": CODE.format(n=2)})
+    assert run(tmp_path / "out", [tmp_path / "a"], "--split_by", "repository") == 1
+    assert capsys.readouterr().err == (
+        "error: --split_by repository needs documents of two repositories; use --split_by file\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+GUIDE = (
+    '"""A module.\n\nAdd {n} to all of them.\n\n>>> import pandas as pd\n>>> s = pd.Series([{n}])\n>>> {line}\n"""\n'
+)
+
+
+def test_snippets_that_do_not_run_are_left_out(tmp_path):
+    lines = ["s + 1", "s.no_such_method()", "pd.read_csv('/nowhere/x.csv')", "open('/etc/hostname', 'w').write('x')"]
+    lines += ["import no_such_package as n\n>>> n.f(s)", "s.sum() / 0 + (1 / 0)"]
+    files = {f"d{n}.py": GUIDE.format(n=n, line=line) for n, line in enumerate(lines)}
+    files["code.py"] = CODE.format(n=1) + "undefined_name()\n"  # code is never run
+    write(tmp_path / "repo", files)
+    assert run(tmp_path / "out", [tmp_path / "repo"], "--run_snippets") == 0
+    rows = rows_of(tmp_path / "out")
+    assert sorted(row["path"] for row in rows) == ["code.py", "d0.py#L1"]
+    total = stats_of(tmp_path / "out")["totals"]["mined"]
+    assert total["in"] == 6 == total["out"] + sum(total["reasons"].values())
+    assert {"does not run: AttributeError", "does not run: FileNotFoundError"} <= total["reasons"].keys()
+    assert total["reasons"]["does not run: ModuleNotFoundError"] == 1
+
+
+ROWS = [
+    {"content": CODE.format(n=n), "repo_name": f"owner/r{n % 2}", "path": f"p{n}.py", "license": "mit", "stars": n}
+    for n in range(6)
+]
+PAIRS = [
+    {"text": "Add one\nto all", "code": "import pandas as pd\ns = pd.Series([1]) + 1\n"},
+    {"text": "Import nothing", "code": "x = 1\n"},
+    {"text": "Broken", "code": "import pandas as pd\nprint 1\n"},
+]
+
+
+def local_files(folder: Path) -> dict[str, Path]:
+    """The same rows in every format that is read."""
+    import datasets
+
+    table = datasets.Dataset.from_list(ROWS)
+    paths = {kind: folder / f"rows.{kind}" for kind in ("parquet", "csv", "jsonl", "jsonl.gz", "json")}
+    table.to_parquet(str(paths["parquet"]))
+    with open(paths["csv"], "w", newline="") as stream:
+        writer = csv.DictWriter(stream, ROWS[0])
+        writer.writeheader()
+        writer.writerows(ROWS)
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    paths["jsonl"].write_text(lines)
+    paths["json"].write_text(lines)
+    paths["jsonl.gz"].write_bytes(gzip.compress(lines.encode()))
+    table.save_to_disk(str(folder / "saved"))
+    (paths["parquet"].parent / "folder").mkdir()
+    (folder / "folder/train.jsonl").write_text(lines)
+    (arrow,) = (folder / "saved").glob("*.arrow")
+    return {**paths, "arrow": arrow, "folder": folder / "folder"}
+
+
+def test_local_data_sets_in_every_format(tmp_path):
+    for kind, path in local_files(tmp_path).items():
+        output = tmp_path / f"out_{kind}"
+        assert run(output, [f"dataset:{path}"], "--valid_share", "0.4", "--split_by", "repository") == 0, kind
+        rows = rows_of(output)
+        assert sorted((row["content"], row["repo_name"], row["path"], row["stars"]) for row in rows) == sorted(
+            (row["content"], row["repo_name"], row["path"], row["stars"]) for row in ROWS
+        ), kind
+        assert {row["license"] for row in rows} == {"mit"}
+        assert {row["repo_name"] for row in rows_of(output, "valid")} in ({"owner/r0"}, {"owner/r1"})
+
+
+def test_pairs_are_mined_documents(tmp_path):
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PAIRS))
+    assert run(tmp_path / "out", [f"dataset:{tmp_path}/pairs.jsonl"]) == 0
+    (row,) = rows_of(tmp_path / "out")
+    assert row["content"] == "import pandas as pd\n# Add one to all\ns = pd.Series([1]) + 1\n"
+    assert row["repo_name"] == "pairs.jsonl (docs)" and row["path"] == "row-1.py"
+    totals = stats_of(tmp_path / "out")["totals"]
+    assert totals["mined"]["reasons"] == {"does not import the library": 1, "does not parse": 1}
+    assert totals["code"]["in"] == 0
+
+
+def test_rows_at_most_and_their_licences(tmp_path):
+    rows = [row | {"license": licence} for row, licence in zip(ROWS, ["mit", "gpl-3.0", None, "mit"], strict=False)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(tmp_path / "out", [f"dataset:{tmp_path}/rows.jsonl"], "--dataset_rows", "3", "--kinds", "code") == 0
+    assert sorted(row["license"] for row in rows_of(tmp_path / "out")) == ["mit", "unknown"]
+    (source,) = stats_of(tmp_path / "out")["sources"]
+    assert source["files"]["in"] == 3 and source["files"]["reasons"] == {"licence is not permissive": 1}
+
+
+def test_names_of_columns_of_published_data_sets():
+    member = member_of(
+        {
+            "max_stars_repo_name": "a/b",
+            "max_stars_repo_licenses": ["MIT", "ISC"],
+            "max_stars_count": 7,
+            "text": "x = 'é'",
+        },
+        3,
+    )
+    assert (member.repository, member.licence, member.stars, member.path) == ("a/b", "MIT AND ISC", 7, "row-3.py")
+    assert member.read().decode() == "x = 'é'" and member.size == 8 and not member.is_pair
+    assert member_of({"content": None, "stars": "many"}, 1).read() == b""
+
+
+def test_comments_above_code():
+    assert commented("", "x = 1") == "x = 1\n"
+    lines = commented("word " * 60, "import a\nfrom b import c\n\nx = 1\nimport d\n").split("\n")
+    assert lines[:3] == ["import a", "from b import c", "# " + "word " * 18 + "word"]
+    assert lines[-5:] == ["# word word word", "", "x = 1", "import d", ""] or lines[-4:] == [
+        "",
+        "x = 1",
+        "import d",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "part"),
+    [
+        ("dataset:nowhere.jsonl", "neither a path that exists nor a hub id"),
+        (f"dataset:{__file__}", "does not end in .jsonl, .json, .parquet"),
+        ("installed:no_such_package", "no package of that import name is installed"),
+        ("installed:a b", "no package of that import name is installed"),
+    ],
+)
+def test_sources_that_are_not_there(tmp_path, capsys, spec, part):
+    assert run(tmp_path / "out", [spec]) == 1
+    error = capsys.readouterr().err
+    assert part in error and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_a_data_set_out_of_reach_is_one_line(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda *a: (_ for _ in ()).throw(OSError("no\nnetwork")))
+    with pytest.raises(SourceError, match="^cannot look up data set owner/name: no; check the id, or give @revision$"):
+        resolve_dataset("dataset:owner/name")
+    source = resolve_dataset("dataset:owner/name@abc:test")
+    assert source.dataset == ("owner/name", "abc", "test") and source.sha256 == "abc:test"
+
+
+@pytest.mark.parametrize("content", ['{"content": 1}\n{"content": [', "junk", ""])
+def test_damaged_data_sets_are_one_line(tmp_path, capsys, content):
+    (tmp_path / "rows.jsonl").write_text(content)
+    assert run(tmp_path / "out", [f"dataset:{tmp_path}/rows.jsonl"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_installed_packages_bring_their_licence(tmp_path):
+    source = resolve("installed:pandas", tmp_path)
+    assert source.licence.startswith("BSD") and source.version and (source.path / "__init__.py").is_file()
+    for name in ("one", "two"):
+        write(tmp_path / f"site/{name}-1.dist-info", {"METADATA": f"Name: {name}\nLicense: MIT\n"})
+    with pytest.raises(SourceError, match="holds several packages.*as installed:NAME"):
+        resolve(str(tmp_path / "site"), tmp_path)
+
+
+def test_tokens_in_the_statistics(tmp_path):
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    (tmp_path / "model").mkdir()
+    tokenizer.save(str(tmp_path / "model/tokenizer.json"))
+    files = {f"f{n}.py": CODE.format(n=n) for n in range(3)} | {"copy.py": CODE.format(n=0)}
+    files |= {"broken.py": "import pandas\n" * 5 + "print 1\n", "doc.py": DOC.format(n=1), "near.py": LONG}
+    write(tmp_path / "repo", files)
+    assert run(tmp_path / "plain", [tmp_path / "repo"]) == 0
+    assert run(tmp_path / "out", [tmp_path / "repo"], "--tokenizer", tmp_path / "model") == 0
+    assert bytes_of(tmp_path / "plain") == bytes_of(tmp_path / "out")
+    totals = stats_of(tmp_path / "out")["totals"]
+    for kind, total in totals.items():
+        rows = [row for row in rows_of(tmp_path / "out") if row["repo_name"].endswith("(docs)") == (kind == "mined")]
+        assert total["tokens"]["out"] == sum(len(row["content"].split()) for row in rows) > 0
+        assert total["tokens"]["in"] == total["tokens"]["out"] + sum(total["tokens"]["reasons"].values())
+    assert totals["code"]["tokens"]["reasons"]["does not parse"] == len(files["broken.py"].split())
+    assert totals["code"]["tokens"]["reasons"]["copy of another document"] == len(files["copy.py"].split())
+    assert "tokens" not in stats_of(tmp_path / "plain")["totals"]["code"]
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--near_copies", "0.5"], "--near_copies 0.5 must lie between 0.8 and 1"),
+        (["--dataset_rows", "0"], "--dataset_rows 0 must be at least 1"),
+        (["--tokenizer", "/nowhere"], "--tokenizer /nowhere: no folder with tokenizer.json"),
+    ],
+)
+def test_bad_values(tmp_path, capsys, options, part):
+    write(tmp_path / "repo", {"a.py": CODE.format(n=1)})
+    assert run(tmp_path / "out", [tmp_path / "repo"], *options) == 1
+    assert part in capsys.readouterr().err

@@ -1,0 +1,460 @@
+"""Encoding: formats, alignment, bad input, restarts, dead workers. One tiny tokenizer, the real command."""
+
+import contextlib
+import gzip
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from nl2code.indexed_dataset import MMapIndexedDataset
+from nl2code.sampling.truncation import first_block
+from scripts import encode_domain
+from scripts.ast_utils import SEGMENTATION, generator_document, sketcher_document
+from scripts.encoding.shard import BadLine, Settings, encode_shard, load_fast_tokenizer, parse_line
+from scripts.file_utils import exclusive
+from scripts.sketches.continuations import continuation_documents
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = (
+    "import numpy as np\n\n\ndef f{0}(a):\n    # add {0}\n    return np.add(a, {0}) + len('x')\n\n\nprint(f{0}({0}))\n"
+)
+TEXTS = [CODE.format(i) for i in range(12)]
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory) -> Path:
+    """A folder with a byte-level tokenizer that has an eos token and no bos."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(TEXTS, trainer)
+    folder = tmp_path_factory.mktemp("model")
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>").save_pretrained(folder)
+    return folder
+
+
+def row(content, **more) -> bytes:
+    return json.dumps({"content": content, **more}).encode() + b"\n"
+
+
+def corpus(folder: Path, **files: bytes) -> Path:
+    """A corpus; `train_a` is train/a.jsonl."""
+    for name, data in files.items():
+        split, _, stem = name.partition("_")
+        path = folder / split / f"{stem}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def settings(model: Path, type_: str = "normal", ratio: float = 0.0, limit: int | None = None, operation="constants"):
+    return Settings(type_, ratio, 42, limit, operation, str(model / "tokenizer.json"), 0, 0, 300)
+
+
+def decoded(prefix: Path, model: Path) -> list[str]:
+    """Texts of a shard, without the tokens around them."""
+    tokenizer = load_fast_tokenizer(str(model / "tokenizer.json"))
+    dataset = MMapIndexedDataset(prefix)
+    for document in dataset:
+        assert document[0] == document[-1] == 0
+    return [tokenizer.decode(list(document[1:-1]), skip_special_tokens=False) for document in dataset]
+
+
+def run(*arguments, **more) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "scripts.encode_domain", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, **more)
+
+
+def run_here(*arguments) -> int:
+    """The command in this process, which has its imports done; the workers are processes all the same."""
+    return encode_domain.main([str(argument) for argument in arguments])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files, without the git revision, which may change while the tests run."""
+    files = {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+    files["encode_stats.json"] = files["encode_stats.json"].partition(b'"git_revision"')[0]
+    return files
+
+
+@pytest.mark.parametrize(
+    ("type_", "render"),
+    [("normal", str), ("sketcher", sketcher_document), ("generator", generator_document)],
+)
+def test_documents_are_the_texts(tmp_path, model, type_, render):
+    source = corpus(tmp_path, train_a=b"".join(map(row, TEXTS))) / "train" / "a.jsonl"
+    counts = encode_shard(source, tmp_path / "train", settings(model, type_))
+    assert decoded(tmp_path / "train", model) == [render(text) for text in TEXTS]
+    assert counts["documents"] == counts["lines"] == counts["whole"] == len(TEXTS)
+    assert counts["tokens"] == MMapIndexedDataset(tmp_path / "train").sizes.sum()
+    assert {f.name for f in tmp_path.iterdir()} == {"train", "train.bin", "train.idx", "train_features.npy"}
+
+
+def test_special_tokens_in_code_are_text(tmp_path, model):
+    source = corpus(tmp_path, train_a=row("x = '<|end|>'")) / "train" / "a.jsonl"
+    encode_shard(source, tmp_path / "train", settings(model))
+    assert 0 not in MMapIndexedDataset(tmp_path / "train")[0][1:-1]
+    assert decoded(tmp_path / "train", model) == ["x = '<|end|>'"]
+
+
+@pytest.mark.parametrize(("type_", "form"), [("sketcher", 0), ("generator", 1)])
+def test_continuations_follow_their_file_and_depend_on_its_text_alone(tmp_path, model, type_, form):
+    folder = corpus(tmp_path, train_a=b"".join(map(row, TEXTS)), train_b=b"".join(map(row, TEXTS[::-1])))
+    found = []
+    for name in ("a", "b"):
+        counts = encode_shard(folder / "train" / f"{name}.jsonl", tmp_path / name, settings(model, type_, 0.5))
+        texts = decoded(tmp_path / name, model)
+        assert len(texts) == counts["whole"] + counts["continuations"]
+        assert 0 < counts["continuations"] < len(TEXTS)
+        found.append(sorted(texts))
+    assert found[0] == found[1]
+    whole = [sketcher_document, generator_document][form]
+    position = 0
+    for source in TEXTS:
+        text = decoded(tmp_path / "a", model)[position]
+        assert text == whole(source)
+        position += 1
+        following = decoded(tmp_path / "a", model)[position : position + 1]
+        possible = {continuation_documents(source, random.Random(i), first_block)[form] for i in range(50)}
+        position += bool(following) and following[0] in possible
+    assert position == len(texts)
+
+
+@pytest.mark.parametrize("operation", ["names", "both"])
+def test_the_operation_decides_the_sketches(tmp_path, model, operation):
+    source = corpus(tmp_path, train_a=row(TEXTS[0])) / "train" / "a.jsonl"
+    encode_shard(source, tmp_path / "train", settings(model, "generator", 1.0, operation=operation))
+    whole, continuation = decoded(tmp_path / "train", model)
+    assert whole == generator_document(TEXTS[0], operation)
+    assert "def func(argument):\n    # add 0\n    return np.add(argument, " in whole
+    possible = {continuation_documents(TEXTS[0], random.Random(i), first_block, operation)[1] for i in range(50)}
+    assert continuation in possible
+    assert any("np.add(argument, " in text for text in possible)  # known, though the parameter is in the prompt
+
+
+def test_features_are_aligned_with_documents(tmp_path, model):
+    rows = [
+        row(TEXTS[0], stars=9, feature={"ut_score": 0.5, "func_score": 0.25}),
+        row("def broken(:"),
+        row(TEXTS[1], stars=None, feature=None),
+        row(TEXTS[2], stars=99.0, feature={"ut_score": 0}),
+    ]
+    source = corpus(tmp_path, train_a=b"".join(rows)) / "train" / "a.jsonl"
+    counts = encode_shard(source, tmp_path / "train", settings(model, "sketcher", 1.0))
+    features = np.load(tmp_path / "train_features.npy")
+    assert features.dtype == np.float32
+    expected = [[1, 0.5, 0.25], [0, 1, 1], [math.log10(100), 0, 1]]
+    assert features.tolist() == [feature for feature in expected for _ in range(2)]  # each file and its continuation
+    assert counts["left_out"] == {"does not parse": {"count": 1, "examples": [f"{source}:2"]}}
+
+
+BAD = {
+    b"\n": "blank line",
+    b"{\n": "broken JSON",
+    b"[" * 100_000 + b"\n": "broken JSON",
+    b'{"content": "\xff"}\n': "not UTF-8",
+    b"\x00\x01\x80\n": "not UTF-8",
+    "{}".encode("utf-16") + b"\n": "not UTF-8",
+    b"[1]\n": "no JSON object",
+    b"{}\n": "no content",
+    b'{"content": 1}\n': "content is no string",
+    b'{"content": " \\n"}\n': "empty content",
+    b'{"content": "\\ud800"}\n': "lone surrogate",
+    b'{"content": "x", "stars": "9"}\n': "stars is no number >= 0",
+    b'{"content": "x", "stars": -1}\n': "stars is no number >= 0",
+    b'{"content": "x", "stars": true}\n': "stars is no number >= 0",
+    b'{"content": "x", "feature": []}\n': "feature is no object",
+    b'{"content": "x", "feature": {"ut_score": NaN}}\n': "ut_score is no number >= 0",
+    b'{"content": "x", "feature": {"func_score": 1e999}}\n': "func_score is no number >= 0",
+}
+
+
+@pytest.mark.parametrize(("line", "reason"), BAD.items())
+def test_bad_lines(line, reason):
+    with pytest.raises(BadLine) as error:
+        parse_line(line)
+    assert str(error.value) == reason
+
+
+@pytest.mark.parametrize("reason", ["broken JSON", "content of more than 10,000,000 characters"])
+def test_a_line_of_fifty_megabytes_is_counted_and_the_rest_is_encoded(tmp_path, model, reason):
+    line = b"x" * 50_000_000 + b"\n" if reason == "broken JSON" else row("x = 1\n" * 8_000_000)
+    source = corpus(tmp_path, train_a=row(TEXTS[0]) + line + row(TEXTS[1])) / "train" / "a.jsonl"
+    counts = encode_shard(source, tmp_path / "train", settings(model))
+    assert (counts["lines"], counts["whole"], len(MMapIndexedDataset(tmp_path / "train"))) == (
+        3,
+        2,
+        counts["documents"],
+    )
+    assert counts["left_out"] == {reason: {"count": 1, "examples": [f"{source}:2"]}}
+
+
+def test_bad_lines_are_counted_with_their_place_and_the_rest_is_encoded(tmp_path, model):
+    lines = [line for bad in BAD for line in (row(TEXTS[0]), bad)]
+    source = corpus(tmp_path, train_a=b"".join(lines)) / "train" / "a.jsonl"
+    counts = encode_shard(source, tmp_path / "train", settings(model))
+    assert len(MMapIndexedDataset(tmp_path / "train")) == counts["documents"] == len(BAD)
+    assert counts["lines"] == 2 * len(BAD)
+    assert sum(found["count"] for found in counts["left_out"].values()) == len(BAD)
+    for i, reason in enumerate(BAD.values()):
+        assert f"{source}:{2 * i + 2}" in counts["left_out"][reason]["examples"]
+
+
+def test_compressed_input_and_its_damage(tmp_path, model):
+    data = b"".join(row(text, note=os.urandom(2000).hex()) for text in TEXTS)
+    packed = gzip.compress(data)
+    (tmp_path / "a.jsonl.gz").write_bytes(packed)
+    (tmp_path / "b.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    (tmp_path / "c.jsonl.gz").write_bytes(b"junk")
+    whole, half, junk = (
+        encode_shard(tmp_path / f"{name}.jsonl.gz", tmp_path / name, settings(model)) for name in ("a", "b", "c")
+    )
+    assert whole["documents"] == len(TEXTS) and not whole["left_out"]
+    assert 0 < half["documents"] < len(TEXTS)
+    assert half["left_out"] == {
+        "file ends early, damaged compression (EOFError)": {
+            "count": 1,
+            "examples": [f"{tmp_path / 'b.jsonl.gz'}:{half['documents'] + 1}"],
+        }
+    }
+    assert junk["documents"] == 0 and junk["lines"] == 1
+    assert len(MMapIndexedDataset(tmp_path / "c")) == 0
+
+
+def test_zstandard_input_and_its_damage(tmp_path, model):
+    zstandard = pytest.importorskip("zstandard")
+    data = b"".join(row(text, note=os.urandom(20_000).hex()) for text in TEXTS)
+    packed = zstandard.compress(data[:1000]) + zstandard.compress(data[1000:])  # two frames
+    (tmp_path / "a.jsonl.zst").write_bytes(packed)
+    (tmp_path / "b.jsonl.zst").write_bytes(packed[: len(packed) // 2])
+    (tmp_path / "c.jsonl.zst").write_bytes(b"junk")
+    whole, half, junk = (
+        encode_shard(tmp_path / f"{name}.jsonl.zst", tmp_path / name, settings(model)) for name in ("a", "b", "c")
+    )
+    assert whole["documents"] == len(TEXTS) and not whole["left_out"]
+    assert half["documents"] < len(TEXTS)
+    assert list(half["left_out"]) == ["file ends early, damaged compression (EOFError)"]
+    assert junk["documents"] == 0 and junk["lines"] == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"{\n"])
+def test_a_shard_without_documents_is_valid(tmp_path, model, data):
+    source = corpus(tmp_path, train_a=data) / "train" / "a.jsonl"
+    assert encode_shard(source, tmp_path / "train", settings(model))["documents"] == 0
+    assert len(MMapIndexedDataset(tmp_path / "train")) == 0
+    assert np.load(tmp_path / "train_features.npy").shape == (0, 3)
+
+
+def test_the_command_end_to_end(tmp_path, model, capsys):
+    source = corpus(
+        tmp_path / "in",
+        train_a=b"".join(map(row, TEXTS[:5])) + b"{\n",
+        train_b=b"".join(map(row, TEXTS[5:8])),
+        train_c=b"".join(map(row, TEXTS[8:10])),
+        valid_a=b"".join(map(row, TEXTS[10:])),
+    )
+    output = tmp_path / "out"
+    arguments = ["-i", source, "-o", output, "-model", model, "-type", "generator", "-t", "2", "-d", "Mine"]
+    first = run(*arguments)
+    assert first.returncode == 0, first.stderr
+    assert "1 left out: broken JSON" in first.stdout
+    assert len(MMapIndexedDataset(output / "train")) >= 5
+    assert {f.stem for f in output.glob("*.idx")} == {"train", "train1", "train2", "valid"}
+    assert (output / "model" / "tokenizer.json").is_file()
+    stats = json.loads((output / "encode_stats.json").read_text())
+    total = stats["total"]
+    assert total["lines"] == total["whole"] + sum(total["left_out"].values()) == 13
+    assert total["documents"] == total["whole"] + total["continuations"]
+    assert stats["shards"][0]["left_out"]["broken JSON"]["examples"] == [f"{source}/train/a.jsonl:6"]
+    assert len(stats["shards"][0]["sha256"]) == 64 and stats["versions"]["python"]
+
+    before = contents(output)
+    stamps = {f: f.stat().st_mtime_ns for f in output.rglob("*") if f.name != ".lock"}
+    started = time.monotonic()
+    again = run(*arguments)
+    assert "is up to date (4 shards)" in again.stdout
+    assert time.monotonic() - started < 5
+    assert stamps == {f: f.stat().st_mtime_ns for f in output.rglob("*") if f.name != ".lock"}
+
+    # One file less and another one changed: what is outdated goes, the rest stays.
+    (source / "train" / "c.jsonl").unlink()
+    (output / ".train.bin.99.partial").touch()
+    corpus(source, train_b=row(TEXTS[0]))
+    assert run_here(*arguments) == 0
+    assert "2 of 3 shards are up to date" in capsys.readouterr().out
+    assert {f.stem for f in output.glob("*.idx")} == {"train", "train1", "valid"}
+    assert not list(output.glob("*2*")) and not list(output.glob("*.partial"))
+    after = contents(output)
+    assert after["train.bin"] == before["train.bin"] and after["train1.bin"] != before["train1.bin"]
+
+
+def test_debug_takes_the_first_hundred_and_a_split_leaves_the_other_alone(tmp_path, model):
+    source = corpus(tmp_path / "in", train_a=row(TEXTS[0]) * 150, valid_a=row(TEXTS[1]))
+    output = tmp_path / "out"
+    arguments = ["-i", source, "-o", output, "-model", model, "-type", "normal", "-t", "1"]
+    assert run_here(*arguments, "-split", "valid") == 0
+    assert run_here(*arguments, "-split", "train", "-isdebug") == 0
+    assert len(MMapIndexedDataset(output / "train")) == 100
+    assert len(MMapIndexedDataset(output / "valid")) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-i", "nowhere"], "no .jsonl/.jsonl.gz/.jsonl.zst/.json/.json.gz/.json.zst file in nowhere/train"),
+        (["-model", "nowhere"], "no model 'nowhere': give"),
+        (["-t", "0"], "-t/--threads is 0; give 1 or more"),
+        (["--continuation_ratio", "1.5"], "--continuation_ratio is 1.5; give 0 to 1"),
+        (["-type", "other"], "invalid choice: 'other'"),
+    ],
+)
+def test_errors_name_value_and_fix(tmp_path, model, capsys, arguments, message):
+    source = corpus(tmp_path / "in", train_a=row("x = 1"))
+    try:
+        code = encode_domain.main(["-i", str(source), "-o", str(tmp_path / "out"), "-model", str(model), *arguments])
+    except SystemExit as error:
+        code = error.code
+    assert code in (1, 2)
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in last
+
+
+def test_a_second_run_at_the_same_time_is_refused(tmp_path, model, capsys):
+    source = corpus(tmp_path / "in", train_a=row("x = 1"))
+    (tmp_path / "out").mkdir()
+    with exclusive(tmp_path / "out/.lock", RuntimeError("nobody else is here")):
+        assert encode_domain.main(["-i", str(source), "-o", str(tmp_path / "out"), "-model", str(model)]) == 1
+    assert "another run writes to" in capsys.readouterr().err
+
+
+def big_corpus(folder: Path) -> Path:
+    body = "".join(CODE.format(i) for i in range(150))
+    return corpus(
+        folder, **{f"train_{i}": b"".join(row(f"x = '{i} {j}'\n" + body) for j in range(12)) for i in range(4)}
+    )
+
+
+def children(pid: int) -> list[int]:
+    """Worker processes of a run that are at work on a shard."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent == pid and b"spawn_main" in command:
+            found.append(int(folder.name))
+    return found
+
+
+def wait_for(condition, seconds: float = 60):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, model) -> tuple[list, dict[str, bytes]]:
+    """Flags of a run, and what it writes."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    arguments = ["-i", big_corpus(folder / "in"), "-model", model, "-type", "generator", "-t", "2", "-split", "train"]
+    assert run_here(*arguments, "-o", folder / "out") == 0
+    return arguments, contents(folder / "out")
+
+
+MOMENTS = [(victim, 0.0) for victim in ("worker", "parent")]
+LATER = [(victim, random.Random(i).uniform(0, 1.5)) for i in range(10) for victim in ("worker", "parent")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers in /proc")
+@pytest.mark.parametrize(
+    ("victim", "delay"), [*MOMENTS, *(pytest.param(*moment, marks=pytest.mark.slow) for moment in LATER)]
+)
+def test_a_kill_leaves_nothing_half_done_and_the_rerun_gives_the_same_bytes(tmp_path, undisturbed, victim, delay):
+    arguments, expected = undisturbed
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "scripts.encode_domain", *map(str, arguments), "-o", str(output)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: process.poll() is not None or (output.is_dir() and list(output.glob(".*.bin.*.partial"))))
+    time.sleep(delay)
+    workers = children(process.pid)
+    assert workers or delay
+    with contextlib.suppress(ProcessLookupError, IndexError):
+        os.kill(workers[0] if victim == "worker" else process.pid, signal.SIGKILL)
+    errors = process.communicate(timeout=60)[1]
+    if victim == "worker" and process.returncode:
+        assert process.returncode == 1
+        assert errors.startswith("error: a worker process died") and errors.count("\n") == 1
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    for index in output.glob("*.idx"):
+        MMapIndexedDataset(index.with_suffix(""))  # raises where it does not fit its tokens
+    assert run_here(*arguments, "-o", output) == 0
+    got = contents(output)
+    assert got.keys() == expected.keys()
+    assert got == expected
+
+
+def test_a_kill_while_a_shard_is_marked_done_leaves_nothing(tmp_path, model):
+    arguments = [
+        "-i",
+        corpus(tmp_path / "in", train_a=row("x = 1")),
+        "-model",
+        model,
+        "-type",
+        "normal",
+        "-split",
+        "train",
+    ]
+    program = """
+import os, signal, sys
+from scripts import encode_domain
+rename = os.replace
+os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL) if str(b).endswith("_done.json") else rename(a, b)
+encode_domain.main(sys.argv[1:])
+"""
+    output = tmp_path / "out"
+    command = [sys.executable, "-c", program, *map(str, arguments), "-o", str(output)]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == -signal.SIGKILL
+    assert list(output.glob(".*.partial"))
+    assert run_here(*arguments, "-o", output) == 0
+    assert not list(output.glob(".*.partial")) and (output / "train_done.json").is_file()
+
+
+def test_the_shell_command(tmp_path, model):
+    script = str(ROOT / "scripts" / "run_encode_domain.sh")
+    told = subprocess.run(["bash", script, "--help"], capture_output=True, text=True)
+    assert told.returncode == 0 and "BASE_MODEL" in told.stdout
+    source = corpus(tmp_path / "in", train_a=row("x = 1"))
+    environment = {**os.environ, "CERT_PYTHON": sys.executable, "INPUT": str(source), "BASE_MODEL": str(model)}
+    environment |= {"TYPE": "normal", "OUTPUT": str(tmp_path / "out"), "THREADS": "1"}
+    ran = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert decoded(tmp_path / "out" / "train", model) == ["x = 1"]
+    refused = subprocess.run(["bash", script, "-x"], capture_output=True, text=True)
+    assert refused.returncode == 2 and "unknown argument -x" in refused.stderr
+
+
+def test_the_generator_documents_are_what_prompting_looks_like(tmp_path, model):
+    source = corpus(tmp_path, train_a=row(TEXTS[3])) / "train" / "a.jsonl"
+    encode_shard(source, tmp_path / "train", settings(model, "generator", 1.0))
+    _, continuation = decoded(tmp_path / "train", model)
+    sketch, code = continuation.split(SEGMENTATION)
+    assert TEXTS[3].startswith(code) and sketch not in code

@@ -1,0 +1,319 @@
+"""The generation engine: exact draws, determinism, healing, truncation."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from nl2code.sampling.engine import (
+    PromptTooLongError,
+    Request,
+    Sampler,
+    UnsupportedModelError,
+    _Row,
+    context_of,
+    sample_completions,
+)
+from nl2code.sampling.nucleus import nucleus_sample, uniforms
+from nl2code.sampling.packed_linear import PackedLinear, pack_linears
+from nl2code.sampling.token_bytes import TokenBytes
+from nl2code.sampling.truncation import BOUNDARIES, first_block, syntax
+
+SETTINGS = {"temperature": 0.8, "top_p": 0.95, "max_new_tokens": 24, "seed": 7, "task_id": "T/0"}
+PROMPTS = ["def f(x):\n    return ", "df = ", "# select rows\n", "df[", "x = 1\n\n\n", "    return\t", "é = 'ü' "]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return tiny.tiny_tokenizer()
+
+
+@pytest.fixture(scope="module")
+def sampler(tokenizer):
+    return Sampler(tiny.tiny_model(tokenizer), tokenizer)
+
+
+def reference_nucleus(logits, temperature, top_p):
+    """Probabilities of the nucleus of one row, by a full sort."""
+    p = np.exp(logits / temperature - np.max(logits / temperature))
+    p /= p.sum()
+    order = np.argsort(-p, kind="stable")
+    keep = order[: int(np.searchsorted(np.cumsum(p[order]), top_p)) + 1]
+    result = np.zeros_like(p)
+    result[keep] = p[keep] / p[keep].sum()
+    return result
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (1.0, 0.9), (0.5, 0.7), (3.0, 0.999)])
+def test_frequencies_match_the_nucleus(temperature, top_p):
+    """Chi-square of 40,000 draws against the exact distribution, 200 tokens."""
+    logits = torch.randn(200, generator=torch.Generator().manual_seed(3)) * 2
+    expected = reference_nucleus(logits.double().numpy(), temperature, top_p)
+    u = torch.from_numpy(uniforms(1, "chi", 0, 40_000, 1)[:, 0])
+    drawn = nucleus_sample(logits.expand(len(u), -1), u, temperature, top_p).numpy()
+    counts = np.bincount(drawn, minlength=200)
+    assert counts[expected == 0].sum() == 0
+    wanted = expected * len(u)
+    common = wanted >= 5
+    statistic = ((counts[common] - wanted[common]) ** 2 / wanted[common]).sum()
+    freedom = common.sum() - 1
+    assert statistic < freedom + 4 * np.sqrt(2 * freedom)
+
+
+def test_one_certain_token_and_forbidden_tokens():
+    logits = torch.tensor([[0.0, 50.0, 0.0], [1.0, -torch.inf, -torch.inf]])
+    for u in (0.0, 0.5, 1 - 1e-16):
+        drawn = nucleus_sample(logits, torch.full((2,), u, dtype=torch.float64), 1.0, 0.95)
+        assert drawn.tolist() == [1, 0]
+
+
+def test_uniform_streams_are_distinct_and_addressable():
+    draws = uniforms(5, "A", 0, 100, 8)
+    assert len(np.unique(draws)) == draws.size
+    assert np.array_equal(uniforms(5, "A", 40, 20, 8), draws[40:60])
+    assert not np.array_equal(uniforms(5, "B", 0, 1, 8), draws[:1])
+    assert not np.array_equal(uniforms(6, "A", 0, 1, 8), draws[:1])
+
+
+def test_batch_size_and_restart_change_nothing(sampler):
+    prompt = PROMPTS[0]
+    whole = sampler.sample(prompt, 12, **SETTINGS, batch_size=12)
+    parts = sampler.sample(prompt, 5, **SETTINGS, batch_size=2) + sampler.sample(
+        prompt, 7, **SETTINGS, first=5, batch_size=7
+    )
+    assert parts == whole
+    assert len({sample.raw for sample in whole}) > 6  # distinct draws, not one repeated
+
+
+ARCHITECTURES = ["gpt_neo", "gpt2", "codegen", "llama"]
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def any_sampler(request, tokenizer):
+    return Sampler(tiny.tiny_model(tokenizer, architecture=request.param), tokenizer)
+
+
+def many_prompts(count):
+    """Prompts of 1 to about 90 tokens, cut from one text at arbitrary places."""
+    text = "".join(tiny.TEXT)
+    return [text[(7 * i) % 80 : (7 * i) % 80 + 3 + (37 * i) % 240] for i in range(count)]
+
+
+def test_greedy_equals_generate(any_sampler, tokenizer, monkeypatch):
+    """50 prompts side by side at temperature 0: token for token what transformers' own greedy search writes for each.
+
+    Healing and boundaries are left out, as `generate` has neither.
+    """
+    monkeypatch.setattr("nl2code.sampling.engine._BOUNDARY_BYTES", ())
+
+    def encode(prompt, max_new_tokens):
+        return [any_sampler.bos, *tokenizer(prompt, add_special_tokens=False).input_ids], b""
+
+    monkeypatch.setattr(any_sampler, "encode", encode)
+    requests = [Request(prompt, "T", 0, 1) for prompt in many_prompts(50)]
+    settings = {"temperature": 0, "top_p": 1, "max_new_tokens": 24, "seed": 0}
+    found = any_sampler.sample_many(requests, **settings, batch_size=9)
+    for request, (sample,) in zip(requests, found, strict=True):
+        batch = torch.tensor([encode(request.prompt, 24)[0]])
+        with torch.inference_mode():
+            output = any_sampler.model.generate(
+                batch, max_new_tokens=24, do_sample=False, attention_mask=torch.ones_like(batch), pad_token_id=0
+            )
+        written = output[0, batch.shape[1] :].tolist()
+        assert sample.num_tokens == len(written)
+        assert sample.raw == b"".join(any_sampler.tokens.table[i] or b"" for i in written).decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 200])
+def test_neighbours_and_batch_size_change_nothing(any_sampler, batch_size):
+    """Prompts of all lengths in one batch write what each writes alone, rows joining and leaving at any time."""
+    requests = [Request(prompt, f"T/{i}", 3, 1 + i % 4) for i, prompt in enumerate(many_prompts(12))]
+    settings = {"temperature": 1.0, "top_p": 0.95, "max_new_tokens": 24, "seed": 7}
+    together = any_sampler.sample_many(requests, **settings, batch_size=batch_size)
+    for request, samples in zip(requests, together, strict=True):
+        alone = any_sampler.sample(request.prompt, request.count, task_id=request.task_id, first=3, **settings)
+        assert samples == alone
+
+
+def test_first_tokens_have_the_exact_distribution(any_sampler, tokenizer, monkeypatch):
+    """20,000 draws of three tokens: chi-square against probabilities that a plain forward pass of each prefix gives."""
+    monkeypatch.setattr("nl2code.sampling.engine._BOUNDARY_BYTES", ())
+    monkeypatch.setattr(any_sampler, "stop_ids", set())
+    monkeypatch.setattr(any_sampler.tokens, "table", [bytes([i % 256, i // 256]) for i in range(len(tokenizer))])
+    prompt = [any_sampler.bos, 5, 9, 40]
+    monkeypatch.setattr(any_sampler, "encode", lambda text, length: (prompt, b""))
+    # A temperature at which the nucleus holds a few tokens, so that every triple is drawn often enough.
+    heat, top_p = 1.0, 0.8
+    while np.count_nonzero(reference_nucleus(next_logits(any_sampler, prompt), heat, top_p)) > 5:
+        heat *= 0.8
+    settings = {"temperature": heat, "top_p": top_p, "max_new_tokens": 3, "seed": 11, "batch_size": 500}
+    counts = Counter()
+    pushed = _Row.push
+
+    def push(row, token, data, stop):
+        pushed(row, token, data, stop)
+        row.written = (*getattr(row, "written", ()), token)
+        if row.finish:
+            counts[row.written] += 1
+
+    monkeypatch.setattr(_Row, "push", push)
+    any_sampler.sample_many([Request("", "chi", 0, 20_000)], **settings)
+    expected = {(): 1.0}
+    for _ in range(3):
+        longer = {}
+        for prefix, p in expected.items():
+            nucleus = reference_nucleus(next_logits(any_sampler, [*prompt, *prefix]), heat, top_p)
+            longer.update({(*prefix, int(i)): p * nucleus[i] for i in np.flatnonzero(nucleus)})
+        expected = longer
+    assert set(counts) <= set(expected) and len(expected) >= 5
+    pairs = [(counts[key], 20_000 * p) for key, p in expected.items() if 20_000 * p >= 5]
+    statistic = sum((seen - wanted) ** 2 / wanted for seen, wanted in pairs)
+    assert statistic < len(pairs) - 1 + 4 * np.sqrt(2 * (len(pairs) - 1))
+
+
+def next_logits(sampler, ids):
+    """Logits after a sequence by a plain forward pass, float64 (V,)."""
+    with torch.inference_mode():
+        return sampler.model(input_ids=torch.tensor([ids])).logits[0, -1].double().numpy()
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")
+def test_packed_layers_multiply_alike(tokenizer):
+    model, packed = (tiny.tiny_model(tokenizer, architecture="llama") for _ in range(2))
+    pack_linears(packed)
+    assert sum(isinstance(module, PackedLinear) for module in packed.modules()) == 2 * 7 + 1
+    assert not [module for module in packed.modules() if isinstance(module, torch.nn.Linear)]
+    for rows in (1, 7, 64, 200):
+        ids = torch.arange(rows * 3).reshape(rows, 3) % len(tokenizer)
+        with torch.inference_mode():
+            torch.testing.assert_close(packed(input_ids=ids).logits, model(input_ids=ids).logits)
+    request = [Request("df = ", "T", 0, 5)]
+    settings = {"temperature": 0.5, "top_p": 0.9, "max_new_tokens": 8, "seed": 1}
+    assert Sampler(packed, tokenizer).sample_many(request, **settings) == Sampler(model, tokenizer).sample_many(
+        request, **settings
+    )
+
+
+def test_states_of_other_kinds_are_refused():
+    with pytest.raises(UnsupportedModelError, match="linear_attention"):
+        context_of(SimpleNamespace(layer_types=["full_attention", "linear_attention"], model_type="x"))
+    window = SimpleNamespace(
+        layer_types=["sliding_attention"], model_type="x", sliding_window=64, max_position_embeddings=512
+    )
+    assert context_of(window) == 64
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_healing_keeps_the_text(sampler, tokenizer, prompt):
+    """Conditioning tokens + pending bytes are the prompt; what is written decodes to prompt + completion, exactly."""
+    ids, pending = sampler.tokens.encode_healed(prompt)
+    spelled = b"".join(sampler.tokens.table[i] for i in ids)
+    assert spelled + pending == prompt.encode()
+    assert not spelled.decode().endswith((" ", "\n", "\t"))
+    chosen: list[int] = []
+    table = sampler.tokens.table
+    remaining = pending
+    while remaining:  # any path through the allowed tokens spells the pending bytes
+        allowed = sampler.tokens.allowed(remaining)
+        assert len(allowed)
+        token = int(allowed[len(chosen) % len(allowed)])
+        assert table[token].startswith(remaining) or remaining.startswith(table[token])
+        chosen.append(token)
+        remaining = remaining[len(table[token]) :]
+    whole = b"".join(table[i] for i in [*ids, *chosen])
+    assert whole.startswith(prompt.encode())
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_healed_samples_never_repeat_the_white_space(sampler, prompt):
+    """The bytes taken back belong to the prompt and not to the completion: raw text starts after them."""
+    for sample in sampler.sample(prompt, 4, **SETTINGS):
+        assert sample.text == first_block(sample.raw)
+        assert sample.finish in ("eos", "boundary", "length")
+
+
+def test_sentencepiece_tables():
+    """Byte fallback and the blank's stand-in, as Llama-style tokenizers store them."""
+    from tokenizers import Tokenizer, decoders, models
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {"<s>": 0, "</s>": 1, "<0x0A>": 2, "\u2581": 3, "a": 4, "\u2581a": 5, "b": 6}
+    backend = Tokenizer(models.BPE(vocabulary, [("\u2581", "a")], byte_fallback=True))
+    backend.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>")
+    tokens = TokenBytes(tokenizer, 8)
+    assert tokens.table == [None, None, b"\n", b" ", b"a", b" a", b"b", None]
+    assert tokens.allowed(b" ").tolist() == [3, 5]
+
+
+@pytest.fixture(scope="module")
+def fluent(tokenizer):
+    """A tiny model that has learnt its few lines by heart, so that it writes boundaries."""
+    model = tiny.tiny_model(tokenizer).train()
+    batch = torch.tensor([0, *tokenizer("".join(tiny.TEXT)).input_ids])[None]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(100):
+        model(input_ids=batch, labels=batch).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return Sampler(model.eval(), tokenizer)
+
+
+def test_rows_stop_at_a_boundary(fluent):
+    samples = fluent.sample("rows = ", 20, **{**SETTINGS, "max_new_tokens": 60})
+    stopped = [sample for sample in samples if sample.finish == "boundary"]
+    assert len(stopped) > 5
+    for sample in stopped:
+        assert any(boundary in sample.raw for boundary in BOUNDARIES)
+        assert not any(boundary in sample.text for boundary in BOUNDARIES)
+        assert sample.num_tokens < 60
+    assert all(sample.num_tokens == 60 for sample in samples if sample.finish == "length")
+
+
+def test_healing_repairs_a_cut_prompt(fluent):
+    """A prompt cut inside what training saw as one token goes on as trained: `rows = ` before `df`."""
+    prompt = "".join(tiny.TEXT[:2]) + "# select the rows where a is larger than one\nrows = "
+    sample = fluent.sample(prompt, 1, **{**SETTINGS, "temperature": 0})[0]
+    assert sample.text == "df[df['a'] > 1]"
+
+
+def test_a_prompt_that_is_too_long(sampler):
+    with pytest.raises(PromptTooLongError, match="context of 512"):
+        sampler.sample("x = 1\n" * 200, 1, **SETTINGS)
+
+
+def test_no_special_tokens_at_all():
+    tokenizer = tiny.tiny_tokenizer(special=None)
+    model = tiny.tiny_model(tokenizer)
+    samples = sample_completions(model, tokenizer, "df = ", 3, **SETTINGS)
+    assert len(samples) == 3
+
+
+def test_first_block_cuts_at_the_earliest_boundary():
+    assert first_block("a\nif x:\n  pass\nclass B") == "a"
+    assert first_block("a  \n\n") == "a"
+    assert first_block("\n    if x:\n        y") == "\n    if x:\n        y"  # an indented if is no boundary
+    for boundary in BOUNDARIES:
+        assert first_block(f"body{boundary} rest") == "body"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "kept"),
+    [
+        ("x = ", "f(1)\ny = 2\nz", "f(1)"),
+        ("x = ", "f(\n    1,\n)\ny = 2", "f(\n    1,\n)"),
+        ("# two lines\n", "x = 1\ny = 2\nz = (", "x = 1\ny = 2"),
+        ("def f(x):\n    return ", "x + 1\n\nx = f(3)", "x + 1"),
+        ("def f(x):\n", "    y = x\n    return y\nf(3) (", "    y = x\n    return y"),
+        ("def f(x):\n", "    for a in x:\n        a(\n    return 1", "    for a in x:\n        a(\n    return 1"),
+        ("@d\ndef f(x):\n    return ", "'é' + x\nf('ü')", "'é' + x"),
+        ("x = ", "((", "(("),
+        ("x = ", "1\nclass A:\n    pass", "1"),
+        ("x = ", "a\0", "a\0"),
+    ],
+)
+def test_syntax_keeps_what_parses_and_belongs_to_the_prompt(prompt, text, kept):
+    assert syntax(prompt, text) == kept
