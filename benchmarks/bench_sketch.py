@@ -104,11 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     packages = args.package or ["pandas", "numpy"]
     texts = load_files(packages, int(args.megabytes * 1e6))
-    contestants = {
-        "ast.parse": ast.parse,
-        "sketch": transform_code_to_sketch,
-        "generator_document": generator_document,
-    }
+    contestants = {"ast.parse": ast.parse, "sketch": transform_code_to_sketch, "generator_document": generator_document}
     times = compare(contestants, texts, args.rounds)
     size = sum(map(len, texts)) / 1e6
     print(f"{len(texts)} files, {size:.2f} million characters, {args.rounds} rounds")

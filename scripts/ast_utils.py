@@ -4,13 +4,7 @@ r"""The names under which people know the sketches: import them from here; `scri
 "def func(p):\n    return read(p, sep=string, n=-number)  # 2 'x'\n"
 """
 
-from scripts.sketches.documents import (
-    BLOCK_JOINER,
-    SEGMENTATION,
-    code_to_blocks,
-    generator_document,
-    sketcher_document,
-)
+from scripts.sketches.documents import BLOCK_JOINER, SEGMENTATION, code_to_blocks, generator_document, sketcher_document
 from scripts.sketches.placeholders import has_placeholder
 from scripts.sketches.sketch import OPERATIONS, sketch_spans, transform_code_to_sketch
 

@@ -224,10 +224,7 @@ def encode(args: argparse.Namespace) -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     busy = EncodeError(f"another run writes to {args.output}; wait for it or choose another -o/--output")
     if args.rank is not None:
-        with (
-            exclusive(args.output / ".lock", busy, shared=True),
-            exclusive(args.output / f".lock.{args.rank}", busy),
-        ):
+        with exclusive(args.output / ".lock", busy, shared=True), exclusive(args.output / f".lock.{args.rank}", busy):
             encode_share(args, shards[args.rank :: args.world_size], source)
         return
     if args.executor != "local" and not all(shard.is_done() for shard in shards):

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,9 +23,9 @@ LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "pandas")
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path` for binary writing; rename it to `path` once the block ends without error.
 
-    A process killed in between leaves `.<name>-*.partial`.
+    A link stays a link: the file that it points to is replaced. A process killed in between leaves `.<name>-*.partial`.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".partial", dir=path.parent)
     try:
@@ -40,14 +41,42 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def exclusive(lock_file: str | Path, busy: Exception, shared: bool = False) -> Iterator[None]:
-    """Hold a lock file for the length of the block; raise `busy` where another process holds it.
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """A new folder beside `path` that takes its place once the block ends without error. One process at a time.
 
-    With `shared`, others may share it, and only one that wants it alone is in the way.
+    A link stays a link: the folder that it points to is replaced. What a killed process left is removed the next time.
     """
+    path = Path(os.path.realpath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (path.with_name(f".{path.name}.{state}") for state in ("new", "old"))
+    if old.exists() and not path.exists():
+        os.rename(old, path)  # killed between the two renames below
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        if path.exists():
+            os.rename(path, old)
+        os.rename(new, path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def exclusive(lock_file: str | Path, busy: Exception | None, shared: bool = False) -> Iterator[None]:
+    """Hold a lock file for the length of the block.
+
+    Args:
+        lock_file: made where it is missing, in a folder that exists.
+        busy: raised where another process holds the lock; None waits for it.
+        shared: others may share the lock; only one that wants it alone is in the way.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with open(lock_file, "w") as stream:
         try:
-            fcntl.flock(stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            fcntl.flock(stream, kind | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError:
             raise busy from None
         yield
@@ -78,6 +107,16 @@ def write_jsonl(path: str | Path, rows: Iterable[dict]) -> int:
         if compressed:
             compressed.close()
     return count
+
+
+def read_jsonl(path: str | Path) -> Iterator[dict]:
+    """The objects of a JSON-lines file, plain or .gz, without blank lines. Lines end at `\\n` alone.
+
+    Raises:
+        OSError, ValueError: unreadable, damaged, or no JSON.
+    """
+    with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as stream:
+        yield from (json.loads(line) for line in stream if line.strip())
 
 
 def sha256_file(path: str | Path) -> str:

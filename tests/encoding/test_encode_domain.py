@@ -93,8 +93,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("type_", "render"),
-    [("normal", str), ("sketcher", sketcher_document), ("generator", generator_document)],
+    ("type_", "render"), [("normal", str), ("sketcher", sketcher_document), ("generator", generator_document)]
 )
 def test_documents_are_the_texts(tmp_path, model, type_, render):
     source = corpus(tmp_path, train_a=b"".join(map(row, TEXTS))) / "train" / "a.jsonl"

@@ -159,10 +159,7 @@ _OTHER = {
     ),
     "exits without status": ("import ctypes; ctypes.CDLL(None).syscall(60, 0)", {"exit"}),
     "exits with everything": ("import ctypes; ctypes.CDLL(None).syscall(231, 0)", {"exit"}),
-    "exits in a comparison": (
-        "import os\nclass A:\n    def __eq__(self, other): os._exit(0)\nanswer = A()",
-        {"exit"},
-    ),
+    "exits in a comparison": ("import os\nclass A:\n    def __eq__(self, other): os._exit(0)\nanswer = A()", {"exit"}),
     "KeyboardInterrupt": ("raise KeyboardInterrupt", {"KeyboardInterrupt"}),
     "GeneratorExit": ("raise GeneratorExit", {"GeneratorExit"}),
     # swallowing the test
@@ -297,10 +294,7 @@ _OTHER = {
     "deep brackets": ("x = " + "(" * 5000 + ")" * 5000, {"syntax", "memory", "RecursionError", "crash"}),
     "deep minus": ("x = " + "-" * 20000 + "1", {"syntax", "memory", "RecursionError", "crash"}),
     "deep attributes": ("x = a" + ".a" * 20000, {"NameError", "syntax", "memory", "RecursionError", "crash"}),
-    "deep blocks": (
-        "".join(" " * i + "if 1:\n" for i in range(200)) + " " * 200 + "pass",
-        {"syntax"},
-    ),
+    "deep blocks": ("".join(" " * i + "if 1:\n" for i in range(200)) + " " * 200 + "pass", {"syntax"}),
     "null byte": ("answer = 42\0", {"syntax"}),
     "surrogate": ("answer = '\ud800'", {"syntax"}),
     "wide number": ("answer = " + "9" * 100_000, {"syntax", "assertion"}),

@@ -10,13 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nl2code.code_dataset import (
-    CodeBlockDataset,
-    find_shards,
-    load_resampling_weights,
-    open_shards,
-    resampling_weights,
-)
+from nl2code.code_dataset import CodeBlockDataset, find_shards, load_resampling_weights, open_shards, resampling_weights
 from nl2code.dynamic_block_dataset import pack
 from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, data_file_path, index_file_path
 

@@ -1,0 +1,69 @@
+"""Preset files (configs/*/*.yaml): the settings of several programs, a section each, read as command-line flags.
+
+    corpus: {kinds: mined}          scripts/prepare_corpus.py
+    encoding: {seed: 42}            scripts/encode_domain.py
+    training: {max_steps: 15}       run_cert.py
+    sampling: {num_samples: 10}     eval_cert.py and eval_cert_unified.py
+    two_stages: {temperature2: 0.2} eval_cert_unified.py
+
+A program takes the file first and flags after it; the flags win. A file without sections belongs to one program whole.
+"""
+
+import json
+from pathlib import Path
+
+from nl2code.errors import UserError
+
+SECTIONS = ("corpus", "encoding", "training", "sampling", "two_stages")
+ENDINGS = (".yaml", ".yml", ".json")
+
+
+class PresetError(UserError):
+    """A preset file that cannot be read; the message names it."""
+
+
+def with_preset(argv: list[str], *sections: str) -> list[str]:
+    """Flags: where the first argument is a preset file, those of its sections, then the rest of `argv`.
+
+    Raises:
+        PresetError: see `preset_flags`.
+    """
+    if argv and argv[0].endswith(ENDINGS):
+        return preset_flags(Path(argv[0]), *sections) + argv[1:]
+    return argv
+
+
+def preset_flags(file: Path, *sections: str) -> list[str]:
+    """The flags of some sections of a preset file. JSON is YAML; true is `true`; a null is left out.
+
+    Raises:
+        PresetError: no such file, no YAML, no mapping, an unknown section.
+    """
+    import yaml
+
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PresetError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict) or not found:
+        raise PresetError(f"{file} holds no settings; write lines such as `max_steps: 15`")
+    if not any(isinstance(value, dict) and key in SECTIONS for key, value in found.items()):
+        return _flags(file, found)
+    unknown = [str(key) for key in found if key not in SECTIONS]
+    if unknown:
+        raise PresetError(f"{file}: unknown section {unknown[0]!r}; use {', '.join(SECTIONS)}")
+    parts = [found.get(section) or {} for section in sections]
+    wrong = [section for section, part in zip(sections, parts, strict=True) if not isinstance(part, dict)]
+    if wrong:
+        raise PresetError(f"{file}: section {wrong[0]!r} holds no settings; write lines such as `max_steps: 15`")
+    return [flag for part in parts for flag in _flags(file, part)]
+
+
+def _flags(file: Path, settings: dict) -> list[str]:
+    flags = []
+    for key, value in settings.items():
+        if value is None:
+            continue
+        values = value if isinstance(value, list) else [value]
+        flags += [f"--{key}", *(part if isinstance(part, str) else json.dumps(part) for part in values)]
+    return flags
