@@ -8,11 +8,17 @@ import hashlib
 import json
 from pathlib import Path
 
+from nl2code.errors import UserError
+
 MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"),
+    *("added_tokens.json", "tokenizer.model"),
+)
 
 
-class ModelError(Exception):
-    """A model that cannot be found or read; the message is one line that names the value and the fix."""
+class ModelError(UserError):
+    """A model or tokenizer that cannot be found or read; the message is one line that names the value and the fix."""
 
 
 def has_weights(folder: Path) -> bool:
@@ -65,18 +71,62 @@ def base_of(path: str) -> str | None:
     return json.loads(config.read_text())["base_model_name_or_path"] if config.is_file() else None
 
 
+def resolve_tokenizer(name: str) -> str:
+    """A folder with tokenizer files, or a hub id; no weights are needed.
+
+    Args:
+        name: as for `resolve_model`; a folder needs a tokenizer.json alone.
+
+    Raises:
+        ModelError: see `resolve_model`.
+    """
+    for folder in (Path(name), MODELS_DIR / name):
+        if (folder / "tokenizer.json").is_file():
+            return str(folder)
+    return resolve_model(name)
+
+
+def tokenizer_sha256(name: str) -> str:
+    """One hash over the files of a tokenizer (TOKENIZER_FILES); `hub:<id>` for one on a hub."""
+    folder = Path(resolve_tokenizer(name))
+    if not folder.is_dir():
+        return f"hub:{name}"
+    digest = hashlib.sha256()
+    for file in sorted(folder / name for name in TOKENIZER_FILES):
+        if file.is_file():
+            digest.update(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
 def load_tokenizer(name: str):
-    """The tokenizer of a model, with a pad token (eos where it has none of its own)."""
+    """A fast tokenizer with a pad token (eos where it has none of its own).
+
+    Raises:
+        ModelError: there is none, or none with a tokenizer.json.
+    """
     from transformers import AutoTokenizer
 
-    path = resolve_model(name)
+    path = resolve_tokenizer(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelError(f"no tokenizer for model {name!r} ({_first_line(error)}); copy its files beside it") from error
+    if not tokenizer.is_fast:
+        raise ModelError(f"model {name!r} has no fast tokenizer (tokenizer.json); convert it first")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def document_ends(tokenizer) -> tuple[int | None, int | None]:
+    """Token ids in front of and behind every document: (bos, else eos; eos). None where the tokenizer has neither."""
+    eos = tokenizer.eos_token_id
+    return (eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id), eos
+
+
+def id_space(tokenizer) -> int:
+    """One more than the highest token id. `len(tokenizer)` is less where ids have gaps."""
+    return max(tokenizer.get_vocab().values(), default=-1) + 1
 
 
 def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
