@@ -8,7 +8,7 @@ from functools import cache
 
 from nl2code.parsing import try_parse
 from scripts.corpus.dataset_rows import dataset_members
-from scripts.corpus.docs.sections import notebook_cells
+from scripts.corpus.docs.notebooks import notebook_code
 from scripts.corpus.docs.snippets import MAX_LINES, imports_library, statements
 from scripts.corpus.sources import UNKNOWN, Member, Source, is_permissive, licence_of, members, text_of
 from scripts.decontaminate import Fingerprints, read_problems
@@ -128,7 +128,11 @@ def candidates(
             tally.see(snippet.content)
         return [(snippet.content, f"{path}#L{snippet.line}") for snippet in snippets]
     if path.endswith(".ipynb") and "mined" not in kinds:  # else its sections are mined
-        text = notebook_code(text)
+        text, left_out = notebook_code(text)
+        tally.seen += left_out.total()
+        tally.reasons += left_out
+        if text is None:
+            return []
     elif not path.endswith(".py"):
         return []
     return [(text, path)] if passes(tally, text, why_not_code(text, library)) else []
@@ -140,18 +144,6 @@ def passes(tally: Tally, text: str, reason: str) -> bool:
     if reason:
         tally.leave_out(reason, text)
     return not reason
-
-
-def notebook_code(text: str) -> str:
-    """A notebook as a script: Markdown as comments, magics and shell lines left out."""
-    parts = []
-    for kind, source in notebook_cells(text):
-        lines = source.strip("\n").split("\n")
-        if kind == "markdown":
-            parts.append("\n".join(f"# {line}".rstrip() for line in lines))
-        else:
-            parts.append("\n".join(line for line in lines if not line.lstrip().startswith(("%", "!"))))
-    return "\n\n".join(parts) + "\n"
 
 
 def why_not_code(text: str, library: str) -> str:

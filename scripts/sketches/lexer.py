@@ -86,15 +86,15 @@ _TEXT_EVENT = {
 }
 
 
-def tokens(code: str) -> Iterator[Token]:
-    """Every token but white space and continuation lines, in order, as (kind, start, end).
+def tokens(code: str, start: int = 0) -> Iterator[Token]:
+    """Every token from `start` on but white space and continuation lines, in order, as (kind, start, end).
 
     Kinds: comment, newline, op, name, function and class (the name after `def`, `class`), unterminated; of strings
     string, docstring (triple quotes without a prefix), odd (short, holds triple quotes), raw, bytes, unicode,
     raw_bytes, raw_unicode, interpolated, raw_interpolated; of numbers int, float, exponent, imaginary,
     exponent_imaginary, based (hexadecimal, octal, binary, a leading zero), long.
     """
-    return _scan(_COMPLETE, code)
+    return _scan(_COMPLETE, code, start)
 
 
 def literals(code: str) -> Iterator[Token]:
@@ -102,8 +102,8 @@ def literals(code: str) -> Iterator[Token]:
     return _scan(_SPARSE, code)
 
 
-def _scan(pattern: re.Pattern, code: str) -> Iterator[Token]:
-    position = failed = 0
+def _scan(pattern: re.Pattern, code: str, position: int = 0) -> Iterator[Token]:
+    failed = 0
     while position < len(code):
         for match in pattern.finditer(code, position):
             kind = match.lastgroup

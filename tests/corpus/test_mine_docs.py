@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nl2code.parsing import try_parse
-from scripts.corpus.docs.sections import code_of, notebook_cells, sections_of
+from scripts.corpus.docs.notebooks import notebook_cells
+from scripts.corpus.docs.sections import code_of, sections_of
 from scripts.corpus.docs.snippets import KNOWN_IMPORTS, comment_of, free_names, imports_library
 from scripts.mine_docs import mine
 

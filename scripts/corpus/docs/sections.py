@@ -2,13 +2,13 @@
 
 import ast
 import inspect
-import json
 import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from nl2code.parsing import try_parse
+from scripts.corpus.docs.notebooks import notebook_cells
 
 CODE_DIRECTIVES = {
     "ipython",
@@ -264,13 +264,3 @@ def notebook_sections(text: str) -> Iterator[Section]:
         plain = [paragraph for paragraph in paragraphs if not paragraph.startswith(("#", "```", "|", "<"))]
         prose = " ".join(plain[-1].split()) if plain else ""
     yield section
-
-
-def notebook_cells(text: str) -> list[tuple[str, str]]:
-    """(`code` or `markdown`, source) of a notebook's cells, version 4; none where it is not one."""
-    try:
-        cells = json.loads(text)["cells"]
-        pairs = [(cell["cell_type"], cell["source"]) for cell in cells if cell["cell_type"] in ("code", "markdown")]
-        return [(kind, source if isinstance(source, str) else "".join(source)) for kind, source in pairs]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return []
