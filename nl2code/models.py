@@ -1,7 +1,7 @@
-"""Resolving and loading a base model, sketcher or generator: a local folder, a LoRA adapter, or a hub id.
+"""Resolving and loading base models, sketchers and generators: a local folder, a LoRA adapter, or a hub id.
 
-Weights are read from safetensors only and `trust_remote_code` stays off. An adapter folder (peft) is merged into its
-base at load time, so that the rest of the code sees one plain causal LM.
+Weights are read from safetensors only and `trust_remote_code` stays off. Adapters (peft) are merged into their base at load
+time, an adapter on an adapter too, so that the rest of the code sees one plain causal LM.
 """
 
 import hashlib
@@ -15,10 +15,21 @@ TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"),
     *("added_tokens.json", "tokenizer.model"),
 )
+MODEL_FILES = ("config.json", "generation_config.json", "adapter_config.json")
+PLACES = ("base_model_name_or_path", "_name_or_path")  # where a model came from, no part of what it computes
 
 
 class ModelError(UserError):
     """A model or tokenizer that cannot be found or read; the message is one line that names the value and the fix."""
+
+
+def find_folder(name: str, *files: str) -> Path | None:
+    """The folder meant by `name` (a path, or a name under models/ or the project) that holds one of `files`, else None."""
+    return next((folder for folder in _folders(name) if any((folder / file).is_file() for file in files)), None)
+
+
+def _folders(name: str) -> tuple[Path, ...]:
+    return Path(name), MODELS_DIR / name, MODELS_DIR.parent / name
 
 
 def has_weights(folder: Path) -> bool:
@@ -27,25 +38,33 @@ def has_weights(folder: Path) -> bool:
     if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
         return False
     index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        needed = set(json.loads(index.read_text())["weight_map"].values())
-        return all((folder / name).is_file() for name in needed)
-    return any(file.stat().st_size for file in folder.glob("*.safetensors"))
+    if not index.is_file():
+        return any(file.stat().st_size for file in folder.glob("*.safetensors"))
+    try:
+        return all((folder / name).is_file() for name in json.loads(index.read_text())["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
-def resolve_model(name: str) -> str:
+def resolve_model(name: str, adapter: str | None = None) -> str:
     """Turn what a user writes into a path or hub id that `from_pretrained` takes.
 
     Args:
         name: a folder, the name of a folder under models/, or a hub id `owner/name`.
+        adapter: folder of the adapter that names this base; the name may be relative to it.
 
     Raises:
         ModelError: nothing is there, or a folder is there without weights.
     """
-    for folder in (Path(name), MODELS_DIR / name, MODELS_DIR.parent / name):
+    for folder in (*_folders(name), *([Path(adapter, name)] if adapter else [])):
         if folder.is_dir():
             if has_weights(folder):
                 return str(folder)
+            if [*folder.glob("pytorch_model*.bin"), *folder.glob("adapter_model.bin")]:
+                raise ModelError(
+                    f"model folder {folder} holds .bin weights only; make a safetensors copy with `python -m "
+                    f"scripts.fetch_model --source {folder} -o models/{folder.resolve().name}-safetensors` and name that"
+                )
             raise ModelError(
                 f"model folder {folder} holds no complete safetensors weights (config.json and *.safetensors); "
                 "copy them there, or delete the folder and run `python -m scripts.fetch_model`"
@@ -61,18 +80,110 @@ def resolve_model(name: str) -> str:
 
 
 def portable_name(name: str) -> str:
-    """What an adapter remembers of its base: `models/NAME` for a folder under models/, else the name as given."""
-    return f"{MODELS_DIR.name}/{name}" if not Path(name).is_dir() and (MODELS_DIR / name).is_dir() else name
+    """How an adapter records its base: a folder relative to the project where it lies in it, else absolute; or a hub id."""
+    folder = Path(resolve_model(name))
+    if not folder.is_dir():
+        return name
+    inside = folder.absolute().is_relative_to(MODELS_DIR.parent)
+    return str(folder.absolute().relative_to(MODELS_DIR.parent) if inside else folder.absolute())
 
 
 def base_of(path: str) -> str | None:
-    """The base model that an adapter folder names, None for a whole model."""
-    config = Path(path) / "adapter_config.json"
-    return json.loads(config.read_text())["base_model_name_or_path"] if config.is_file() else None
+    """The base model that an adapter folder names, resolved; None for a whole model.
+
+    Raises:
+        ModelError: the adapter names no base, or one that is not there.
+    """
+    file = Path(path) / "adapter_config.json"
+    if not file.is_file():
+        return None
+    try:
+        name = json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"]
+        return resolve_model(name, path)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file} names no base model; set base_model_name_or_path to the base's folder") from error
+    except ModelError as error:
+        raise ModelError(f"adapter {path} needs its base; correct base_model_name_or_path in {file}: {error}") from error
+
+
+def adapter_chain(name: str) -> list[str]:
+    """A model as path or hub id; for an adapter its whole base first, then the adapters in the order of training.
+
+    Raises:
+        ModelError: see `resolve_model`, `base_of`; also adapters that are based on each other.
+    """
+    chain = [resolve_model(name)]
+    while base := base_of(chain[0]):
+        if any(Path(base).resolve() == Path(known).resolve() for known in chain):
+            raise ModelError(f"adapter {chain[0]} is based on itself; correct base_model_name_or_path in its config")
+        chain.insert(0, base)
+    return chain
+
+
+def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
+    """Load a causal LM in evaluation mode; adapters are merged into their base.
+
+    Args:
+        name: see `resolve_model`.
+        dtype: float32, bfloat16 or float16.
+        device: a torch device string.
+
+    Raises:
+        ModelError: see `adapter_chain`; also where weights are damaged, do not fit, or a hub cannot be reached.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    base, *adapters = adapter_chain(name)
+    options = {"use_safetensors": True, "trust_remote_code": False}
+    try:
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype), **options)
+        if getattr(model, "_hf_peft_config_loaded", False):
+            raise ValueError(f"{base} is an adapter; copy it to a folder")
+        for adapter in adapters:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    except SafetensorError as error:
+        raise ModelError(
+            f"the weights of model {name!r} are damaged or half copied ({_first_line(error)}); copy or fetch them again"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(
+            f"cannot load model {name!r} ({_first_line(error)}); offline, or with .bin weights only, make a safetensors "
+            "copy once with `python -m scripts.fetch_model --source ID -o models/NAME` and name that"
+        ) from error
+    return model.to(device).eval()
+
+
+def weights_sha256(name: str) -> str:
+    """One hash over weights and configuration of a local model and of an adapter's bases; `hub:<id>` for a hub model."""
+    digest = hashlib.sha256()
+    for part in adapter_chain(name):
+        folder = Path(part)
+        if part == name and not folder.is_dir():
+            return f"hub:{name}"
+        digest.update(b"" if folder.is_dir() else f"hub:{part}".encode())
+        for file in sorted(folder.glob("*.safetensors")):
+            with open(file, "rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        for file in (folder / name for name in MODEL_FILES):
+            if file.is_file():
+                digest.update(f"{file.name} {_without_places(file)}".encode())
+    return digest.hexdigest()
+
+
+def _without_places(file: Path) -> str:
+    text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        return json.dumps({key: value for key, value in json.loads(text).items() if key not in PLACES}, sort_keys=True)
+    except (ValueError, AttributeError):
+        return text
 
 
 def resolve_tokenizer(name: str) -> str:
-    """A folder with tokenizer files, or a hub id; no weights are needed.
+    """A folder with tokenizer files, or a hub id; no weights are needed. An adapter without files has those of its base.
 
     Args:
         name: as for `resolve_model`; a folder needs a tokenizer.json alone.
@@ -80,10 +191,15 @@ def resolve_tokenizer(name: str) -> str:
     Raises:
         ModelError: see `resolve_model`.
     """
-    for folder in (Path(name), MODELS_DIR / name):
-        if (folder / "tokenizer.json").is_file():
-            return str(folder)
-    return resolve_model(name)
+    folder = find_folder(name, "tokenizer.json", "tokenizer.model", "vocab.json")
+    if folder:
+        return str(folder)
+    try:
+        path = resolve_model(name)
+        base = base_of(path)
+    except ModelError as error:
+        raise ModelError(f"no tokenizer {name!r} (`python -m scripts.train_tokenizer` makes one): {error}") from error
+    return resolve_tokenizer(base) if base else path
 
 
 def tokenizer_sha256(name: str) -> str:
@@ -109,7 +225,7 @@ def load_tokenizer(name: str):
     path = resolve_tokenizer(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # the tokenizers library raises nothing more special
         raise ModelError(f"no tokenizer for model {name!r} ({_first_line(error)}); copy its files beside it") from error
     if not tokenizer.is_fast:
         raise ModelError(f"model {name!r} has no fast tokenizer (tokenizer.json); convert it first")
@@ -118,70 +234,43 @@ def load_tokenizer(name: str):
     return tokenizer
 
 
+def same_tokenizer(first: str, second: str) -> bool:
+    """Whether two tokenizers encode alike: equal files, or equal once loaded (saving a tokenizer may rewrite its files)."""
+    if tokenizer_sha256(first) == tokenizer_sha256(second):
+        return True
+    one, other = (load_tokenizer(name) for name in (first, second))
+    return document_ends(one) == document_ends(other) and _rules(one) == _rules(other)
+
+
+def _rules(tokenizer) -> dict:
+    rules = json.loads(tokenizer.backend_tokenizer.to_str())
+    return {key: value for key, value in rules.items() if key not in ("padding", "truncation")}
+
+
 def document_ends(tokenizer) -> tuple[int | None, int | None]:
     """Token ids in front of and behind every document: (bos, else eos; eos). None where the tokenizer has neither."""
     eos = tokenizer.eos_token_id
     return (eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id), eos
 
 
+def reading_text(description: str):
+    """A `tokenizers.Tokenizer` from the text of a tokenizer.json, which reads special tokens in a text as plain text.
+
+    One reader for training and sampling: code that spells `<|endoftext|>` does not end its document. Truncation and
+    padding that the file asks for are off.
+    """
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(description)
+    tokenizer.encode_special_tokens = True
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 def id_space(tokenizer) -> int:
     """One more than the highest token id. `len(tokenizer)` is less where ids have gaps."""
     return max(tokenizer.get_vocab().values(), default=-1) + 1
-
-
-def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
-    """Load a causal LM in evaluation mode; an adapter is merged into its base.
-
-    Args:
-        name: see `resolve_model`.
-        dtype: float32, bfloat16 or float16.
-        device: a torch device string.
-
-    Raises:
-        ModelError: see `resolve_model`; also where the weights are not safetensors or a hub cannot be reached.
-    """
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
-
-    path = resolve_model(name)
-    base = base_of(path)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            resolve_model(base) if base else path,
-            dtype=getattr(torch, dtype),
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
-        if base:
-            from peft import PeftModel
-
-            model = PeftModel.from_pretrained(model, path).merge_and_unload()
-    except SafetensorError as error:
-        raise ModelError(
-            f"the weights of model {name!r} are damaged or half copied ({_first_line(error)}); copy or fetch them again"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"cannot load model {name!r} ({_first_line(error)}); offline, or with .bin weights only, make a safetensors "
-            "copy once with `python -m scripts.fetch_model --source ID -o models/NAME` and name that"
-        ) from error
-    return model.to(device).eval()
-
-
-def weights_sha256(name: str) -> str:
-    """One hash over every safetensors file of a local model (and of an adapter's base); the id itself for a hub model."""
-    path = Path(resolve_model(name))
-    if not path.is_dir():
-        return f"hub:{name}"
-    digest = hashlib.sha256()
-    for file in sorted(path.glob("*.safetensors")):
-        with open(file, "rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    base = base_of(str(path))
-    if base:
-        digest.update(weights_sha256(base).encode())
-    return digest.hexdigest()
 
 
 def _first_line(error: Exception) -> str:
