@@ -20,27 +20,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.bench_sketch import load_files, summary
-from scripts.encode_domain import start_worker
 from scripts.encoding.shard import (
     GENERATOR,
     NORMAL,
     SKETCHER,
     Counts,
-    Settings,
+    DocumentSettings,
+    TokenizerFile,
     documents,
     encode_shard,
     load_fast_tokenizer,
 )
+from scripts.encoding.workers import start_worker
 from scripts.file_utils import git_revision, versions, write_json, write_jsonl
 
 RESULT = Path(__file__).resolve().parent / "results" / "encode.json"
 RATIO = 0.5  # of continuations, the default of scripts.encode_domain
 
 
-def settings_for(type_: str, tokenizer_file: str, vocab_size: int) -> Settings:
+def settings_for(type_: str) -> DocumentSettings:
     """The defaults of the command."""
-    ratio = 0.0 if type_ == NORMAL else RATIO
-    return Settings(type_, ratio, 42, None, "constants", tokenizer_file, 0, 0, vocab_size)
+    return DocumentSettings(type_, "constants", 0.0 if type_ == NORMAL else RATIO, 42, None)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -71,20 +71,20 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: no file {file}; give the folder of a base model", file=sys.stderr)
         return 1
     tokenizer = load_fast_tokenizer(str(file))
-    vocab_size = tokenizer.get_vocab_size()
+    ends = TokenizerFile(str(file), 0, 0, tokenizer.get_vocab_size())
     packages = args.package or ["pandas", "numpy"]
     texts = load_files(packages, int(args.megabytes * 1e6))
     with tempfile.TemporaryDirectory() as folder:
         shard = Path(folder, "train.jsonl.gz")
         write_jsonl(shard, ({"content": text} for text in texts))
-        settings = {type_: settings_for(type_, str(file), vocab_size) for type_ in (NORMAL, SKETCHER, GENERATOR)}
+        settings = {type_: settings_for(type_) for type_ in (NORMAL, SKETCHER, GENERATOR)}
         made = [text for text, _ in documents(shard, settings[GENERATOR], Counts(str(shard)))]
         contestants: dict[str, Callable[[], object]] = {
             "tokenizer": lambda: tokenize(tokenizer, texts),
             "tokenizer, generator documents": lambda: tokenize(tokenizer, made),
         }
         for type_ in settings:
-            contestants[type_] = lambda type_=type_: encode_shard(shard, Path(folder, type_), settings[type_])
+            contestants[type_] = lambda type_=type_: encode_shard(shard, Path(folder, type_), settings[type_], ends)
         times: dict[str, list[float]] = {name: [] for name in contestants}
         for turn in range(args.rounds + 1):
             for name, work in contestants.items():

@@ -11,7 +11,8 @@ Layout of `.idx`, little endian, no padding:
     N x int32 sizes, in tokens
     N x int64 offsets of the documents in `.bin`, in bytes
 
-`.bin` holds the tokens alone. Megatron writes the same magic in front of another layout; it is recognised and refused.
+`.bin` holds the tokens alone, back to back: each offset is the sum of the sizes before it, in bytes. Megatron writes the
+same magic in front of another layout, which is recognised and refused.
 """
 
 import argparse
@@ -28,6 +29,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from nl2code.errors import UserError, exit_status
+
 MAGIC = b"MMIDIDX\x00\x00"
 HEADER = struct.Struct("<9sQBQ")  # magic, version, dtype code, number of documents: 26 bytes
 VERSION = 1
@@ -35,8 +38,8 @@ DTYPES = {1: "u1", 2: "i1", 3: "<i2", 4: "<i4", 5: "<i8", 6: "<f8", 7: "<f8", 8:
 CODES = {np.dtype(text): code for code, text in reversed(DTYPES.items())}
 
 
-class IndexedDatasetError(ValueError):
-    """A pair of files that is no valid MMIDIDX dataset; the message names the file and the byte counts."""
+class IndexedDatasetError(UserError, ValueError):
+    """A pair of files that is no valid MMIDIDX dataset, or a token that its dtype cannot hold; the message says which."""
 
 
 def data_file_path(prefix: str | Path) -> str:
@@ -57,8 +60,8 @@ def best_fitting_int_dtype(vocab_size: int | None) -> type[np.integer]:
 class MMapIndexedDataset:
     """Documents of one shard: a map-style dataset; picklable, for DataLoader workers.
 
-    `dataset[i]` and `get` are views of a memory map. `read` is one system call, which for a place that was not touched
-    before is less than a page fault for each of its pages; blocks of training are read by it.
+    `dataset[i]` and `get` are views of a memory map. `read` is one system call, which is faster than page faults for pages
+    that are not in memory yet; blocks of training are read by it.
 
     Attributes:
         sizes: int32 (N,), tokens per document.
@@ -66,7 +69,7 @@ class MMapIndexedDataset:
         dtype: the stored dtype.
 
     Raises:
-        IndexedDatasetError: on opening a truncated, mismatched or foreign pair.
+        IndexedDatasetError: the pair is truncated, mismatched, damaged or of another format.
         FileNotFoundError: one of the two files is missing.
     """
 
@@ -83,8 +86,10 @@ class MMapIndexedDataset:
         needed = int(self.sizes.sum(dtype=np.int64)) * self.dtype.itemsize
         if num_bytes != needed:
             raise IndexedDatasetError(
-                f"{bin_path} has {num_bytes} bytes, {path} speaks of {needed}; encode this shard again"
+                f"{bin_path} has {num_bytes} bytes, but its index needs {needed}; encode this shard again"
             )
+        if self.sizes.min(initial=0) < 0 or not np.array_equal(self.offsets, _offsets(self.sizes, self.dtype)):
+            raise IndexedDatasetError(f"{path}: sizes or offsets are damaged; encode this shard again")
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -123,8 +128,7 @@ class MMapIndexedDataset:
 
     @cached_property
     def _map(self) -> mmap.mmap:
-        """The file of tokens, mapped when first asked for. Documents are taken in random order: without advice the system
-        reads far more of the file around each one than it holds."""
+        """The file of tokens, mapped on first use, without read-ahead because documents are read in random order."""
         mapped = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
         if hasattr(mmap, "MADV_RANDOM"):
             mapped.madvise(mmap.MADV_RANDOM)
@@ -135,21 +139,19 @@ class MMapIndexedDataset:
 
 
 def _read_header(stream: BinaryIO) -> tuple[int, np.dtype]:
-    """Number of documents and dtype of an index; every way of being something else raises."""
+    """Number of documents and dtype of an index. Raises IndexedDatasetError where the file is none."""
     path, header, num_bytes = stream.name, stream.read(HEADER.size), os.fstat(stream.fileno()).st_size
     if len(header) < HEADER.size or not header.startswith(MAGIC):
-        raise IndexedDatasetError(f"{path} is no MMIDIDX index ({num_bytes} bytes); encode this shard again")
+        raise IndexedDatasetError(f"{path} is not an MMIDIDX index ({num_bytes} bytes); encode this shard again")
     _, version, code, count = HEADER.unpack(header)
     if version != VERSION or code not in DTYPES:
         raise IndexedDatasetError(f"{path}: version {version}, dtype code {code}; known are version 1, codes 1 to 10")
     expected = HEADER.size + 12 * count
     if num_bytes != expected:
-        # Megatron's header has a second count, its tail indices of documents.
-        megatron_documents = (num_bytes - 34 - 12 * count) / 8
-        kind = (
-            "a Megatron index; write it again with this project" if megatron_documents >= 1 else "truncated or damaged"
-        )
-        raise IndexedDatasetError(f"{path} has {num_bytes} bytes, {count} documents need {expected}: {kind}")
+        # Megatron's header has a second count (8 bytes); behind the offsets lie document indices, 8 bytes each.
+        is_megatron = num_bytes >= expected + 16
+        kind = "a Megatron index; encode it again with this project" if is_megatron else "truncated or damaged"
+        raise IndexedDatasetError(f"{path} has {num_bytes} bytes, but {count} documents need {expected}: {kind}")
     return count, np.dtype(DTYPES[code])
 
 
@@ -167,12 +169,12 @@ class MMapIndexedDatasetBuilder:
         """Append one document.
 
         Raises:
-            ValueError: a token that the dtype cannot hold.
+            IndexedDatasetError: a token that the dtype cannot hold.
         """
         array = np.asarray(tokens)
         stored = array.astype(self.dtype)
         if not np.array_equal(stored, array):
-            raise ValueError(f"token {array[stored != array][0]} does not fit {self.dtype}")
+            raise IndexedDatasetError(f"token {array[stored != array][0]} does not fit {self.dtype}")
         self._stream.write(stored.tobytes())
         self._sizes.append(len(stored))
 
@@ -183,8 +185,6 @@ class MMapIndexedDatasetBuilder:
             raise IndexedDatasetError(
                 f"{prefix} holds {other.dtype}, this dataset {self.dtype}; encode one of them again"
             )
-        if not np.array_equal(other.offsets, _offsets(other.sizes, self.dtype)):
-            raise IndexedDatasetError(f"{prefix}: its documents do not lie back to back; encode this shard again")
         with open(data_file_path(prefix), "rb") as stream:
             shutil.copyfileobj(stream, self._stream, 1 << 20)
         self._sizes.extend(other.sizes.tolist())
@@ -212,22 +212,41 @@ def make_builder(out_file: str | Path, vocab_size: int | None = None) -> MMapInd
     return MMapIndexedDatasetBuilder(out_file, best_fitting_int_dtype(vocab_size))
 
 
+def check(prefix: str) -> str:
+    """Read a whole shard; return a line about it.
+
+    Raises:
+        IndexedDatasetError: see `MMapIndexedDataset`; features of another shape; a token id outside the vocabulary of the
+            tokenizer in `model/` beside the shard, or below 0.
+        FileNotFoundError: one of the two files is missing.
+    """
+    dataset = MMapIndexedDataset(prefix)
+    features = f"{prefix}_features.npy"
+    if os.path.exists(features):
+        shape = np.load(features, mmap_mode="r").shape
+        if shape != (len(dataset), 3):
+            raise IndexedDatasetError(f"{features} has shape {shape}, not ({len(dataset)}, 3); encode this shard again")
+    lowest, highest, limit, tokens = 0, -1, None, 0
+    with open(data_file_path(prefix), "rb") as stream:
+        while len(part := np.fromfile(stream, dataset.dtype, 1 << 22)):
+            lowest, highest, tokens = min(lowest, part.min()), max(highest, part.max()), tokens + len(part)
+    if (Path(prefix).parent / "model" / "tokenizer.json").is_file():
+        from nl2code.models import id_space, load_tokenizer
+
+        limit = id_space(load_tokenizer(str(Path(prefix).parent / "model")))
+    if lowest < 0 or (limit is not None and highest >= limit):
+        wrong, known = (lowest, "0 or more") if lowest < 0 else (highest, f"below {limit}, the vocabulary of model/")
+        raise IndexedDatasetError(f"{data_file_path(prefix)} holds token {wrong}; ids are {known}; encode again")
+    return f"{prefix}: {len(dataset)} documents, {tokens} tokens, {dataset.dtype}, highest id {highest}"
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=["check"], help="check: open the pair and count")
+    parser.add_argument("action", choices=["check"], help="check: read each shard whole, with its features")
     parser.add_argument("prefix", nargs="+", help="path without .bin/.idx")
     args = parser.parse_args(argv)
-    failures = 0
-    for prefix in args.prefix:
-        try:
-            dataset = MMapIndexedDataset(prefix)
-        except (OSError, IndexedDatasetError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            failures += 1
-        else:
-            tokens = int(dataset.sizes.sum(dtype=np.int64))
-            print(f"{prefix}: {len(dataset)} documents, {tokens} tokens, {dataset.dtype}")
-    return min(failures, 1)
+    also = (ValueError, EOFError)  # of NumPy, for a file that holds no features
+    return max(exit_status(lambda prefix=prefix: print(check(prefix)), also) for prefix in args.prefix)
 
 
 if __name__ == "__main__":

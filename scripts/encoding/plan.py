@@ -1,132 +1,132 @@
-"""Which shards a run of scripts/encode_domain.py makes, and which of them are there already."""
+"""Which shards a run of scripts/encode_domain.py makes, which of them are there already, and what may be removed.
+
+A shard is `<prefix>.bin`, `.idx`, `_features.npy` and its record, `<prefix>.record.json` (scripts/records.py). All shards
+of a folder share settings and tokenizer; a folder of others is refused, and a shard without a record is never touched.
+"""
 
 import argparse
-import hashlib
-import json
 import os
+import re
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nl2code.models import MODELS_DIR, resolve_model
-from scripts.file_utils import PROJECT_ROOT, sha256_file, write_json
+from nl2code.errors import UserError
+from nl2code.models import tokenizer_sha256
+from scripts.encoding.shard import SHARD_FILES, DocumentSettings
+from scripts.file_utils import sha256_file
+from scripts.records import Record, RecordError, changes, read_record
 
+STAGE, FORMAT = "encoding", 1  # raise it where equal inputs and settings give other shards
 SPLITS = ("train", "valid")
-ENDINGS = tuple(kind + packed for kind in (".jsonl", ".json") for packed in ("", ".gz", ".zst"))
-CODE = [
-    f"scripts/{name}.py"
-    for name in (
-        "ast_utils",
-        "continuations",
-        "placeholders",
-        "python_lexer",
-        "user_names",
-        "encode_shard",
-        "encode_domain",
-    )
-]
-CODE += ["nl2code/sampling/truncation.py", "nl2code/indexed_dataset.py"]
-SHARD_FILES = (".bin", "_features.npy", ".idx")
-DONE = "_done.json"
-
-
-class EncodeError(Exception):
-    """A run that cannot start or go on; the message is one line with the fix."""
+ENDINGS = ".json, .jsonl, .json*.gz, .json*.zst"
+_INPUT = re.compile(r"[^.].*\.(jsonl?|json.*\.(gz|zst))")
+_SHARD = re.compile(rf"({'|'.join(SPLITS)})(\d*)(\.bin|\.idx|_features\.npy|\.record\.json)")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One input file and where its documents go."""
+    """One corpus file, where its documents go, and the record beside them."""
 
     source: Path
     prefix: Path
-    fingerprint: str
+    record: Record
 
     @property
-    def done_file(self) -> Path:
-        return Path(f"{self.prefix}{DONE}")
+    def files(self) -> list[Path]:
+        return shard_files(self.prefix)
 
     def is_done(self) -> bool:
-        """Whether this very input is encoded with these very settings."""
-        try:
-            done = json.loads(self.done_file.read_text())
-            sizes = {suffix: os.path.getsize(f"{self.prefix}{suffix}") for suffix in SHARD_FILES}
-            return done["fingerprint"] == self.fingerprint and done["bytes"] == sizes
-        except (OSError, ValueError, KeyError):
-            return False
-
-    def mark_done(self, counts: dict) -> None:
-        """Record the counts, the shard's last file."""
-        sizes = {suffix: os.path.getsize(f"{self.prefix}{suffix}") for suffix in SHARD_FILES}
-        write_json(self.done_file, {"fingerprint": self.fingerprint, "bytes": sizes, "counts": counts})
+        """Whether this very file is encoded with these very settings."""
+        return self.record.is_finished()
 
 
-def tokenizer_source(name: str) -> tuple[str, str]:
-    """(path or hub id, hash of the tokenizer's files) of a base model; encoding needs no weights."""
-    for folder in (Path(name), MODELS_DIR / name):
-        if (folder / "tokenizer.json").is_file():
-            break
-    else:
-        folder = Path(resolve_model(name))
-        if not folder.is_dir():
-            return name, f"hub:{name}"
-    names = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"}
-    names |= {"added_tokens.json", "tokenizer.model"}
-    digest = hashlib.sha256()
-    for file in sorted(folder / n for n in names):
-        if file.is_file():
-            digest.update(f"{file.name} {sha256_file(file)}\n".encode())
-    return str(folder), digest.hexdigest()
+def shard_files(prefix: Path) -> list[Path]:
+    """The files of a shard without its record, in the order in which they get their names."""
+    return [Path(f"{prefix}{suffix}") for suffix in SHARD_FILES]
 
 
-def find_inputs(folder: Path, split: str) -> list[Path]:
-    """Corpus files of a split, by name."""
-    files = [f for f in (folder / split).glob("*") if f.name.endswith(ENDINGS) and not f.name.startswith(".")]
-    return sorted(file for file in files if file.is_file())
+def find_inputs(folder: Path) -> list[Path]:
+    """Corpus files in a folder and below it, links followed, hidden ones left out; in the order of their paths."""
+    found, seen = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if name[0] != "." and os.path.realpath(place) not in seen]
+        seen.add(os.path.realpath(place))
+        found += [Path(place, name) for name in files if _INPUT.fullmatch(name)]
+    return sorted(file for file in found if file.is_file())
 
 
-def plan(args: argparse.Namespace, tokenizer_hash: str) -> list[Shard]:
+def plan(args: argparse.Namespace, settings: DocumentSettings) -> list[Shard]:
     """All shards of the run.
 
     Raises:
-        EncodeError: no input.
+        UserError: no input, or the output folder holds something else.
     """
     wanted = SPLITS if args.split == "all" else (args.split,)
-    found = {split: find_inputs(args.input, split) for split in wanted}
+    found = {split: find_inputs(args.input / split) for split in wanted}
     if not any(found.values()):
         folders = " or ".join(str(args.input / split) for split in wanted)
-        raise EncodeError(f"no {'/'.join(ENDINGS)} file in {folders}; make a corpus first (scripts.prepare_corpus)")
-    for split in (split for split in wanted if not found[split]):
-        print(f"encode: note: no file in {args.input / split}, nothing to encode for {split}")
-    decisive = {
-        "type": args.type,
-        "operation": args.operation,
-        "continuation_ratio": args.continuation_ratio,
-        "seed": args.seed,
-        "isdebug": args.isdebug,
-        "tokenizer": tokenizer_hash,
-        "code": [sha256_file(PROJECT_ROOT / file) for file in CODE],
-        "python": sys.version_info[:2],  # decides what parses
-    }
+        raise UserError(f"no file ({ENDINGS}) in {folders}; make a corpus first (scripts.prepare_corpus)")
+    inputs = {"tokenizer": tokenizer_sha256(args.model), "python": "{}.{}".format(*sys.version_info)}  # what parses
     shards = []
     for split in wanted:
+        if not found[split]:
+            print(f"encode: note: no file in {args.input / split}, nothing to encode for {split}")
         for index, source in enumerate(found[split]):
-            facts = json.dumps({"input": sha256_file(source), **decisive}, sort_keys=True)
             prefix = args.output / f"{split}{index or ''}"
-            shards.append(Shard(source, prefix, hashlib.sha256(facts.encode()).hexdigest()))
+            record = Record(
+                Path(f"{prefix}.record.json"),
+                STAGE,
+                FORMAT,
+                {"corpus": sha256_file(source), **inputs},
+                asdict(settings),
+            )
+            shards.append(Shard(source, prefix, record))
+    refuse_others(args.output, shards[0].record.asked)
     return shards
 
 
-def discard_outdated(output: Path, shards: list[Shard], split: str) -> None:
-    """Remove what a killed run left half-written, and shards (of this split) that the present input does not give."""
+def records_in(output: Path) -> dict[str, dict]:
+    """Name of each shard with a record of this program -> the record."""
+    found = {file.name.removesuffix(".record.json"): read_record(file) for file in output.glob("*.record.json")}
+    return {name: record for name, record in found.items() if record and record.get("stage") == STAGE}
+
+
+def refuse_others(output: Path, asked: dict) -> None:
+    """Refuse an output folder whose shards have other settings, another tokenizer, or no record of this program.
+
+    Raises:
+        RecordError: one line with what differs.
+    """
+    advice = "choose another -o/--output, or delete the folder"
+    ours = records_in(output)
+    for known in ours.values():
+        sides = (
+            {**side["settings"], "tokenizer": str(side["inputs"].get("tokenizer"))[:12]} for side in (known, asked)
+        )
+        if changed := changes(*sides):
+            raise RecordError(f"{output} was made with other settings: {'; '.join(changed)}; {advice}")
+    for file in sorted(output.iterdir()) if output.is_dir() else ():
+        match = _SHARD.fullmatch(file.name)
+        if match and match[1] + match[2] not in ours:
+            raise RecordError(f"{file} is no shard of this program (it has no valid record); {advice}")
+    if (output / "model").exists() and not ours:
+        raise RecordError(f"{output / 'model'} was not made by this program; {advice}")
+
+
+def remove_stale(output: Path, shards: list[Shard], split: str) -> bool:
+    """Remove what a killed run left half-written, and recorded shards of this split whose corpus file is gone.
+
+    Returns:
+        Whether a shard was removed.
+    """
     for leftover in output.glob(".*.partial"):
-        leftover.unlink(missing_ok=True)
-    for leftover in output.glob(".share-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    current = {shard.prefix.name for shard in shards if shard.is_done()}
-    for index in output.glob("*.idx"):
-        name = index.stem
-        if name.rstrip("0123456789") in (SPLITS if split == "all" else (split,)) and name not in current:
-            for suffix in (DONE, ".idx", *SHARD_FILES):
-                (output / f"{name}{suffix}").unlink(missing_ok=True)
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+    splits = SPLITS if split == "all" else (split,)
+    names = {name for name in records_in(output) if name.rstrip("0123456789") in splits}
+    stale = names - {shard.prefix.name for shard in shards}
+    for name in stale:
+        for file in reversed([output / f"{name}.record.json", *shard_files(output / name)]):  # the index first
+            file.unlink(missing_ok=True)
+    return bool(stale)

@@ -1,8 +1,7 @@
-"""One shard of a corpus to token documents: corpus lines in, `.bin`, `.idx`, `_features.npy` out, every loss counted.
+"""One shard of a corpus to token documents: corpus lines in; `.bin`, `.idx` and `_features.npy` out; losses counted.
 
-Formats: a corpus line is {"content": str, "stars": int, "feature": {"ut_score": float, "func_score": float}}, only
-`content` is required; a document is [bos] + tokens + [eos]; features are float32 (N, 3): log10(stars + 1), ut_score,
-func_score, row i for document i. The three files appear under their names once all is written, the index last.
+A document is [bos] + tokens + [eos]. Features are float32 (N, 3): log10(stars + 1), ut_score, func_score; row i belongs
+to document i. The three files get their names once all are written, the index last.
 """
 
 import hashlib
@@ -13,52 +12,77 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, best_fitting_int_dtype
 from nl2code.sampling.truncation import first_block
-from scripts.corpus.lines import BadLine, Counts, parse_line, read_lines
+from scripts.corpus.ledger import Ledger
+from scripts.corpus.lines import BadLine, parse_line, read_lines
 from scripts.sketches.continuations import continuation_documents
 from scripts.sketches.documents import generator_document, sketcher_document
 
 NORMAL, SKETCHER, GENERATOR = TYPES = ("normal", "sketcher", "generator")
+SHARD_FILES = (".bin", "_features.npy", ".idx")
 BATCH_CHARACTERS = 1 << 20  # of text that goes to the tokenizer at once
+Features = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What decides the documents of a shard, besides its input.
+class DocumentSettings:
+    """Which documents a corpus gives.
 
     Attributes:
         type: normal, sketcher or generator.
-        continuation_ratio: share of the documents that come in continuation form as well; 0 for normal.
-        seed: of that draw.
-        limit: number of documents at most, None for all.
         operation: of the sketches (see `scripts.ast_utils`).
-        tokenizer_file: a `tokenizer.json`.
-        bos, eos: token ids around each document.
-        vocab_size: decides the dtype.
+        continuation_ratio: share of the files that also give a continuation document; 0 for normal.
+        seed: decides which files these are, and where each is cut.
+        limit: maximum number of files per shard, None for all.
     """
 
     type: str
+    operation: str
     continuation_ratio: float
     seed: int
     limit: int | None
-    operation: str
-    tokenizer_file: str
+
+
+@dataclass(frozen=True)
+class TokenizerFile:
+    """A `tokenizer.json`, the token ids around each document, and one more than the highest id, which sets the dtype."""
+
+    file: str
     bos: int
     eos: int
-    vocab_size: int
+    id_space: int
 
 
-def documents(path: Path, settings: Settings, counts: Counts) -> Iterator[tuple[str, tuple[float, float, float]]]:
+@dataclass
+class Counts(Ledger):
+    """Ledger of a shard's lines: seen = whole + rejected; documents = whole + continuations."""
+
+    whole: int = 0
+    continuations: int = 0
+    no_continuation: int = 0  # chosen for a continuation, but no valid cut point
+    documents: int = 0
+    tokens: int = 0
+
+    def as_dict(self) -> dict:
+        """JSON form."""
+        numbers = ("whole", "continuations", "no_continuation", "documents", "tokens")
+        row = {"file": self.file, "lines": self.seen, **{name: getattr(self, name) for name in numbers}}
+        return {**row, "left_out": self.left_out()}
+
+
+def documents(path: Path, settings: DocumentSettings, counts: Counts) -> Iterator[tuple[str, Features]]:
     """(text, features) of each document of a shard, in order; a continuation follows its whole."""
     for line in read_lines(path, counts):
         try:
             content, features = parse_line(line)
             texts = render(content, settings, counts)
         except BadLine as error:
-            counts.leave_out(str(error))
+            counts.reject(str(error))
             continue
         for text in texts:
             yield text, features
@@ -66,7 +90,7 @@ def documents(path: Path, settings: Settings, counts: Counts) -> Iterator[tuple[
             return
 
 
-def render(content: str, settings: Settings, counts: Counts) -> list[str]:
+def render(content: str, settings: DocumentSettings, counts: Counts) -> list[str]:
     """The documents of one corpus line: the whole file, and for a share of the files a continuation beside it.
 
     Raises:
@@ -92,7 +116,7 @@ def render(content: str, settings: Settings, counts: Counts) -> list[str]:
     return texts
 
 
-def _batches(items: Iterator[tuple[str, tuple]]) -> Iterator[list[tuple[str, tuple]]]:
+def _batches(items: Iterator[tuple[str, Features]]) -> Iterator[list[tuple[str, Features]]]:
     """Lists of items of about BATCH_CHARACTERS of text."""
     batch, size = [], 0
     for item in items:
@@ -107,7 +131,7 @@ def _batches(items: Iterator[tuple[str, tuple]]) -> Iterator[list[tuple[str, tup
 
 @lru_cache(maxsize=1)  # a worker encodes many shards
 def load_fast_tokenizer(file: str):
-    """The tokenizer of a `tokenizer.json`, set to read special tokens in text as text: code cannot end its document."""
+    """The tokenizer of a `tokenizer.json`; special tokens in a text are read as text, so code cannot end a document."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(file)
@@ -117,42 +141,31 @@ def load_fast_tokenizer(file: str):
     return tokenizer
 
 
-def encode_shard(path: Path, prefix: Path, settings: Settings) -> dict:
+def encode_shard(path: Path, prefix: Path, settings: DocumentSettings, ends: TokenizerFile) -> dict:
     """Encode one corpus file to `<prefix>.bin`, `.idx` and `_features.npy`.
 
     Returns:
         `Counts.as_dict()`.
-    """
-    from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, best_fitting_int_dtype
 
-    tokenizer = load_fast_tokenizer(settings.tokenizer_file)
-    counts = Counts(str(path))
-    partial = {suffix: partial_path(prefix, suffix) for suffix in (".bin", "_features.npy", ".idx")}
-    try:
-        dtype = best_fitting_int_dtype(settings.vocab_size)
-        builder = MMapIndexedDatasetBuilder(partial[".bin"], dtype)
-        features: list[tuple[float, float, float]] = []
+    Raises:
+        IndexedDatasetError: a token id that the dtype cannot hold.
+    """
+    tokenizer, counts = load_fast_tokenizer(ends.file), Counts(str(path))
+    with TemporaryDirectory(prefix=f".{prefix.name}-", suffix=".partial", dir=prefix.parent) as folder:
+        new = Path(folder, prefix.name)
+        builder = MMapIndexedDatasetBuilder(f"{new}.bin", best_fitting_int_dtype(ends.id_space))
+        features: list[Features] = []
         for batch in _batches(documents(path, settings, counts)):
             encodings = tokenizer.encode_batch_fast([text for text, _ in batch], add_special_tokens=False)
             for encoding, (_, row) in zip(encodings, batch, strict=True):
                 ids = encoding.ids
-                builder.add_item(np.frombuffer(array("I", [settings.bos, *ids, settings.eos]), np.uint32))
+                builder.add_item(np.frombuffer(array("I", [ends.bos, *ids, ends.eos]), np.uint32))
                 features.append(row)
                 counts.tokens += len(ids) + 2
         counts.documents = len(features)
-        with open(partial["_features.npy"], "wb") as stream:
-            np.save(stream, np.array(features, np.float32).reshape(-1, 3))  # (N, 3)
-        builder.finalize(partial[".idx"])
-        index = Path(f"{prefix}.idx")
-        index.unlink(missing_ok=True)  # never an old index beside new tokens
-        for suffix, file in partial.items():
-            os.replace(file, f"{prefix}{suffix}")
-    finally:
-        for file in partial.values():
-            file.unlink(missing_ok=True)
+        np.save(f"{new}_features.npy", np.array(features, np.float32).reshape(-1, 3))  # (N, 3)
+        builder.finalize(f"{new}.idx")
+        Path(f"{prefix}.idx").unlink(missing_ok=True)  # never an old index beside new tokens
+        for suffix in SHARD_FILES:
+            os.replace(f"{new}{suffix}", f"{prefix}{suffix}")
     return counts.as_dict()
-
-
-def partial_path(prefix: Path, suffix: str) -> Path:
-    """Where a file of a shard is written before it gets its name."""
-    return prefix.with_name(f".{prefix.name}{suffix}.{os.getpid()}.partial")

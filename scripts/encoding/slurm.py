@@ -1,16 +1,13 @@
-"""Spread the encoding of a corpus over Slurm nodes: one job array, a share of the shards for each task.
+"""Share the shards out to a Slurm job array: each task is the same command with --rank and --world_size.
 
-A task is the same command with --rank and --world_size, so any other launcher that knows these two (torchrun, a
-loop over ssh) can start the shares as well. Shards are the unit of work and of resuming, on one machine as on many; a
-task that dies costs its unfinished shards, which the next run of the same command encodes.
+A shard is the unit of work: a task that dies loses its unfinished shards, which the next run of the command encodes.
 """
 
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
-from scripts.encoding.plan import EncodeError
+from nl2code.errors import UserError
 from scripts.file_utils import PROJECT_ROOT, write_text
 
 SCRIPT = """\
@@ -25,32 +22,25 @@ exec {command} --rank "$SLURM_ARRAY_TASK_ID" --world_size {nodes}
 """
 
 
-def run_array(arguments: list[str], output: Path, nodes: int, threads: int) -> None:
+def run_array(command: list[str], output: Path, nodes: int, threads: int) -> None:
     """Submit the shares as a job array and wait for all of them.
 
     Partition, account and time limit are sbatch's own: set them by SBATCH_PARTITION, SBATCH_ACCOUNT, SBATCH_TIMELIMIT.
 
     Args:
-        arguments: of `scripts.encode_domain`, for one share but its rank.
+        command: of one share, without --rank and --world_size.
         output: folder on a file system that all nodes share; the script and logs lie in its `slurm/`.
 
     Raises:
-        EncodeError: the job could not be submitted, or a task failed.
+        UserError: the job could not be submitted, or a task failed.
     """
     folder = output.absolute() / "slurm"
-    folder.mkdir(parents=True, exist_ok=True)
-    command = shlex.join([sys.executable, "-m", "scripts.encode_domain", *arguments])
-    root, logs = shlex.quote(str(PROJECT_ROOT)), str(folder).replace("%", "%%")
-    script = folder / "encode.sbatch"
-    write_text(
-        script, SCRIPT.format(last=nodes - 1, threads=threads, logs=logs, root=root, command=command, nodes=nodes)
-    )
+    script, logs, root = folder / "encode.sbatch", str(folder).replace("%", "%%"), shlex.quote(str(PROJECT_ROOT))
+    facts = {"last": nodes - 1, "nodes": nodes, "threads": threads, "logs": logs, "root": root}
+    write_text(script, SCRIPT.format(**facts, command=shlex.join(command)))
     try:
-        done = subprocess.run(["sbatch", "--wait", str(script)])
+        status = subprocess.run(["sbatch", "--wait", str(script)]).returncode
     except FileNotFoundError:
-        raise EncodeError("no sbatch on PATH; run on a Slurm login node, or with --executor local") from None
-    if done.returncode:
-        raise EncodeError(
-            f"sbatch ended with {done.returncode}; see {folder}/*.log and run the same command again, "
-            "finished shards are kept"
-        )
+        raise UserError("no sbatch on PATH; run on a Slurm login node, or with --executor local") from None
+    if status:
+        raise UserError(f"sbatch ended with {status}; see {folder}/*.log; run the command again for unfinished shards")

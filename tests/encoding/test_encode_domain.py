@@ -21,8 +21,10 @@ from nl2code.indexed_dataset import MMapIndexedDataset
 from nl2code.sampling.truncation import first_block
 from scripts import encode_domain
 from scripts.ast_utils import SEGMENTATION, generator_document, sketcher_document
-from scripts.encoding.shard import BadLine, Settings, encode_shard, load_fast_tokenizer, parse_line
+from scripts.corpus.lines import BadLine, parse_line
+from scripts.encoding.shard import DocumentSettings, TokenizerFile, encode_shard, load_fast_tokenizer
 from scripts.file_utils import exclusive
+from scripts.records import outputs_are_there
 from scripts.sketches.continuations import continuation_documents
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +65,9 @@ def corpus(folder: Path, **files: bytes) -> Path:
 
 
 def settings(model: Path, type_: str = "normal", ratio: float = 0.0, limit: int | None = None, operation="constants"):
-    return Settings(type_, ratio, 42, limit, operation, str(model / "tokenizer.json"), 0, 0, 300)
+    """The last two arguments of `encode_shard`."""
+    ends = TokenizerFile(str(model / "tokenizer.json"), 0, 0, 300)
+    return DocumentSettings(type_, operation, ratio, 42, limit), ends
 
 
 def decoded(prefix: Path, model: Path) -> list[str]:
@@ -88,8 +92,9 @@ def run_here(*arguments) -> int:
 def contents(folder: Path) -> dict[str, bytes]:
     """All files, without the git revision, which may change while the tests run."""
     files = {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
-    files["encode_stats.json"] = files["encode_stats.json"].partition(b'"git_revision"')[0]
-    return files
+    return {
+        name: data.partition(b'"git_revision"')[0] if name.endswith(".json") else data for name, data in files.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -97,7 +102,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 )
 def test_documents_are_the_texts(tmp_path, model, type_, render):
     source = corpus(tmp_path, train_a=b"".join(map(row, TEXTS))) / "train" / "a.jsonl"
-    counts = encode_shard(source, tmp_path / "train", settings(model, type_))
+    counts = encode_shard(source, tmp_path / "train", *settings(model, type_))
     assert decoded(tmp_path / "train", model) == [render(text) for text in TEXTS]
     assert counts["documents"] == counts["lines"] == counts["whole"] == len(TEXTS)
     assert counts["tokens"] == MMapIndexedDataset(tmp_path / "train").sizes.sum()
@@ -106,7 +111,7 @@ def test_documents_are_the_texts(tmp_path, model, type_, render):
 
 def test_special_tokens_in_code_are_text(tmp_path, model):
     source = corpus(tmp_path, train_a=row("x = '<|end|>'")) / "train" / "a.jsonl"
-    encode_shard(source, tmp_path / "train", settings(model))
+    encode_shard(source, tmp_path / "train", *settings(model))
     assert 0 not in MMapIndexedDataset(tmp_path / "train")[0][1:-1]
     assert decoded(tmp_path / "train", model) == ["x = '<|end|>'"]
 
@@ -116,7 +121,7 @@ def test_continuations_follow_their_file_and_depend_on_its_text_alone(tmp_path, 
     folder = corpus(tmp_path, train_a=b"".join(map(row, TEXTS)), train_b=b"".join(map(row, TEXTS[::-1])))
     found = []
     for name in ("a", "b"):
-        counts = encode_shard(folder / "train" / f"{name}.jsonl", tmp_path / name, settings(model, type_, 0.5))
+        counts = encode_shard(folder / "train" / f"{name}.jsonl", tmp_path / name, *settings(model, type_, 0.5))
         texts = decoded(tmp_path / name, model)
         assert len(texts) == counts["whole"] + counts["continuations"]
         assert 0 < counts["continuations"] < len(TEXTS)
@@ -137,7 +142,7 @@ def test_continuations_follow_their_file_and_depend_on_its_text_alone(tmp_path, 
 @pytest.mark.parametrize("operation", ["names", "both"])
 def test_the_operation_decides_the_sketches(tmp_path, model, operation):
     source = corpus(tmp_path, train_a=row(TEXTS[0])) / "train" / "a.jsonl"
-    encode_shard(source, tmp_path / "train", settings(model, "generator", 1.0, operation=operation))
+    encode_shard(source, tmp_path / "train", *settings(model, "generator", 1.0, operation=operation))
     whole, continuation = decoded(tmp_path / "train", model)
     assert whole == generator_document(TEXTS[0], operation)
     assert "def func(argument):\n    # add 0\n    return np.add(argument, " in whole
@@ -154,7 +159,7 @@ def test_features_are_aligned_with_documents(tmp_path, model):
         row(TEXTS[2], stars=99.0, feature={"ut_score": 0}),
     ]
     source = corpus(tmp_path, train_a=b"".join(rows)) / "train" / "a.jsonl"
-    counts = encode_shard(source, tmp_path / "train", settings(model, "sketcher", 1.0))
+    counts = encode_shard(source, tmp_path / "train", *settings(model, "sketcher", 1.0))
     features = np.load(tmp_path / "train_features.npy")
     assert features.dtype == np.float32
     expected = [[1, 0.5, 0.25], [0, 1, 1], [math.log10(100), 0, 1]]
@@ -175,7 +180,7 @@ BAD = {
     b'{"content": " \\n"}\n': "empty content",
     b'{"content": "\\ud800"}\n': "lone surrogate",
     b'{"content": "x", "stars": "9"}\n': "stars is no number >= 0",
-    b'{"content": "x", "stars": -1}\n': "stars is no number >= 0",
+    b'{"content": "x", "stars": -1e31}\n': "stars is no number >= 0",
     b'{"content": "x", "stars": true}\n': "stars is no number >= 0",
     b'{"content": "x", "feature": []}\n': "feature is no object",
     b'{"content": "x", "feature": {"ut_score": NaN}}\n': "ut_score is no number >= 0",
@@ -194,7 +199,7 @@ def test_bad_lines(line, reason):
 def test_a_line_of_fifty_megabytes_is_counted_and_the_rest_is_encoded(tmp_path, model, reason):
     line = b"x" * 50_000_000 + b"\n" if reason == "broken JSON" else row("x = 1\n" * 8_000_000)
     source = corpus(tmp_path, train_a=row(TEXTS[0]) + line + row(TEXTS[1])) / "train" / "a.jsonl"
-    counts = encode_shard(source, tmp_path / "train", settings(model))
+    counts = encode_shard(source, tmp_path / "train", *settings(model))
     assert (counts["lines"], counts["whole"], len(MMapIndexedDataset(tmp_path / "train"))) == (
         3,
         2,
@@ -206,7 +211,7 @@ def test_a_line_of_fifty_megabytes_is_counted_and_the_rest_is_encoded(tmp_path, 
 def test_bad_lines_are_counted_with_their_place_and_the_rest_is_encoded(tmp_path, model):
     lines = [line for bad in BAD for line in (row(TEXTS[0]), bad)]
     source = corpus(tmp_path, train_a=b"".join(lines)) / "train" / "a.jsonl"
-    counts = encode_shard(source, tmp_path / "train", settings(model))
+    counts = encode_shard(source, tmp_path / "train", *settings(model))
     assert len(MMapIndexedDataset(tmp_path / "train")) == counts["documents"] == len(BAD)
     assert counts["lines"] == 2 * len(BAD)
     assert sum(found["count"] for found in counts["left_out"].values()) == len(BAD)
@@ -221,7 +226,7 @@ def test_compressed_input_and_its_damage(tmp_path, model):
     (tmp_path / "b.jsonl.gz").write_bytes(packed[: len(packed) // 2])
     (tmp_path / "c.jsonl.gz").write_bytes(b"junk")
     whole, half, junk = (
-        encode_shard(tmp_path / f"{name}.jsonl.gz", tmp_path / name, settings(model)) for name in ("a", "b", "c")
+        encode_shard(tmp_path / f"{name}.jsonl.gz", tmp_path / name, *settings(model)) for name in ("a", "b", "c")
     )
     assert whole["documents"] == len(TEXTS) and not whole["left_out"]
     assert 0 < half["documents"] < len(TEXTS)
@@ -243,18 +248,18 @@ def test_zstandard_input_and_its_damage(tmp_path, model):
     (tmp_path / "b.jsonl.zst").write_bytes(packed[: len(packed) // 2])
     (tmp_path / "c.jsonl.zst").write_bytes(b"junk")
     whole, half, junk = (
-        encode_shard(tmp_path / f"{name}.jsonl.zst", tmp_path / name, settings(model)) for name in ("a", "b", "c")
+        encode_shard(tmp_path / f"{name}.jsonl.zst", tmp_path / name, *settings(model)) for name in ("a", "b", "c")
     )
     assert whole["documents"] == len(TEXTS) and not whole["left_out"]
     assert half["documents"] < len(TEXTS)
-    assert list(half["left_out"]) == ["file ends early, damaged compression (EOFError)"]
+    assert list(half["left_out"]) == ["file ends early, damaged compression (OSError)"]
     assert junk["documents"] == 0 and junk["lines"] == 1
 
 
 @pytest.mark.parametrize("data", [b"", b"{\n"])
 def test_a_shard_without_documents_is_valid(tmp_path, model, data):
     source = corpus(tmp_path, train_a=data) / "train" / "a.jsonl"
-    assert encode_shard(source, tmp_path / "train", settings(model))["documents"] == 0
+    assert encode_shard(source, tmp_path / "train", *settings(model))["documents"] == 0
     assert len(MMapIndexedDataset(tmp_path / "train")) == 0
     assert np.load(tmp_path / "train_features.npy").shape == (0, 3)
 
@@ -292,10 +297,12 @@ def test_the_command_end_to_end(tmp_path, model, capsys):
 
     # One file less and another one changed: what is outdated goes, the rest stays.
     (source / "train" / "c.jsonl").unlink()
-    (output / ".train.bin.99.partial").touch()
+    (output / ".train-99.partial").mkdir()
+    (output / ".train-99.partial" / "train.bin").touch()
+    (output / ".train.record.json-99.partial").touch()
     corpus(source, train_b=row(TEXTS[0]))
     assert run_here(*arguments) == 0
-    assert "2 of 3 shards are up to date" in capsys.readouterr().out
+    assert "1 of 3 shards to do" in capsys.readouterr().out
     assert {f.stem for f in output.glob("*.idx")} == {"train", "train1", "valid"}
     assert not list(output.glob("*2*")) and not list(output.glob("*.partial"))
     after = contents(output)
@@ -306,8 +313,8 @@ def test_debug_takes_the_first_hundred_and_a_split_leaves_the_other_alone(tmp_pa
     source = corpus(tmp_path / "in", train_a=row(TEXTS[0]) * 150, valid_a=row(TEXTS[1]))
     output = tmp_path / "out"
     arguments = ["-i", source, "-o", output, "-model", model, "-type", "normal", "-t", "1"]
-    assert run_here(*arguments, "-split", "valid") == 0
-    assert run_here(*arguments, "-split", "train", "-isdebug") == 0
+    assert run_here(*arguments, "-split", "valid", "-isdebug") == 0
+    assert run_here(*arguments, "-split", "train", "-isdebug", "True") == 0
     assert len(MMapIndexedDataset(output / "train")) == 100
     assert len(MMapIndexedDataset(output / "valid")) == 1
 
@@ -315,11 +322,14 @@ def test_debug_takes_the_first_hundred_and_a_split_leaves_the_other_alone(tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-i", "nowhere"], "no .jsonl/.jsonl.gz/.jsonl.zst/.json/.json.gz/.json.zst file in nowhere/train"),
+        (["-i", "nowhere"], "no file (.json, .jsonl, .json*.gz, .json*.zst) in nowhere/train"),
         (["-model", "nowhere"], "no model 'nowhere': give"),
         (["-t", "0"], "-t/--threads is 0; give 1 or more"),
         (["--continuation_ratio", "1.5"], "--continuation_ratio is 1.5; give 0 to 1"),
         (["-type", "other"], "invalid choice: 'other'"),
+        (["-isdebug", "maybe"], "'maybe' is not true or false"),
+        (["-type", "normal", "--operation", "names"], "--operation is names with -type normal"),
+        (["nowhere.yaml"], "unrecognized arguments: nowhere.yaml"),
     ],
 )
 def test_errors_name_value_and_fix(tmp_path, model, capsys, arguments, message):
@@ -392,7 +402,7 @@ def test_a_kill_leaves_nothing_half_done_and_the_rerun_gives_the_same_bytes(tmp_
     output = tmp_path / "out"
     command = [sys.executable, "-m", "scripts.encode_domain", *map(str, arguments), "-o", str(output)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: process.poll() is not None or (output.is_dir() and list(output.glob(".*.bin.*.partial"))))
+    wait_for(lambda: process.poll() is not None or (output.is_dir() and list(output.glob(".*.partial/*.bin"))))
     time.sleep(delay)
     workers = children(process.pid)
     assert workers or delay
@@ -412,21 +422,16 @@ def test_a_kill_leaves_nothing_half_done_and_the_rerun_gives_the_same_bytes(tmp_
 
 
 def test_a_kill_while_a_shard_is_marked_done_leaves_nothing(tmp_path, model):
-    arguments = [
-        "-i",
-        corpus(tmp_path / "in", train_a=row("x = 1")),
-        "-model",
-        model,
-        "-type",
-        "normal",
-        "-split",
-        "train",
-    ]
+    source = corpus(tmp_path / "in", train_a=row("x = 1"))
+    arguments = ["-i", source, "-model", model, "-type", "normal", "-split", "train"]
     program = """
 import os, signal, sys
+from pathlib import Path
 from scripts import encode_domain
 rename = os.replace
-os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL) if str(b).endswith("_done.json") else rename(a, b)
+done = lambda: Path(sys.argv[-1], "train.idx").exists()
+marks = lambda file: str(file).endswith("train.record.json") and done()
+os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL) if marks(b) else rename(a, b)
 encode_domain.main(sys.argv[1:])
 """
     output = tmp_path / "out"
@@ -434,7 +439,7 @@ encode_domain.main(sys.argv[1:])
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == -signal.SIGKILL
     assert list(output.glob(".*.partial"))
     assert run_here(*arguments, "-o", output) == 0
-    assert not list(output.glob(".*.partial")) and (output / "train_done.json").is_file()
+    assert not list(output.glob(".*.partial")) and outputs_are_there(output / "train.record.json")
 
 
 def test_the_shell_command(tmp_path, model):
@@ -453,7 +458,7 @@ def test_the_shell_command(tmp_path, model):
 
 def test_the_generator_documents_are_what_prompting_looks_like(tmp_path, model):
     source = corpus(tmp_path, train_a=row(TEXTS[3])) / "train" / "a.jsonl"
-    encode_shard(source, tmp_path / "train", settings(model, "generator", 1.0))
+    encode_shard(source, tmp_path / "train", *settings(model, "generator", 1.0))
     _, continuation = decoded(tmp_path / "train", model)
     sketch, code = continuation.split(SEGMENTATION)
     assert TEXTS[3].startswith(code) and sketch not in code

@@ -136,7 +136,7 @@ def test_shares_by_rank_and_the_call_that_gathers(tmp_path, arguments):
     assert [task.wait(120) for task in tasks] == [0, 0]
     assert not (output / "encode_stats.json").exists()
     gathered = run(*arguments, "-o", output)  # and share 1, which nobody did
-    assert "3 of 5 shards are up to date" in gathered.stdout
+    assert "2 of 5 shards to do" in gathered.stdout
     assert shards(output) == shards(tmp_path / "local") and totals(output) == totals(tmp_path / "local")
 
 
