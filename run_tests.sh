@@ -1,16 +1,13 @@
 #!/usr/bin/env bash
-# Run the tests: environment (made if missing), style, whole suite.
+# Run the tests: environment (made if missing), style, layers of imports, whole suite.
 #
-#   bash run_tests.sh                 # everything
-#   bash run_tests.sh tests/test_sampling.py -k healing     # arguments go to pytest
-#
-# Settings (environment variables):
-#   CERT_PYTHON  a Python with requirements-dev.txt installed; else the active environment, else .venv
+#   bash run_tests.sh                                                # everything
+#   bash run_tests.sh tests/generating/test_sampling.py -k healing   # arguments go to pytest
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
-help_if_asked "$@"
-take_lock
+settings "$@"
 ensure_env requirements-dev.txt
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check .
+"$PYTHON" -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 "$PYTHON" -m pytest -q "$@"

@@ -1,0 +1,308 @@
+"""Settings of the shells (configs/settings.txt): --help, --check, the values in force, and what follows from them.
+
+    python -m scripts.settings run_training_cert.sh --check
+    python -m scripts.settings --flags > configs/training/flags.txt      # after a change of run_cert.py or transformers
+
+scripts/common.sh evaluates what is printed: settings, flags of the programs, places. This runs before any environment is
+made, so it needs the standard library alone.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from nl2code.errors import UserError, exit_status
+from scripts.shell.checks import ROOT, SOURCES, has_gpu, near, need_disk, preset_file, refuse_misspelt, wrong
+
+COMMANDS = {"run_training_cert.sh": "t", "run_generating_codes.sh": "g", "run_evaluating_codes.sh": "e"}
+COMMANDS |= {"run_quickstart.sh": "q", "run_encode_domain.sh": "n", "run_tests.sh": "s"}
+SECTIONS = ("corpus", "encoding", "training", "sampling", "two_stages", "evaluation")
+TABLE = re.sub(r"^#.*\n|\n(?=[ ])", "", (ROOT / "configs/settings.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
+ROWS = [[cell.strip() for cell in re.split(r" \|(?= |$)", row)] for row in TABLE.strip().split("\n")]
+DOMAINS = list(dict.fromkeys(domain for entry in SOURCES for domain in entry["domains"]))
+OWNED = {"--output_dir": "RUN_NAME", "--model_name_or_path": "BASE_MODEL", "--train_file": "DATA_DIR"}
+OWNED |= {"--validation_file": "DATA_DIR"}
+
+
+class Settings:
+    """The settings of one command, checked.
+
+    Attributes:
+        given: name -> value, what the user set.
+        value: name -> value in force; empty where a program decides.
+        shell: further variables of the shell: texts, lists, and mappings by type of model.
+        notes: what the user set and what changes nothing.
+    """
+
+    def __init__(self, script: str, arguments: list[str], environment: dict[str, str], made: bool = False):
+        """Check everything.
+
+        Args:
+            arguments: those behind the command's name.
+            made: do not ask for models and samples, because earlier commands make them.
+
+        Raises:
+            UserError: a setting that is unknown, wrong, or does not fit.
+        """
+        self.letter, self.environment, self.made = COMMANDS[script], environment, made
+        self.rows = [row for row in ROWS if self.letter in row[1]]
+        self.given = {row[0]: environment[row[0]] for row in self.rows if environment.get(row[0])}
+        self.shell: dict[str, str | list | dict] = {}
+        self.notes: list[str] = []
+        refuse_misspelt(environment, {row[0] for row in ROWS})
+        extra = training_arguments(arguments, self.given) if self.letter == "t" else []
+        if arguments and self.letter not in "ts":
+            how = f"settings are environment variables, see bash {script} --help"
+            raise UserError(f"unknown argument {arguments[0]}; {how}")
+        self.value = {row[0]: self.given.get(row[0], row[2]) for row in self.rows}
+        if "DOMAIN" in self.value:
+            self.need_domain()
+        if "PROBLEMS" in self.value:
+            self.value["PROBLEMS"] = self.value["PROBLEMS"] or self.value["DOMAIN"]
+        for name, _, _, check, *_ in self.rows:
+            if self.value[name] and (problem := wrong(check, self.value[name])):
+                raise UserError(f"{name}={self.value[name]} {problem}")
+        self.known = self.read_presets()
+        self.shell |= {f"{section.upper()}_FLAGS": self.flags(section) for section in SECTIONS}
+        if not {"CERT_PYTHON", "VIRTUAL_ENV"} & environment.keys() and not (ROOT / ".venv/.installed").is_file():
+            need_disk(6000, ROOT)  # for the environment that will be made
+        if "BASE_MODEL" in self.value:
+            self.add_places()
+        follow = {"t": self.train, "n": self.encode, "g": self.generate, "e": self.evaluate, "q": self.quickstart}
+        follow.get(self.letter, dict)()
+        self.shell["TRAINING_FLAGS"] += extra
+
+    def need_domain(self) -> None:
+        """DOMAIN is known, or a library of the user's own that has sources or data."""
+        domain, known = self.value["DOMAIN"], DOMAINS + ["HumanEval"] * (self.letter in "ge")
+        own = (
+            self.environment.get("SOURCES") or self.given.get("INPUT") or Path(self.value["DATA_DIR"], domain).is_dir()
+        )
+        if domain not in known and not (own and re.fullmatch("[A-Za-z][A-Za-z0-9_]*", domain)):
+            advice = "for a library of your own set SOURCES to its folders or archives as well"
+            raise UserError(f"DOMAIN={domain} is not one of: {' '.join(known)}; {advice}")
+
+    def read_presets(self) -> dict[str, str]:
+        """`section:--key` -> value, of the plain lines of the preset files; what the user left unset is shown with it."""
+        found, section = {}, ""
+        for name, check in ((row[0], row[3]) for row in self.rows if row[3].startswith("preset ")):
+            file = self.shell[f"{name}_FILE"] = preset_file(check.split()[1], self.value[name])
+            for line in Path(file).read_text(encoding="utf-8", errors="replace").split("\n"):
+                line = re.sub(r"(^|\s)#.*", "", line).rstrip()
+                if re.fullmatch(r"\w+:", line):
+                    section = line
+                elif pair := re.fullmatch(r"\s+(\w+):\s+(.+)", line):
+                    found[f"{section}--{pair[1]}"] = pair[2].strip("\"'")
+        for name, _, _, _, flags, _ in self.rows:
+            self.value[name] = self.value[name] or next((found[flag] for flag in flags.split() if flag in found), "")
+        return found
+
+    def flags(self, section: str) -> list[str]:
+        """What the user set, as flags of the program that a section of a preset file belongs to."""
+        pairs = [(flag, self.given[row[0]]) for row in self.rows for flag in row[4].split() if row[0] in self.given]
+        pairs = [(flag.partition(":")[2], value) for flag, value in pairs if flag.startswith(f"{section}:")]
+        switches = {("--unsafe", "0"): [], ("--unsafe", "1"): ["--unsafe"]}
+        return [part for pair in pairs for part in switches.get(pair, pair)]
+
+    def add_places(self) -> None:
+        """TYPES, and by type SHARDS and RUNS: every base, preset and operation has places of its own."""
+        value, both = self.value, ["sketcher", "generator"]
+        kind = value.get("TYPE") or value["MODEL_VERSION"]
+        types = both if kind in ("cert", "all") else [kind] if kind in (*both, "normal") else []
+        value["OPERATION"] = value["OPERATION"] or "constants"
+        suffix = "" if value["OPERATION"] == "constants" or kind == "normal" else f"_{value['OPERATION']}"
+        if types != both and kind not in both:
+            self.ignore(kind, "OPERATION", "TEMP2", "SKETCH_STRATEGY")
+        name = f"{Path(value['BASE_MODEL']).resolve().name}_{Path(value['PRESET']).stem}{suffix}"
+        value["RUN_NAME"] = value.get("RUN_NAME") or name
+        data = f"{value['DATA_DIR']}/{value['DOMAIN']}"
+        shards = {of: value.get("OUTPUT") or f"{data}/{of}_bin/{name}" for of in types}
+        runs = {of: f"{data}/experiments/{of}_models/{value['RUN_NAME']}" for of in types}
+        self.shell |= {"TYPES": types, "SHARDS": shards, "RUNS": runs}
+
+    def ignore(self, kind: str, *names: str) -> None:
+        """Say that settings change nothing; they may be meant for another command of the same environment."""
+        self.notes += [f"{name} changes nothing for {kind}" for name in names if name in self.given]
+
+    def corpus(self) -> tuple[Path, bool]:
+        """(folder of the domain's corpus, whether it is used as it is): one of the user's own, or that of the preset."""
+        own = Path(self.value["DATA_DIR"], self.value["DOMAIN"], "data")
+        made = own / Path(self.value["PRESET"]).stem
+        if "SOURCES" in self.given:
+            return made, False
+        if (
+            any((own / "train").glob("*.json*"))
+            and not any(own.glob("record.json"))
+            and not any(own.glob("*_stats.json"))
+        ):
+            made = own
+        elif self.value["DOMAIN"] in DOMAINS:
+            return made, False
+        elif not (made / "train").is_dir():
+            made = own  # made by hand, or by an earlier version
+        if not (made / "train").is_dir():
+            raise UserError(
+                f"DOMAIN={self.value['DOMAIN']} has no corpus yet; set SOURCES to folders or archives that use it"
+            )
+        for name in {"KINDS", "NEAR_COPIES", "SPLIT_BY"} & self.given.keys():
+            raise UserError(
+                f"{name}={self.given[name]} needs SOURCES; without it the corpus in {made} is used as it is"
+            )
+        return made, True
+
+    def train(self) -> None:
+        """CORPUS, flags and launcher."""
+        value, shell = self.value, self.shell
+        folder, ready = self.corpus()
+        number = next((kind for kind in ("fp16", "bf16") if self.known.get(f"training:--{kind}") == "true"), "fp32")
+        value["PRECISION"] = value["PRECISION"] or number
+        if value["PRECISION"] != "fp32" and not has_gpu():
+            raise UserError(f"PRECISION={value['PRECISION']} needs a GPU, none is here; use PRECISION=fp32")
+        if "PRECISION" in self.given:
+            for kind in ("fp16", "bf16"):
+                shell["TRAINING_FLAGS"] += [f"--{kind}", str(value["PRECISION"] == kind).lower()]
+        few = 0 < value["SOURCES"].count(",") + 1 < 20 and "dataset:" not in value["SOURCES"]
+        if value["SOURCES"] and few and "SPLIT_BY" not in self.given:
+            value["SPLIT_BY"] = "file"  # one repository of a few would be far more than is held out
+            shell["CORPUS_FLAGS"] += ["--split_by", "file"]
+        need_disk(2000, value["DATA_DIR"])
+        if subprocess.run([sys.executable, "-m", "scripts.fetch", "--verify"], stdout=subprocess.DEVNULL).returncode:
+            raise SystemExit(1)  # it said which file is not what it should be
+        launch = ["-m", "accelerate.commands.launch", "--config_file", value["ACCELERATE"]]
+        launch += ["--num_processes", value["NPROC"]]
+        shell |= {"CORPUS": str(folder), "CORPUS_IS_READY": "1" * ready}
+        shell["LAUNCH"] = launch if value["ACCELERATE"] else torchrun(value["NPROC"])
+
+    def encode(self) -> None:
+        """CORPUS of scripts/run_encode_domain.sh."""
+        if self.value["OUTPUT"] and self.value["TYPE"] == "all":
+            raise UserError(f"OUTPUT={self.value['OUTPUT']} with TYPE=all; set TYPE to one type, or leave OUTPUT unset")
+        self.shell["CORPUS"] = self.value["INPUT"] or str(self.corpus()[0])
+
+    def generate(self) -> None:
+        """PROGRAM, its models, the types that have to be trained first, and the launcher."""
+        value, shell = self.value, self.shell
+        models = {of: f"{run}/model" for of, run in shell["RUNS"].items()}
+        missing = [of for of, folder in models.items() if not Path(folder).is_dir()]
+        if missing and not self.made:
+            if value["PRESET"] != "quick":
+                command = f"DOMAIN={value['DOMAIN']} PRESET={value['PRESET']} bash run_training_cert.sh"
+                raise UserError(f"no {missing[0]} at {models[missing[0]]}; train it first, such as: {command}")
+            Settings("run_training_cert.sh", [], {**self.environment, "TYPE": missing[0]})
+        version = value["MODEL_VERSION"]
+        single = value["BASE_MODEL"] if version == "base" else models.get("normal", version)
+        two = [part for of, folder in models.items() for part in (f"-{of}", folder)]
+        shell["PROGRAM"] = "eval_cert_unified.py" if version == "cert" else "eval_cert.py"
+        shell["MODELS"] = two if version == "cert" else ["-model", single]
+        shell["MISSING"] = missing
+        shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"] if version == "cert" else []
+        value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")
+        if "DEVICE" not in self.given and value["BACKEND"] != "vllm":
+            shell["SAMPLING_FLAGS"] += ["--device", value["DEVICE"]]
+        shell["LAUNCH"] = torchrun(value["PROCESSES"])
+        need_disk(500, value["RESULTS_DIR"])
+
+    def evaluate(self) -> None:
+        """SCORES, the folder of the benchmark's samples."""
+        value = self.value
+        folder = Path(value["RESULTS_DIR"], Path(value["PROBLEMS"]).name.partition(".json")[0])
+        self.shell["SCORES"] = str(Path(value["SAMPLES"]).parent if value["SAMPLES"] else folder)
+        if not value["SAMPLES"] and not self.made and not any(folder.glob("*/*.samples.jsonl")):
+            Settings("run_generating_codes.sh", [], self.environment)
+        need_disk(500, value["RESULTS_DIR"])
+
+    def quickstart(self) -> None:
+        """The commands that follow, for every domain."""
+        need_disk(3000, ROOT)
+        for domain in self.value["DOMAINS"].split():
+            for script in ("run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh"):
+                Settings(script, [], {**self.environment, "DOMAIN": domain, "MODEL_VERSION": ""}, made=True)
+
+    def text(self) -> str:
+        """The settings in force, for people."""
+        return "\n".join(
+            [f"   {name}={value}" for name, value in self.value.items()] + [f"note: {x}" for x in self.notes]
+        )
+
+    def assignments(self) -> str:
+        """Everything as code for bash."""
+        lines = [f"{name}={shlex.quote(value)}" for name, value in self.value.items()]
+        for name, value in self.shell.items():
+            if isinstance(value, dict):
+                pairs = " ".join(f"[{key}]={shlex.quote(part)}" for key, part in value.items())
+                lines.append(f"declare -gA {name}=({pairs})")
+            else:
+                lines.append(
+                    f"{name}=({shlex.join(value)})" if isinstance(value, list) else f"{name}={shlex.quote(value)}"
+                )
+        return "\n".join([*lines, f"SHOWN={shlex.quote(self.text())}"])
+
+
+def torchrun(processes: str) -> list[str]:
+    """Arguments of Python that start a program in several processes; none for one."""
+    return [] if processes == "1" else f"-m torch.distributed.run --standalone --nproc_per_node {processes}".split()
+
+
+def training_arguments(arguments: list[str], given: dict[str, str]) -> list[str]:
+    """Flags for run_cert.py, checked by name; N_GPUS NODE_SIZE of the original become NPROC."""
+    if arguments and all(re.fullmatch("[0-9]+", argument) for argument in arguments):
+        if arguments[1:] not in ([], ["1"]):
+            how = "configs/accelerate/ddp.yaml says how several machines are started"
+            raise UserError(f"N_GPUS NODE_SIZE = {' '.join(arguments)}: {how}; on one, give NPROC={arguments[0]}")
+        given["NPROC"] = arguments[0]
+        return []
+    known = set((ROOT / "configs/training/flags.txt").read_text(encoding="utf-8").split())
+    for position, argument in enumerate(arguments):
+        flag = argument.partition("=")[0]
+        if flag in OWNED:
+            raise UserError(f"{flag} is set by this command; use the setting {OWNED[flag]}, or run run_cert.py itself")
+        if flag.startswith("--") and flag not in known:
+            guess = f"; did you mean {near(flag, known)}?" if near(flag, known) else ";"
+            raise UserError(f"run_cert.py has no flag {flag}{guess} See python run_cert.py --help")
+        if position == 0 and not flag.startswith("--"):
+            raise UserError(f"unknown argument {argument}; give flags of run_cert.py, or settings, see --help")
+    return list(arguments)
+
+
+def training_flags() -> str:
+    """All flags of run_cert.py, one per line."""
+    command = [sys.executable, "run_cert.py", "--help"]
+    environment = {**os.environ, "COLUMNS": "1000"}
+    told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    heads = [line.strip().partition("  ")[0] for line in told.split("\n") if line.startswith("  -")]
+    return "\n".join(sorted({flag for head in heads for flag in re.findall(r"--[\w-]+", head)}))
+
+
+def help_text(script: str) -> str:
+    """The comment at the top of a command, and its settings."""
+    file = ROOT / script if (ROOT / script).is_file() else ROOT / "scripts" / script
+    comment = re.match(r"#!.*\n((?:#.*\n)*)", file.read_text(encoding="utf-8"))[1]
+    lines = [*re.sub(r"(?m)^# ?", "", comment).split("\n"), "Settings (environment variables):"]
+    for name, commands, default, _, _, text in ROWS:
+        if COMMANDS[script] in commands:
+            lines.append(f"  {name:<18} {text}" + f" [{default}]" * bool(default))
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    script, *arguments = sys.argv[1:] if argv is None else argv
+
+    def work() -> None:
+        if script == "--flags":
+            print(training_flags())
+        elif {"-h", "--help"} & set(arguments):
+            print(help_text(script))
+        elif "--check" in arguments:
+            settings = Settings(script, [argument for argument in arguments if argument != "--check"], dict(os.environ))
+            print("\n".join([*(f"note: {note}" for note in settings.notes), f"== {script}: settings are fine"]))
+        else:
+            print(Settings(script, arguments, dict(os.environ)).assignments())
+
+    return exit_status(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

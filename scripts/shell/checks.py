@@ -1,0 +1,126 @@
+"""Checks of the shells' settings: values, misspelt names, models, disk space. Standard library only."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from nl2code.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = json.loads((ROOT / "scripts/sources.json").read_text(encoding="utf-8"))
+BENCHMARKS = ("Pandas", "Numpy", "PandasDev", "NumpyDev", "HumanEval", "PandasEval", "NumpyEval")
+# Variables of other programs whose names are one or two letters away from a setting's.
+WELL_KNOWN = {"TMP", "TERM", "TMOUT", "LIB", "LIBC", "STEP", "LIMITS", "TEMPDIR", "JAVA_DIR", "META_DIR"}
+
+
+def wrong(check: str, value: str) -> str:
+    """What is wrong with a value, as the end of a sentence that begins with NAME=value; empty where nothing is."""
+    kind, _, rest = check.partition(" ")
+    fine, problem = True, ""
+    if kind == "whole":
+        low, high = map(int, rest.split())
+        fine = re.fullmatch("[0-9]{1,15}", value) and low <= int(value) <= high
+        problem = f"is not a whole number from {low} to {high}; try {low}, or leave it unset"
+    elif kind in ("number", "numbers"):
+        low, high = map(float, rest.split())
+        shape = r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
+        parts = value.split(",") if kind == "numbers" else [value]
+        fine = all(re.fullmatch(shape, part) and low <= float(part) <= high for part in parts)
+        problem = f"is not a number from {low:g} to {high:g}" + ", or several with commas between" * (kind == "numbers")
+    elif kind == "of":
+        fine, problem = value in rest.split(), f"is not allowed; use one of: {rest}"
+    elif kind == "like":
+        pattern, _, shape = rest.partition(" ")
+        fine, problem = re.fullmatch(pattern, value), f"is not {shape}"
+    elif kind == "path":
+        fine, problem = Path(value).is_file(), f"is no file; give a {rest}, or leave it unset"
+    elif kind == "preset":
+        names = sorted((file.stem for file in (ROOT / rest).glob("*.yaml")), reverse=True)
+        fine, problem = preset_file(rest, value), f"is not allowed; use one of: {' '.join(names)}, or a .yaml file"
+    elif kind == "benchmark":
+        fine = value in BENCHMARKS or Path(value).is_file()
+        problem = f"is not allowed; use one of: {' '.join(BENCHMARKS)} (or an existing .jsonl file)"
+    elif kind == "sources":
+        known = {entry["name"] for entry in SOURCES}
+        parts = [part.strip() for part in value.split(",") if not part.strip().startswith(("installed:", "dataset:"))]
+        unknown = [part for part in parts if part and part not in known and not Path(part).expanduser().exists()]
+        fine, problem = not unknown, f"names {' '.join(unknown)}: no folder, archive, or name of scripts/sources.json"
+    elif kind == "model":
+        fine = value in rest.split() or not (problem := wrong_model(value))
+    return "" if fine else problem
+
+
+def wrong_model(value: str) -> str:
+    """The same of a model: a folder with weights, its name under models/, the default base (fetched), or a hub id."""
+    for folder in (Path(value), ROOT / "models" / value):
+        if not folder.is_dir():
+            continue
+        configured = any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
+        if configured and any(folder.glob("*.safetensors")):
+            return ""
+        if any(folder.glob("pytorch_model*.bin")):
+            copy = f"models/{folder.resolve().name}-safetensors"
+            command = f"python -m scripts.fetch_model --source {shlex.quote(str(folder))} -o {copy}"
+            return (
+                f"has pickled weights (pytorch_model.bin), which are not read; run `{command}` and give {copy} instead"
+            )
+        return f"({folder}) holds no config.json with *.safetensors weights; put them there or remove the folder"
+    if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value):
+        return ""
+    return "is not there; give smollm2-135m (fetched), a folder with weights, its name under models/, or a hub id OWNER/NAME"
+
+
+def preset_file(folder: str, value: str) -> str:
+    """The file that PRESET or PROTOCOL names, from the project's root; empty where there is none."""
+    if (ROOT / folder / f"{value}.yaml").is_file():
+        return f"{folder}/{value}.yaml"
+    return value if value.endswith((".yaml", ".yml", ".json")) and Path(value).is_file() else ""
+
+
+def near(name: str, known: set[str]) -> str:
+    """The nearest known name, one letter away (two, where it has seven or more); swapped neighbours count as one letter."""
+    found = []
+    for other in known:
+        most = 2 if len(other) >= 7 else 1 if len(other) >= 4 else 0
+        if abs(len(other) - len(name)) <= most and (letters := distance(name, other)) <= most:
+            found.append((letters, other))
+    return min(found, default=(0, ""))[1]
+
+
+def distance(a: str, b: str) -> int:
+    """Edit distance (optimal string alignment)."""
+    rows = [list(range(len(b) + 1))]
+    for i, x in enumerate(a, 1):
+        rows.append([i])
+        for j, y in enumerate(b, 1):
+            steps = [rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + (x != y)]
+            if i > 1 and j > 1 and (x, a[i - 2]) == (b[j - 2], y):
+                steps.append(rows[i - 2][j - 2] + 1)
+            rows[i].append(min(steps))
+    return rows[-1][-1]
+
+
+def refuse_misspelt(environment: dict[str, str], names: set[str]) -> None:
+    """Raise UserError for a variable whose name is nearly that of a setting."""
+    for name in environment.keys() - names - WELL_KNOWN:
+        if re.fullmatch("[A-Z][A-Z0-9_]*", name) and environment[name] and (other := near(name, names)):
+            raise UserError(f"{name} is no setting; did you mean {other}? Correct it, or unset it (env -u {name} ...)")
+
+
+@cache
+def has_gpu() -> bool:
+    return bool(shutil.which("nvidia-smi")) and not subprocess.run(["nvidia-smi", "-L"], capture_output=True).returncode
+
+
+@cache
+def need_disk(mebibytes: int, folder: str) -> None:
+    """Raise UserError where less is free on the file system on which `folder` lies or will lie."""
+    place = next(parent for parent in (Path(folder).absolute(), *Path(folder).absolute().parents) if parent.is_dir())
+    told = subprocess.run(["df", "-Pm", place], capture_output=True, text=True).stdout.split("\n")
+    free = int(told[1].split()[3]) if len(told) > 1 else mebibytes
+    if free < mebibytes:
+        raise UserError(f"{place} has {free} MiB free, {mebibytes} MiB are needed; free some, or use a larger disk")
