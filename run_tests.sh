@@ -9,5 +9,5 @@ settings "$@"
 ensure_env requirements-dev.txt
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check .
-"$PYTHON" -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+"$PYTHON" -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-cache
 "$PYTHON" -m pytest -q "$@"
