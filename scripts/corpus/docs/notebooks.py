@@ -1,26 +1,115 @@
-"""Jupyter notebooks: their cells, and a notebook as a script."""
+"""Jupyter notebooks (versions 3 and 4): their cells, their sections of examples, and a notebook as a script."""
 
 import json
+import re
 from collections import Counter
+from collections.abc import Iterator
+
+from nl2code.parsing import try_parse
+from scripts.corpus.docs.python_lines import IPYTHON_LINES, python_only
+from scripts.corpus.docs.sections import Example, Section, code_of, lines_of
+
+# A cell magic (of Jupyter, or of Databricks) that hands the cell to anything but this notebook's Python. In front of
+# it stand blank lines, comments and magics that run Python.
+_FOREIGN_CELL = re.compile(
+    r"(?:[ \t]*+(?:(?:#|%%(?:time|timeit|capture|prun|python3?|px|debug|memit|[ml]prun|pyinstrument)\b)[^\n]*+)?\n)*+"
+    r"[ \t]*+(?:%%|%(?:md|scala|r|sh|fs)\b|%sql[ \t]*+$)",
+    re.MULTILINE,
+)
 
 
-def notebook_cells(text: str) -> list[tuple[str, str]]:
-    """(`code` or `markdown`, source) of a notebook's cells, version 4; none where it is not one."""
-    try:
-        cells = json.loads(text)["cells"]
-        pairs = [(cell["cell_type"], cell["source"]) for cell in cells if cell["cell_type"] in ("code", "markdown")]
-        return [(kind, source if isinstance(source, str) else "".join(source)) for kind, source in pairs]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return []
+def notebook_sections(text: str) -> Iterator[Section]:
+    """Split a notebook at the headings in its Markdown cells; a code cell is an example."""
+    cells, left_out = notebook_cells(text)
+    section, prose = Section(1, left_out=left_out), ""
+    for number, (kind, source) in enumerate(cells or [], start=1):
+        if kind == "code":
+            section.examples.append(Example(code_of(source.split("\n")), prose))
+            prose = ""
+            continue
+        if kind == "other":
+            continue
+        paragraphs = [paragraph.strip() for paragraph in source.split("\n\n") if paragraph.strip()]
+        if any(paragraph.startswith("#") for paragraph in paragraphs):
+            yield section
+            section = Section(number)
+        plain = [paragraph for paragraph in paragraphs if not paragraph.startswith(("#", "```", "|", "<"))]
+        prose = " ".join(plain[-1].split()) if plain else ""
+    yield section
 
 
 def notebook_code(text: str) -> tuple[str | None, Counter]:
-    """(a notebook as a script, its parts that were left out by reason); no script where the file is no notebook."""
+    """(a notebook as a script, its parts that were left out by reason); no script where the file is no notebook.
+
+    Markdown becomes comments; a cell that is left out leaves an empty line.
+    """
+    cells, left_out = notebook_cells(text)
+    if cells is None:
+        return None, left_out
     parts = []
-    for kind, source in notebook_cells(text):
-        lines = source.strip("\n").split("\n")
+    for kind, source in cells:
         if kind == "markdown":
-            parts.append("\n".join(f"# {line}".rstrip() for line in lines))
+            source = "\n".join(f"# {line}".rstrip() for line in source.strip("\n").split("\n"))
+        elif kind == "code":
+            source, ipython_lines = python_only(code_of(source.split("\n")))
+            if try_parse(source) is None:
+                source, ipython_lines = "", 0
+                left_out["cell that does not parse"] += 1
+            left_out += Counter({IPYTHON_LINES: ipython_lines})
+        parts.append(source)
+    return "\n\n".join(parts) + "\n", left_out
+
+
+def notebook_cells(text: str) -> tuple[list[tuple[str, str]] | None, Counter]:
+    """((kind, source) of the cells, the number of cells left out by reason); no cells where the file is no notebook.
+
+    The kind is `code`, `markdown`, or `other` with an empty source: cells of other languages, damaged ones, raw ones,
+    which alone are not counted.
+    """
+    try:
+        book = json.loads(text.removeprefix("\ufeff"))
+        sheets = [book] if "cells" in book else book["worksheets"]
+        cells = [cell for sheet in sheets for cell in list.copy(sheet["cells"])]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None, Counter({"notebook that cannot be read": 1})
+    found, left_out = [], Counter()
+    for cell in cells:
+        kind = _text_at(cell, "cell_type")
+        source = _source_of(cell) if kind in ("code", "markdown", "heading") else None
+        if source is None:
+            found.append(("other", ""))
+            left_out.update(["cell that cannot be read"] if kind != "raw" else [])
+        elif kind == "code" and ("py" not in _language_of(cell, book) or _FOREIGN_CELL.match(source)):
+            found.append(("other", ""))
+            left_out["cell of another language"] += 1
         else:
-            parts.append("\n".join(line for line in lines if not line.lstrip().startswith(("%", "!"))))
-    return "\n\n".join(parts) + "\n", Counter()
+            found.append(("markdown", f"# {source}") if kind == "heading" else (kind, source))
+    return found, left_out
+
+
+def _source_of(cell: dict) -> str | None:
+    """The text of a cell, which may be a list of strings; None where it is missing or no text that Python can read."""
+    source = cell.get("source", cell.get("input"))
+    try:
+        source = "\n".join(lines_of("".join(source) if isinstance(source, list) else source)).removeprefix("\ufeff")
+        source.encode()  # no lone surrogates
+    except (AttributeError, TypeError, UnicodeEncodeError):
+        return None
+    return None if "\0" in source else source
+
+
+def _text_at(value: object, *keys: str) -> str:
+    """The string below nested keys in lower case; empty where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value.lower() if isinstance(value, str) else ""
+
+
+def _language_of(cell: dict, book: dict) -> str:
+    """The language of a code cell, as SoS, VS Code, Polyglot Notebooks, version 3 or the kernel state it."""
+    in_cell = (("metadata", "kernel"), ("metadata", "vscode", "languageId"), ("language",))
+    in_cell += (("metadata", "polyglot_notebook", "kernelName"),)
+    in_book = (("metadata", "kernelspec", "language"), ("metadata", "language_info", "name"))
+    named = [*(_text_at(cell, *keys) for keys in in_cell), *(_text_at(book, *keys) for keys in in_book)]
+    by_kernel = "r" if _text_at(book, "metadata", "kernelspec", "name") == "ir" else "python"
+    return next(filter(None, named), by_kernel)

@@ -6,29 +6,19 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import zip_longest
 
 from nl2code.parsing import try_parse
+from scripts.corpus.docs.python_lines import IPYTHON_LINES, python_only
+from scripts.corpus.docs.sections import Section
 
-KNOWN_IMPORTS = {
-    "pd": "import pandas as pd",
-    "np": "import numpy as np",
-    "plt": "import matplotlib.pyplot as plt",
-    "sns": "import seaborn as sns",
-    "xr": "import xarray as xr",
-    "sm": "import statsmodels.api as sm",
-    "smf": "import statsmodels.formula.api as smf",
-    "sp": "import scipy as sp",
-    "dd": "import dask.dataframe as dd",
-    "da": "import dask.array as da",
-    "gpd": "import geopandas as gpd",
-    "alt": "import altair as alt",
-    "pa": "import pyarrow as pa",
-    "math": "import math",
-    "os": "import os",
-    "re": "import re",
-    "io": "import io",
-    "StringIO": "from io import StringIO",
-}
+_ALIASES = (
+    "pandas as pd, numpy as np, matplotlib.pyplot as plt, seaborn as sns, xarray as xr, statsmodels.api as sm, "
+    "statsmodels.formula.api as smf, scipy as sp, dask.dataframe as dd, dask.array as da, geopandas as gpd, altair as alt, "
+    "pyarrow as pa, math, os, re, io"
+)
+KNOWN_IMPORTS = {line.split()[-1]: f"import {line}" for line in _ALIASES.split(", ")}
+KNOWN_IMPORTS["StringIO"] = "from io import StringIO"
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "_", "display", "get_ipython"}
 NOT_USED = "does not use the library"
 MAX_CARRIED = 8  # statements of earlier sections that a snippet may borrow
@@ -36,6 +26,7 @@ MAX_LINES = 150
 MIN_STATEMENTS = 2
 COMMENT_WIDTH = 100
 MAX_COMMENT = 300
+MAX_SENTENCE = 1200  # with markup; a limit, since removing markup takes quadratic time
 MARKUP = (
     (re.compile(r"\{[\w:+-]+\}(?=`)"), ""),  # {py:meth}`x`
     (re.compile(r"(?::[\w:+-]+:)?`+[~!]?([^`<]+?)(?:\s*<[^`>]*>)?`+_{0,2}"), r"\1"),  # :func:`x`, ``x``, `x <url>`_
@@ -46,81 +37,106 @@ MARKUP = (
     (re.compile(r"^([-*+#]|\d+[.)])\s+"), ""),  # list items
 )
 SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z`\"'*:\[(])")
+Statements = list[ast.stmt]  # those of one line; nearly always one
 
 
 class Definitions:
-    """Top-level statements seen so far in a guide, by the names that they define."""
+    """What the earlier sections of a guide have bound at top level, but for the imports of KNOWN_IMPORTS."""
 
     def __init__(self) -> None:
-        self.source: dict[str, tuple[int, str]] = {}  # name -> (position, text of the statement)
+        # Name -> position, text, and the names that the text needs; no text where no statement can be borrowed.
+        self.bound: dict[str, tuple[int, str, set[str]]] = {}
         self.count = 0
 
-    def add(self, node: ast.stmt, text: str) -> None:
-        """Remember what an import, a definition or a plain assignment to names defines."""
-        if isinstance(node, (ast.Assign, ast.AnnAssign)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(part, (ast.Subscript, ast.Attribute)) for t in targets for part in ast.walk(t)):
-                return
-        elif not isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
-            return
+    def add(self, nodes: Statements, text: str) -> None:
+        """Remember the names that the statements of one line bind."""
         self.count += 1
-        for name in bound_names([node]):
-            self.source[name] = (self.count, text)
+        for node in nodes:
+            for name in bound_names([node]):
+                if is_import(node) and KNOWN_IMPORTS.get(name) == ast.unparse(node):
+                    self.bound.pop(name, None)
+                elif is_definition(node):
+                    self.bound[name] = (self.count, text, free_names(*nodes))
+                else:
+                    self.bound.setdefault(name, (self.count, "", set()))
 
     def needed_for(self, missing: set[str]) -> list[str]:
-        """The statements that define the missing names, and the names that those need, in their order."""
+        """The statements that define the missing names, and those that they need, in order; stops above MAX_CARRIED."""
         found: dict[int, str] = {}
-        while missing:
-            position, text = self.source.get(missing.pop(), (0, ""))
-            if position and position not in found:
+        pending = list(missing)
+        while pending and len(found) <= MAX_CARRIED:
+            position, text, needs = self.bound.get(pending.pop(), (0, "", set()))
+            if text and position not in found:
                 found[position] = text
-                missing |= free_names(ast.parse(text))
+                pending += needs
         return [found[position] for position in sorted(found)]
 
 
-def build_snippet(section, library: str, definitions: Definitions | None) -> tuple[str | None, str]:
-    """(content, "") of the document made of a section's blocks, or (None, reason).
+def build_snippet(section: Section, library: str, definitions: Definitions | None) -> tuple[str | None, str]:
+    """(content, "") of the document made of a section's examples, or (None, reason).
 
-    `section` has `summary` and `blocks`, each with `code` and `prose`. What it defines is added to `definitions`, from
-    which it takes what it lacks; with None it stands alone.
+    What the section defines is added to `definitions`, from which it takes what it lacks; with None it stands alone.
     """
-    if definitions is None:
-        if not any(name in block.code for block in section.blocks for name in names_of(library)):
-            return None, NOT_USED  # seen without parsing
-        definitions = Definitions()
-    imports, lines, known, seen, statements = [], [], set(), [], 0
+    alone, definitions = definitions is None, definitions or Definitions()
+    if alone and not any(name in example.code for example in section.examples for name in names_of(library)):
+        return None, NOT_USED  # seen without parsing
+    imports, lines, seen, count = assemble(section)
+    tree = try_parse("\n".join(imports + lines)) if count else None
+    earlier = definitions.needed_for(free_names(tree)) if tree else []
+    for nodes, text in [] if alone else seen:
+        definitions.add(nodes, text)
+    if tree is None:
+        return None, "no code that parses"
+    if len(earlier) > MAX_CARRIED:
+        return None, "needs too much of earlier sections"
+    count += len(earlier)
+    code = "\n".join([*earlier, *([""] if earlier and lines[0].startswith("#") else []), *lines])
+    missing = free_names(try_parse("\n".join([*imports, code])))
+    known = {name: line for name, line in KNOWN_IMPORTS.items() if name in missing and name not in definitions.bound}
+    known |= {library: f"import {library}"} if library in missing - known.keys() else {}
+    content = "\n".join([*dict.fromkeys([*known.values(), *imports]), code]) + "\n"
+    if not imports_library(try_parse(content), library):
+        return None, NOT_USED
+    if missing - known.keys():
+        return None, "uses undefined names"
+    if count < MIN_STATEMENTS:
+        return None, f"fewer than {MIN_STATEMENTS} statements"
+    return (content, "") if content.count("\n") <= MAX_LINES else (None, f"more than {MAX_LINES} lines")
+
+
+def assemble(section: Section) -> tuple[list[str], list[str], list[tuple[Statements, str]], int]:
+    """(imports, lines of code and comments, all statements with their texts, number of statements) of a section.
+
+    IPython's lines, and examples that do not parse beside others that do, are counted in `section.left_out`.
+    """
+    imports, lines, known, seen, count, broken = [], [], set(), [], 0, 0
     summary = comment_of(section.summary)
-    for block in section.blocks:
-        parsed = try_parse(block.code)
+    for example in section.examples:
+        code, ipython_lines = python_only(example.code)
+        parsed = try_parse(code)
         if parsed is None:
+            broken += 1
             continue
-        body = []
-        for node, text in top_level(parsed, block.code):
-            seen.append((node, text))
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                imports.append(ast.unparse(node))
-            elif not is_display(node):
-                body.append((node, text))
+        section.left_out.update({IPYTHON_LINES: ipython_lines} if ipython_lines else {})
+        statements = list(top_level(parsed, code))
+        imports += [ast.unparse(node) for nodes, _ in statements if all(map(is_import, nodes)) for node in nodes]
+        body = [item for item in statements if not all(map(is_import, item[0])) and not all(map(is_display, item[0]))]
         place = first_action(body, known)
-        comment = comment_of(block.prose)
+        comment = comment_of(example.prose)
         if comment == summary:
             comment = ""
-        if not comment and place < len(body):  # the summary waits for a block that does something
+        if not comment and place < len(body):  # the summary waits for an example that does something
             comment, summary = summary, ""
-        lines.extend(commented([text for _, text in body], comment, place % max(len(body), 1), bool(lines)))
-        statements += len(body)
-    earlier = []
-    try:
-        if statements:
-            missing = free_names(ast.parse("\n".join(imports + lines)))
-            earlier = definitions.needed_for({name for name in missing if name not in KNOWN_IMPORTS})
-    except SyntaxError:
-        statements = 0
-    for node, text in seen:
-        definitions.add(node, text)
-    if not statements:
-        return None, "no code that parses"
-    return finish(imports, earlier, lines, statements, library)
+        texts = [text for _, text in body]
+        if comment and texts:  # behind the lines that only make data, after an empty line
+            place %= len(body)
+            texts[place:place] = [*([""] if place or lines else []), comment]
+        lines += texts
+        seen += statements
+        count += len(body)
+    if broken and seen:
+        section.left_out["example that does not parse"] += broken
+    return imports, lines, seen, count
 
 
 @cache
@@ -131,42 +147,14 @@ def names_of(library: str) -> tuple[str, ...]:
     return package, *aliases
 
 
-def finish(
-    imports: list[str], earlier: list[str], lines: list[str], count: int, library: str
-) -> tuple[str | None, str]:
-    """Put the parts together and check them."""
-    if len(earlier) > MAX_CARRIED:
-        return None, "needs too much of earlier sections"
-    code = "\n".join([*earlier, *([""] if earlier and lines[0].startswith("#") else []), *lines])
-    missing = free_names(ast.parse("\n".join([*imports, code])))
-    added = [KNOWN_IMPORTS[name] for name in KNOWN_IMPORTS if name in missing]
-    if library in missing:
-        added.append(f"import {library}")
-    missing -= KNOWN_IMPORTS.keys() | {library}
-    content = "\n".join([*dict.fromkeys(added + imports), code.strip("\n")]) + "\n"
-    tree = try_parse(content)
-    if tree is None:
-        return None, "does not parse as a whole"
-    if not imports_library(tree, library):
-        return None, NOT_USED
-    if missing:
-        return None, "uses undefined names"
-    if count + len(earlier) < MIN_STATEMENTS:
-        return None, f"fewer than {MIN_STATEMENTS} statements"
-    if content.count("\n") > MAX_LINES:
-        return None, f"more than {MAX_LINES} lines"
-    return content, ""
-
-
-def top_level(tree: ast.Module, code: str) -> Iterator[tuple[ast.stmt, str]]:
-    """(node, text) of the statements of a module; the text has the comments in front of the statement."""
-    lines = code.split("\n")
-    start = 0
-    for node in tree.body:
-        if node.end_lineno <= start:  # behind a semicolon, on a line that is out already
-            continue
-        yield node, "\n".join(lines[start : node.end_lineno]).strip("\n")
-        start = node.end_lineno
+def top_level(tree: ast.Module, code: str) -> Iterator[tuple[Statements, str]]:
+    """(nodes, text) of the top-level statements; those that share a line are together, comments belong to the next."""
+    lines, start, nodes = code.split("\n"), 0, []
+    for node, following in zip_longest(tree.body, tree.body[1:]):
+        nodes.append(node)
+        if following is None or following.lineno > node.end_lineno:
+            yield nodes, "\n".join(lines[start : node.end_lineno]).strip("\n")
+            start, nodes = node.end_lineno, []
 
 
 def statements(tree: ast.AST) -> Iterator[ast.stmt]:
@@ -182,30 +170,35 @@ def statements(tree: ast.AST) -> Iterator[ast.stmt]:
                 pending.extend(children)
 
 
+def is_import(node: ast.stmt) -> bool:
+    return isinstance(node, (ast.Import, ast.ImportFrom))
+
+
 def is_display(node: ast.stmt) -> bool:
     """Whether a statement is a bare name or constant, which only an interactive session shows."""
     return isinstance(node, ast.Expr) and isinstance(node.value, (ast.Name, ast.Constant))
 
 
-def first_action(body: list[tuple[ast.stmt, str]], known: set[str]) -> int:
+def is_definition(node: ast.stmt) -> bool:
+    """Whether a statement is an import, a definition, or an assignment to names alone."""
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return not any(isinstance(part, (ast.Subscript, ast.Attribute)) for t in targets for part in ast.walk(t))
+    return is_import(node) or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+
+
+def first_action(body: list[tuple[Statements, str]], known: set[str]) -> int:
     """Index of the first statement that does more than make data, or their number where all of them make data.
 
     `known` are the names that the document has defined so far; it is extended.
     """
     place = len(body)
-    for index, (node, _) in enumerate(body):
-        makes_data = isinstance(node, (ast.Assign, ast.AnnAssign)) and not loaded_names([node]) & known
-        if not makes_data:
+    for index, (nodes, _) in enumerate(body):
+        makes_data = all(isinstance(node, (ast.Assign, ast.AnnAssign)) or is_display(node) for node in nodes)
+        if not makes_data or loaded_names(nodes) & known:
             place = min(place, index)
-        known |= bound_names([node])
+        known |= bound_names(nodes)
     return place
-
-
-def commented(texts: list[str], comment: str, place: int, continues: bool) -> list[str]:
-    """The texts of a block with the comment at `place`, behind an empty line unless it is the document's first."""
-    if not comment or not texts:
-        return texts
-    return [*texts[:place], *([""] if place or continues else []), comment, *texts[place:]]
 
 
 def comment_of(prose: str) -> str:
@@ -218,6 +211,8 @@ def comment_of(prose: str) -> str:
     text = sentences[-1]
     if len(text.split()) < 4 and len(sentences) > 1:
         text = " ".join(sentences[-2:])
+    if len(text) > MAX_SENTENCE:
+        return ""
     for pattern, replacement in MARKUP:
         text = pattern.sub(replacement, text)
     text = " ".join(text.split()).rstrip(":").strip()
@@ -250,9 +245,9 @@ def loaded_names(nodes: Iterable[ast.AST]) -> set[str]:
     return {node.id for node in parts if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
-def free_names(tree: ast.Module) -> set[str]:
-    """Names that a module reads and binds nowhere, builtins aside; the order of statements is not looked at."""
-    return loaded_names([tree]) - bound_names([tree]) - BUILTINS
+def free_names(*nodes: ast.AST) -> set[str]:
+    """Names that code reads and binds nowhere, builtins aside; the order of statements is not looked at."""
+    return loaded_names(nodes) - bound_names(nodes) - BUILTINS
 
 
 def imports_library(tree: ast.Module, library: str) -> bool:

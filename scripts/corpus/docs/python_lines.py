@@ -1,0 +1,81 @@
+"""Python code out of what notebooks and guides call code: IPython's own lines and comments for tools are cut.
+
+The project's lexer decides where a logical line begins, so that a string that holds `!ls`, or a line `% 5` that
+continues an expression, stays as it is.
+"""
+
+import re
+
+from scripts.sketches.lexer import tokens
+
+IPYTHON_LINES = "line of IPython syntax"  # the reason under which they are counted
+# A text without a match has nothing to cut; most texts are done with this one search.
+_SUSPECT = re.compile(
+    r"^[ \t\f]*+[%!?,;/@]|\?|=[ \t]*+[%!]|#[ \t]*+(?:x?doctest:|noqa|type:)|\binstall\b|[ \t]$", re.MULTILINE
+)
+_REST = r"(?:\\\n|[^\n])*+"
+_REST_OF_LINE = re.compile(_REST)
+# Magics, shell commands, help, automatic calls, pip without its magic; the pseudo-decorators of `.. ipython::`.
+_ESCAPE = re.compile(
+    r"(?P<indentation>[ \t\f]*+)(?:[%!?,;/]|(?:pip3?|conda|mamba)[ \t]++(?:un)?install\b"
+    rf"|@(?:savefig|suppress|supress|okexcept|okwarning|verbatim|doctest)\b){_REST}"
+)
+_FOR_TOOLS = re.compile(r"#[ \t]*+(?:x?doctest:|noqa\b|type:)", re.IGNORECASE)
+
+
+def python_only(code: str) -> tuple[str, int]:
+    r"""(the code as Python, the number of IPython's lines that were left out).
+
+    Besides those lines, comments for tools (`# doctest: `, `# noqa`, `# type: `) and blanks at the ends of lines go,
+    outside strings. A block whose first line is left out gets `pass`. Text that no lexer can read comes back as it is.
+
+    >>> python_only("%time f()\nfiles = !ls\nx = (a\n% 5)  # noqa\ns = '''\n!ls'''\ndf.head?")
+    ("x = (a\n% 5)\ns = '''\n!ls'''", 3)
+    """
+    if not _SUSPECT.search(code):
+        return code.strip("\n"), 0
+    kept, left_out, position, last = [], 0, 0, ""
+    while position < len(code):
+        match = _ESCAPE.match(code, position)
+        if match:
+            line, end, is_escape, indentation = "", match.end() + 1, True, match["indentation"]
+        else:
+            line, end, is_escape, word = _logical_line(code, position)
+            if word == "unterminated":
+                return code.strip("\n"), 0
+            indentation = line[: len(line) - len(line.lstrip(" \t\f"))]
+        if not is_escape:
+            kept.append(line)
+            last = word or last
+        else:
+            left_out += 1
+            if last == ":":
+                kept.append(f"{indentation}pass")
+                last = "pass"
+        position = end
+    return "\n".join(kept).strip("\n"), left_out
+
+
+def _logical_line(code: str, position: int) -> tuple[str, int, bool, str]:
+    """(the logical line without comments for tools, the start of the next, is it IPython's, its last token)."""
+    parts, copied, depth, last = [], position, 0, ""
+    for kind, start, end in tokens(code, position):
+        word = code[start:end] if kind == "op" else kind
+        if kind == "newline":
+            parts.append(code[copied:start].rstrip(" \t\f"))
+            copied = start
+            if depth <= 0:
+                return "".join(parts), end, last == "?", last
+        elif kind == "comment":
+            match = _FOR_TOOLS.search(code, start, end)
+            if match:
+                parts.append(code[copied : match.start()].rstrip(" \t\f"))
+                copied = end
+        elif word == "unterminated":
+            return "", end, False, word
+        elif last == "=" and word in ("%", "!"):
+            return code[position:start], _REST_OF_LINE.match(code, start).end() + 1, True, last
+        else:
+            depth += (word in ("(", "[", "{")) - (word in (")", "]", "}"))
+            last = word
+    return "".join([*parts, code[copied:].rstrip(" \t\f")]), len(code), last == "?", last
