@@ -1,11 +1,15 @@
 """Cutting a module at its top level, on the syntax tree: the code blocks that sketcher and generator are trained on."""
 
 import ast
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from nl2code.parsing import parse_statements
 from scripts.sketches.lexer import LINE
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,8 @@ def _is_guard(statement: ast.stmt) -> bool:
     if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
         return False
     sides = [statement.test.left, *statement.test.comparators]
-    return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(
-        isinstance(s, ast.Constant) and s.value == "__main__" for s in sides
-    )
+    names = {side.id if isinstance(side, ast.Name) else None for side in sides}
+    return "__name__" in names and any(isinstance(s, ast.Constant) and s.value == "__main__" for s in sides)
 
 
 @lru_cache(maxsize=1)
@@ -52,19 +55,15 @@ def split_blocks(code: str) -> tuple[CodeBlock, ...]:
     Raises:
         SyntaxError: see `parse_statements`.
     """
-    statements = parse_statements(code)
-    lines = LINE.findall(code)
+    statements, lines = parse_statements(code), LINE.findall(code)
+    numbers = [statement.lineno for statement in statements]
     cuts = sorted(_cuts(lines, statements) - {0, len(lines)})
     blocks: list[CodeBlock] = []
-    start = done = 0
-    for first, last in zip([0, *cuts], [*cuts, len(lines)], strict=True):
-        text = "".join(lines[first:last])
-        behind = done
-        while behind < len(statements) and statements[behind].lineno <= last:
-            behind += 1
-        if text:
-            blocks.append(CodeBlock(text, start, tuple(statements[done:behind])))
-        start, done = start + len(text), behind
+    start = 0
+    for first, last in pairwise([0, *cuts, len(lines)] if lines else ()):
+        inside = statements[bisect_right(numbers, first) : bisect_right(numbers, last)]
+        blocks.append(CodeBlock("".join(lines[first:last]), start, tuple(inside)))
+        start += len(blocks[-1].code)
     return tuple(blocks)
 
 
@@ -72,18 +71,14 @@ def _cuts(lines: list[str], statements: list[ast.stmt]) -> set[int]:
     """Indices of the lines that begin a block."""
     cuts: set[int] = set()
     end, after_definition = 0, False
-    for statement in [*statements, None]:
-        if statement is None:
-            begin, is_definition = len(lines), False
-        else:
-            decorators = getattr(statement, "decorator_list", [])
-            begin = min(node.lineno for node in [statement, *decorators]) - 1
-            is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    for statement in statements:
+        decorators = getattr(statement, "decorator_list", [])
+        begin = min(node.lineno for node in [statement, *decorators]) - 1
+        is_definition = isinstance(statement, _DEFINITIONS)
         if begin >= end:  # else it shares a line with the statement before it
             cuts |= _cuts_in_gap(lines, end, begin, after_definition, is_definition)
-        if statement is not None:
-            end, after_definition = statement.end_lineno, is_definition
-    return cuts
+        end, after_definition = statement.end_lineno, is_definition
+    return cuts | _cuts_in_gap(lines, end, len(lines), after_definition, False)
 
 
 def _cuts_in_gap(lines: list[str], end: int, begin: int, after_definition: bool, before_definition: bool) -> set[int]:

@@ -1,6 +1,6 @@
 r"""Documents in the shape of a prompt and its completion, so that training matches generation.
 
-At generation time the generator sees the sketch of a completion in front of a prompt whose block goes on; documents of
+At generation time the generator gets the sketch of a completion, then a prompt that ends inside a block; documents of
 whole blocks (`scripts.sketches.documents`) never look like that.
 """
 
@@ -14,7 +14,7 @@ from scripts.sketches.documents import BLOCK_JOINER, SEGMENTATION
 from scripts.sketches.lexer import LINE, tokens
 from scripts.sketches.sketch import CONSTANTS, SketchedText, transform_code_to_sketch
 
-# Sizes in characters, those of prompts and completions at evaluation.
+# In characters, as prompts and completions at evaluation.
 PROMPT_LIMIT, IMPORTS_LIMIT, REST_LIMIT, CUT_ATTEMPTS = 2_000, 400, 600, 8
 
 
@@ -23,19 +23,19 @@ def continuation_documents(
 ) -> tuple[str, str] | None:
     """One document each for sketcher and generator in the shape of a prompt: the code breaks off where prompts do.
 
-    The sketcher's is `prompt + sketch(rest)`, the generator's `sketch(rest) + SEGMENTATION + prompt + rest`. The cut is
-    drawn among the `cut_points` in the first PROMPT_LIMIT characters of a block, which is drawn in proportion to its
-    length; the prompt begins with the file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and
-    the first block in reach; the rest is the completion that `truncate` leaves of what follows.
+    The sketcher's is `prompt + sketch(rest)`, the generator's `sketch(rest) + SEGMENTATION + prompt + rest`. A block is
+    drawn in proportion to its length, then the cut among the `cut_points` in its first PROMPT_LIMIT characters. The
+    prompt begins with the file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and the first
+    block in reach; the rest is the completion that `truncate` leaves of what follows.
 
     Args:
         code: a whole file.
-        rng: draws the cut.
+        rng: draws block and cut.
         truncate: where a completion ends (`nl2code.sampling.truncation.first_block`).
         operation: of the sketch; names are those of the whole file.
 
     Returns:
-        None where no cut gives a prompt and a rest (REST_LIMIT characters at most) that fit.
+        None where no cut gives a prompt and a rest of at most REST_LIMIT characters.
 
     Raises:
         SyntaxError: `code` does not parse.
@@ -53,8 +53,8 @@ def continuation_documents(
         cut = starts[index] + rng.choice(points[index])
         window = code[cut : cut + REST_LIMIT + 1]
         rest = truncate(window)
-        prompt = _prompt(code, blocks, cut)
         if rest.strip() and (len(window) <= REST_LIMIT or len(rest) < len(window.rstrip())):
+            prompt = _prompt(code, blocks, cut)
             if operation == CONSTANTS:
                 sketch = transform_code_to_sketch(rest)
             else:
@@ -64,12 +64,11 @@ def continuation_documents(
 
 
 def _prompt(code: str, blocks: tuple[CodeBlock, ...], cut: int) -> str:
-    """The text before `cut`, shortened to imports and the nearest blocks; the cut's own begins in reach."""
+    """The text before `cut`, shortened to imports and the nearest blocks; the cut's own block begins in reach."""
     if cut <= PROMPT_LIMIT:
         return code[:cut]
     start = next(b.start for b in blocks if cut - PROMPT_LIMIT <= b.start < cut)
-    lines = LINE.findall(code[:start])
-    imports = ""
+    lines, imports = LINE.findall(code[:start]), ""
     for statement in (s for block in blocks if block.start < start for s in block.statements):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             text = "".join(lines[statement.lineno - 1 : statement.end_lineno])
@@ -96,7 +95,7 @@ def cut_points(code: str, limit: int | None = None) -> list[int]:
         kind, start, _ = token
         if last[2] > limit:
             break
-        if depth == 0 and kind != "newline" and kind != "comment":
+        if depth == 0 and kind not in ("newline", "comment"):
             if last[0] == "newline":
                 if second[0] in ("comment", "docstring") and third[0] == "newline":
                     points.append(last[2])
@@ -105,9 +104,6 @@ def cut_points(code: str, limit: int | None = None) -> list[int]:
                 if (last[0] == "name" and word == "return") or (word == "=" and code[last[1] - 1] == " "):
                     points.append(start)
         if kind == "op":
-            if code[start] in "([{":
-                depth += 1
-            elif depth and code[start] in ")]}":
-                depth -= 1
+            depth = max(0, depth + (code[start] in "([{") - (code[start] in ")]}"))
         third, second, last = second, last, token
     return points

@@ -5,15 +5,15 @@ r"""The documents that sketcher and generator train on (paper, section 3).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 
-from scripts.sketches.blocks import CodeBlock, split_blocks
+from scripts.sketches.blocks import split_blocks
 from scripts.sketches.lexer import BREAK
 from scripts.sketches.sketch import CONSTANTS, SketchedText
 
 SEGMENTATION = "\n# [segmentation]\n"
 BLOCK_JOINER = "\n\n\n"
-_BLANK_START = re.compile(rf"(?:[ \t\f]*{BREAK})+")
+_BLANK_LINES = re.compile(rf"(?:[ \t\f]*{BREAK})*")
 
 
 def code_to_blocks(code: str, operation: str = CONSTANTS, literals: str = "compat") -> list[tuple[str, str]]:
@@ -21,34 +21,30 @@ def code_to_blocks(code: str, operation: str = CONSTANTS, literals: str = "compa
 
     Raises:
         SyntaxError: `code` does not parse.
-        ValueError: see `sketch_spans`.
+        ValueError: unknown operation or literals.
     """
-    blocks = split_blocks(code)
     sketched = SketchedText(code, operation, literals)
-    return [(sketched.sketch(block.start, block.start + len(block.code)), block.code) for block in blocks]
+    return [(sketched.sketch(b.start, b.start + len(b.code)), b.code) for b in split_blocks(code)]
 
 
-def _documents(code: str, render: Callable[[str, str, CodeBlock], str], operation: str) -> str:
+def _stripped_blocks(code: str, operation: str) -> Iterator[tuple[str, str]]:
+    """(sketch, code) of each block without blank lines around it; the sketch is the code where none is needed."""
     code = code.removeprefix("\ufeff")
-    blocks = split_blocks(code)
-    sketched = SketchedText(code, operation)
-    pieces = []
+    blocks, sketched = split_blocks(code), SketchedText(code, operation)
     for block in blocks:
-        blank = _BLANK_START.match(block.code)
-        start = block.start + (blank.end() if blank else 0)
+        start = block.start + _BLANK_LINES.match(block.code).end()
         text = code[start : block.start + len(block.code)].rstrip()
         if text:
-            pieces.append(render(sketched.sketch(start, start + len(text)), text, block))
-    return BLOCK_JOINER.join(pieces)
+            yield text if block.needs_no_sketch else sketched.sketch(start, start + len(text)), text
 
 
 def sketcher_document(code: str, operation: str = CONSTANTS) -> str:
-    """The blocks' sketches, joined as in `generator_document`; blocks that need no sketch stay as they are.
+    """The blocks' sketches, joined by BLOCK_JOINER; blocks that need no sketch stay as they are.
 
     Raises:
         SyntaxError: `code` does not parse.
     """
-    return _documents(code, lambda sketch, text, block: text if block.needs_no_sketch else sketch, operation)
+    return BLOCK_JOINER.join(sketch for sketch, _ in _stripped_blocks(code, operation))
 
 
 def generator_document(code: str, operation: str = CONSTANTS) -> str:
@@ -57,8 +53,5 @@ def generator_document(code: str, operation: str = CONSTANTS) -> str:
     Raises:
         SyntaxError: `code` does not parse.
     """
-
-    def render(sketch: str, text: str, block: CodeBlock) -> str:
-        return text if block.needs_no_sketch or sketch == text else sketch + SEGMENTATION + text
-
-    return _documents(code, render, operation)
+    blocks = _stripped_blocks(code, operation)
+    return BLOCK_JOINER.join(text if sketch == text else sketch + SEGMENTATION + text for sketch, text in blocks)

@@ -1,9 +1,8 @@
 r"""A single-pass lexer for Python text: complete, truncated, or Python 2; linear time, never an error.
 
-It tells what sketches need: comments, strings, numbers, names, the names that `def` and `class` introduce, operators.
-The rules are CPython's: an identifier is whatever is no ASCII operator, strings take the prefixes of Python 2.7 to
-3.14, and f-strings nest (PEP 701). A string that the text leaves open is `unterminated`: to the end of its line where
-it is short, to the end of the text where it is triple-quoted.
+The rules are CPython's: every non-ASCII character may be part of an identifier, strings take the prefixes of Python 2.7
+to 3.14, and f-strings nest (PEP 701). A string without closing quotes is `unterminated`: it ends with its line, or with
+the text where it is triple-quoted.
 
 >>> code = "def f(): return f'{a['b']}' + 1e5"
 >>> [(kind, code[start:end]) for kind, start, end in tokens(code) if kind != "op"]
@@ -54,17 +53,16 @@ _EVENTS = rf"""
   | (?P<number>{_NUMBER})
   | def{_GAP}(?P<function>{_NAME})
   | class{_GAP}(?P<class>{_NAME})
-  | (?P<name>{_NAME})
-  | (?P<ellipsis>\.\.\.)"""
+  | (?P<name>{_NAME})"""
 _OTHERS = rf"""
   | (?P<newline>{BREAK})
   | \\{BREAK}
-  | (?P<op>(?:\*\*|//|<<|>>|[-+*/%&|^@<>=!:])=|->|\*\*|//|<<|>>|<>|[^\s{WORD}\ufeff'\"\#\\])"""
-# Names that begin no definition and no string, and what stands between them: one match for a whole run, not one a name.
+  | (?P<op>(?:\*\*|//|<<|>>|[-+*/%&|^@<>=!:])=|->|\*\*|//|<<|>>|<>|\.\.\.|[^\s{WORD}\ufeff'\"\#\\])"""
+# A run of names that begin no definition and no string, with what stands between them: one match instead of many.
 _PLAIN_RUN = rf"""
     (?:(?!(?:def|class)[ \t\f\\]){_NAME}(?!['\"])(?:[^{WORD}'\"\#.]|\.(?![0-9.]))*+)++
   | """
-_SPARSE = re.compile(_PLAIN_RUN + _EVENTS, re.VERBOSE)
+_SPARSE = re.compile(_PLAIN_RUN + _EVENTS.replace("(?P<name>", "(?:") + r"| \.\.\.", re.VERBOSE)
 _COMPLETE = re.compile(_EVENTS + _OTHERS, re.VERBOSE)
 
 # The rule before PEP 701: an f-string ends at the first quotes of its kind.
@@ -107,28 +105,20 @@ def _scan(pattern: re.Pattern, code: str, position: int = 0) -> Iterator[Token]:
     while position < len(code):
         for match in pattern.finditer(code, position):
             kind = match.lastgroup
+            if kind is None:
+                continue
             start, end = match.span()
-            if kind == "name":
-                if pattern is _COMPLETE:
-                    yield kind, start, end
-            elif kind == "string":
-                yield string_kind(code[start:end]), start, end
-            elif kind == "number":
-                yield number_kind(code[start:end]), start, end
-            elif kind == "simple":
-                yield interpolated_kind(code[start:end]), start, end
+            if kind in _SUBKINDS:
+                yield _SUBKINDS[kind](match[0]), start, end
             elif kind == "interpolated":
                 position, failed, closed = _close_interpolated(code, match, failed)
-                yield interpolated_kind(match[0]) if closed else "unterminated", start, position
+                yield string_kind(match[0]) if closed else "unterminated", start, position
                 break
             elif kind == "function" or kind == "class":
                 if pattern is _COMPLETE:
                     yield "name", start, start + (3 if kind == "function" else 5)
                 yield kind, *match.span(kind)
-            elif kind == "ellipsis":
-                if pattern is _COMPLETE:
-                    yield "op", start, end
-            elif kind:
+            else:
                 yield kind, start, end
         else:
             return
@@ -139,8 +129,8 @@ def _close_interpolated(code: str, opening: re.Match, failed: int) -> tuple[int,
 
     Args:
         opening: match of prefix and opening quotes.
-        failed: end of the text that an earlier f-string was read through in vain; in there only the rule before
-            PEP 701 is tried, so that no text is read more than a few times.
+        failed: end of the text that was read for an earlier f-string without finding its end; up to there only the rule
+            before PEP 701 is tried, so that no text is read more than a few times.
 
     Returns:
         (end, failed, closed).
@@ -156,63 +146,52 @@ def _close_interpolated(code: str, opening: re.Match, failed: int) -> tuple[int,
 
 
 def _interpolated_end(code: str, position: int, quote: str, raw: bool) -> tuple[bool, int]:
-    """Whether the f-string closes, and the position behind its closing quotes or where it went wrong."""
+    """Whether the f-string closes, and the position behind its closing quotes or where reading failed."""
     # Literal text and format specifications are (quote, raw, is a specification), replacement fields a bracket depth.
     stack: list[tuple[str, bool, bool] | int] = [(quote, raw, False)]
-    while True:
+    while stack:
         top = stack[-1]
         match = (_FIELD_EVENT if isinstance(top, int) else _TEXT_EVENT[top[:2]]).search(code, position)
         if not match:
             return False, len(code)
         position = match.end()
         if isinstance(top, int):
+            bracket = match["bracket"] or " "
             if match["unterminated"]:
                 return False, position
             if match["quote"]:
                 stack.append((match["quote"], bool(match["raw"] or match["raw_first"]), False))
-            elif match["bracket"]:
-                _step_in_field(stack, match["bracket"])
+            elif bracket in "([{":
+                stack[-1] += 1
+            elif bracket == ":" and top == 0:
+                stack.append((*stack[-2][:2], True))
+            elif bracket in ")]}" and top:
+                stack[-1] -= 1
+            elif bracket == "}":
+                stack.pop()
         elif match["end"]:
             if match["end"] != top[0] or top[2]:
                 return False, position
             stack.pop()
-            if not stack:
-                return True, position
         elif match["brace"] == "{" or (match["brace"] == "{{" and top[2]):
             position = match.start() + 1
             stack.append(0)
         elif match["brace"] == "}" and top[2]:
             del stack[-2:]  # the specification and its field
+    return True, position
 
 
-def _step_in_field(stack: list, bracket: str) -> None:
-    """Apply a bracket or colon to the replacement field on top of the stack."""
-    if bracket in "([{":
-        stack[-1] += 1
-    elif bracket == ":":
-        if stack[-1] == 0:
-            stack.append((*stack[-2][:2], True))
-    elif stack[-1]:
-        stack[-1] -= 1
-    elif bracket == "}":
-        stack.pop()
+_PREFIXES = {"b": "bytes", "u": "unicode", "r": "raw", "br": "raw_bytes", "rb": "raw_bytes", "ur": "raw_unicode"}
+_PREFIXES |= {"f": "interpolated", "t": "interpolated", **dict.fromkeys(("fr", "rf", "tr", "rt"), "raw_interpolated")}
 
 
 def string_kind(text: str) -> str:
-    """Kind of a closed string that is no f-string."""
-    if text[0] in "'\"":
-        if text.startswith(("'''", '"""')):
-            return "docstring"
-        return "odd" if "'''" in text or '"""' in text else "string"
-    prefix = {"b": "bytes", "u": "unicode", "r": ""}[text[0].lower()]
-    if text[1] in "'\"":
-        return prefix or "raw"
-    return "raw_unicode" if prefix == "unicode" else "raw_bytes"
-
-
-def interpolated_kind(text: str) -> str:
-    """Kind of an f-string, by its prefix."""
-    return "raw_interpolated" if "r" in text[:2].lower() else "interpolated"
+    """Kind of a closed string, by its prefix and quotes."""
+    if text[0] not in "'\"":
+        return _PREFIXES[text[: 1 if text[1] in "'\"" else 2].lower()]
+    if text.startswith(("'''", '"""')):
+        return "docstring"
+    return "odd" if "'''" in text or '"""' in text else "string"
 
 
 def number_kind(text: str) -> str:
@@ -222,13 +201,15 @@ def number_kind(text: str) -> str:
     text = text.lower()
     if text.startswith(("0x", "0b", "0o")):
         return "based"
-    imaginary = "j" in text
+    if "j" in text:
+        return "exponent_imaginary" if "e" in text else "imaginary"
     if "e" in text:
-        return "exponent_imaginary" if imaginary else "exponent"
-    if imaginary:
-        return "imaginary"
+        return "exponent"
     if "." in text:
         return "float"
-    if text.endswith("l"):
+    if text[-1] == "l":
         return "long"
     return "based" if text[0] == "0" else "int"
+
+
+_SUBKINDS = {"string": string_kind, "simple": string_kind, "number": number_kind}

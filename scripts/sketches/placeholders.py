@@ -1,38 +1,24 @@
 """The placeholder table of sketches, and whether a sketch holds any.
 
-Kinds of literals are those of `scripts.sketches.lexer`. "compat" is the released mapping: what it leaves as it is (by
-accident: hexadecimal, octal, binary and long integers, `1e5j`, `br''`, `ur''`, short strings that hold a triple quote)
-is missing there. "strict" lets no literal through but plain triple-quoted strings, which are documentation.
+Kinds of literals are those of `scripts.sketches.lexer`. "compat" is the released mapping, which leaves some literals as
+they are: hexadecimal, octal, binary and long integers, `1e5j`, `br''`, `ur''`, short strings that hold a triple quote.
+"strict" replaces all literals but plain triple-quoted strings, which are documentation.
 """
 
 import keyword
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scripts.sketches.lexer import tokens
 from scripts.sketches.user_names import NAME_WORDS
 
 COMPAT = {
-    "int": "number",
-    "float": "float",
-    "exponent": "floatexponant",
-    "imaginary": "complex",
-    "string": "string",
-    "raw": "rawstring",
-    "bytes": "binarystring",
-    "unicode": "unicodestring",
-    "interpolated": "interstring",
-    "raw_interpolated": "interrawstring",
-    "function": "func",
-    "class": "AnClass",
+    **{"int": "number", "float": "float", "exponent": "floatexponant", "imaginary": "complex"},
+    **{"string": "string", "raw": "rawstring", "bytes": "binarystring", "unicode": "unicodestring"},
+    **{"interpolated": "interstring", "raw_interpolated": "interrawstring", "function": "func", "class": "AnClass"},
 }
 STRICT = COMPAT | {
-    "based": "number",
-    "long": "number",
-    "exponent_imaginary": "complex",
-    "odd": "string",
-    "raw_bytes": "binarystring",
-    "raw_unicode": "unicodestring",
+    **{"based": "number", "long": "number", "exponent_imaginary": "complex"},
+    **{"odd": "string", "raw_bytes": "binarystring", "raw_unicode": "unicodestring"},
 }
 LITERALS = {"compat": COMPAT, "strict": STRICT}
 
@@ -52,24 +38,24 @@ STRING_MODULE = _words(
     "capwords Template Formatter letters lowercase uppercase maketrans"
 )
 # Where a call takes a type or a function: indices of its positional arguments, and keywords of any call.
-TYPE_ARGUMENTS = {
-    **dict.fromkeys(_words("astype dtype view cast finfo iinfo defaultdict partial filter"), {0}),
-    **dict.fromkeys(_words("map apply applymap agg aggregate transform pipe"), {0}),
-    **dict.fromkeys(_words("isinstance issubclass issubdtype select_dtypes can_cast promote_types"), {0, 1}),
-    **dict.fromkeys(_words("array asarray asanyarray zeros ones empty zeros_like ones_like empty_like"), {1}),
-    **dict.fromkeys(_words("fromiter frombuffer fromstring loadtxt genfromtxt"), {1}),
-    **dict.fromkeys(_words("full full_like Series"), {2}),
+_PLACES = {
+    (
+        0,
+    ): "astype dtype view cast finfo iinfo defaultdict partial filter map apply applymap agg aggregate transform pipe",
+    (0, 1): "isinstance issubclass issubdtype select_dtypes can_cast promote_types",
+    (1,): "array asarray asanyarray zeros ones empty zeros_like ones_like empty_like fromiter frombuffer fromstring "
+    "loadtxt genfromtxt",
+    (2,): "full full_like Series",
 }
+TYPE_ARGUMENTS = {name: indices for indices, names in _PLACES.items() for name in names.split()}
 TYPE_KEYWORDS = _words("dtype dtypes otypes type cls include exclude converters key func default_factory")
 GENERICS = _words(
     "Optional Union List list Dict dict Tuple tuple Set set FrozenSet frozenset Sequence Iterable Iterator Generator "
     "Mapping Callable Type type Annotated ClassVar Final NDArray defaultdict"
 )
-BINDERS = ("for", "import", "lambda", "as", "global", "nonlocal")
-BINDER_ENDS = {"for": ("in",), "lambda": (":",), "as": (":", ",")}  # others end with the statement
+BINDERS = {"for": ("in",), "lambda": (":",), "as": (":", ","), "import": (), "global": (), "nonlocal": ()}  # their ends
 NEAR = 8  # brackets that are looked at around a word; keeps deep nesting linear
 _WORD_KINDS = ("name", "function", "class")
-_STATEMENT_ENDS = ("newline", ";")
 
 
 @dataclass
@@ -86,10 +72,11 @@ class _Bracket:
 
 @dataclass
 class _Site:
-    """A literal's word in a sketch, with the tokens around it (those before it in reverse)."""
+    """A literal's word in a sketch, with the tokens around it."""
 
     word: str
-    before: tuple[str, str]
+    last: str  # the token before
+    second: str  # the token before that
     after: str
     attribute: str  # the token after `after`
     brackets: list[_Bracket]  # the nearest open ones, outermost first; shared, complete once the text is read
@@ -101,16 +88,15 @@ class _Site:
 def has_placeholder(sketch: str, operation: str = "constants") -> bool:
     """Whether some token of a sketch stands for something that the sketcher left open.
 
-    A placeholder is the name `func` after `def`, `AnClass` after `class`, or a literal's word where a literal can
-    stand: not an attribute, not called, not a keyword's name, not bound (assigned, imported, a parameter, a loop
-    variable) in the sketch, not in a comment or string. `string.` with an attribute of the module `string` is that
-    module.
+    A placeholder is the name `func` after `def`, `AnClass` after `class`, or a literal's word where a literal can stand:
+    not an attribute, not called, not a keyword's name, not bound (assigned, imported, a parameter, a loop variable) in
+    the sketch, not in a comment or string. `string.` with an attribute of the module `string` is that module.
 
-    `float` and `complex` are types as well, and nothing tells `f(float)` from `f(1.5)` but f. Taking a type for a
-    placeholder costs one needless run of the generator, taking a placeholder for a type gives a wrong answer; so they
-    are placeholders unless the place is known to take a type: the first argument of astype, map, apply, ...
-    (TYPE_ARGUMENTS), a keyword such as dtype= (TYPE_KEYWORDS), beside another type in brackets, behind `is` or a
-    comparison with a dtype or `type(...)`, in an annotation, next to `|`.
+    `float` and `complex` are types as well, and only the callee tells `f(float)` from `f(1.5)`. A type taken for a
+    placeholder costs one needless run of the generator, a placeholder taken for a type gives a wrong answer; so they are
+    placeholders unless the place is known to take a type: the first argument of astype, map, apply, ... (TYPE_ARGUMENTS),
+    a keyword such as dtype= (TYPE_KEYWORDS), beside another type in brackets, after `is` or a comparison with a dtype or
+    `type(...)`, in an annotation, next to `|`.
 
     Args:
         sketch: any text.
@@ -120,93 +106,77 @@ def has_placeholder(sketch: str, operation: str = "constants") -> bool:
     >>> [has_placeholder(s) for s in ("x.astype(float)", "x.to_string()", "f(string=a)", "x = float", "x[string]")]
     [False, False, False, True, True]
     """
-    if operation != "constants" and _has_name_word(sketch):
+    stream = [(kind, sketch[start:end]) for kind, start, end in tokens(sketch)]
+    if operation != "constants" and _has_name_word(stream):
         return True
-    bound: set[str] = set()
-    sites = []
-    for item in _read(sketch, bound):
-        if item is None:
-            return True
-        sites.append(item)
+    if any(kind in ("function", "class") and text in ("func", "AnClass") for kind, text in stream):
+        return True
+    sites, bound = _read([(kind, text) for kind, text in stream if kind != "comment"])
     return any(site.word not in bound and not _is_name(site) and not _is_type(site) for site in sites)
 
 
-def _has_name_word(sketch: str) -> bool:
+def _has_name_word(stream: list[tuple[str, str]]) -> bool:
     """Whether a word of names stands in a sketch as a bare name."""
-    stream = [(kind, sketch[start:end]) for kind, start, end in tokens(sketch)]
-    for i, (kind, text) in enumerate(stream):
-        if kind in _WORD_KINDS and text in NAME_WORDS:
-            before, after = (stream[j][1] if 0 <= j < len(stream) else "" for j in (i - 1, i + 1))
-            if before != "." and not (before in ("(", ",") and after == "="):
-                return True
-    return False
+    texts = ["", *(text for _, text in stream), ""]
+    return any(
+        kind in _WORD_KINDS and text in NAME_WORDS and before != "." and (before not in ("(", ",") or after != "=")
+        for (kind, text), before, after in zip(stream, texts, texts[2:], strict=False)
+    )
 
 
-def _read(sketch: str, bound: set[str]) -> Iterator[_Site | None]:
-    """Sites of literal words, None for a placeholder of a definition; fills `bound` on the way."""
-    stream = [(kind, sketch[start:end]) for kind, start, end in tokens(sketch) if kind != "comment"]
-    texts = ["newline" if kind == "newline" else text for kind, text in stream] + ["", ""]
-    stack: list[_Bracket] = []
-    binder, binder_depth, statement, closed_callee = "", 0, "", ""
-    for i, (kind, text) in enumerate(stream):
-        before = (texts[i - 1] if i else "newline", texts[i - 2] if i > 1 else "newline")
-        if not stack and before[0] in _STATEMENT_ENDS:
+def _read(stream: list[tuple[str, str]]) -> tuple[list[_Site], set[str]]:
+    """The sites of literals' words, and the names that the sketch binds."""
+    texts = ["newline"] * 2 + ["newline" if kind == "newline" else text for kind, text in stream] + ["", ""]
+    sites, bound, stack = [], set(), []
+    binder, binder_depth, statement, closed_callee, kind_before = "", 0, "", "", ""
+    for i, (kind, text) in enumerate(stream, 2):
+        last, second, after, attribute = texts[i - 1], texts[i - 2], texts[i + 1], texts[i + 2]
+        if not stack and last in ("newline", ";"):
             statement, binder = text, ""
         if text in BINDERS and kind == "name":
             binder, binder_depth = text, len(stack)
-        elif binder_depth == len(stack) and text in {"for": ("in",), "lambda": (":",), "as": (":", ",")}.get(
-            binder, ()
-        ):
+        elif binder_depth == len(stack) and text in BINDERS.get(binder, ()):
             binder = ""
-        if kind in ("function", "class") and text in ("func", "AnClass"):
-            yield None
-        elif kind in _WORD_KINDS:
-            if _binds(text, before[0], texts[i + 1], stack, binder, len(stack) == binder_depth):
+        if kind in _WORD_KINDS:
+            if _binds(text, last, after, stack, binder, len(stack) == binder_depth):
                 bound.add(text)
-            if stack and before[0] in ("(", "[", "{", ",", ":") and texts[i + 1] in (",", ")", "]", "}"):
+            if stack and last in ("(", "[", "{", ",", ":") and after in (",", ")", "]", "}"):
                 stack[-1].names.add(text)
             if kind == "name" and text in LITERAL_WORDS:
                 near = stack[-NEAR:]
                 places = [(bracket.index, bracket.keyword) for bracket in near]
-                yield _Site(text, before, texts[i + 1], texts[i + 2], near, places, statement, closed_callee)
-        elif kind == "op":
-            closed_callee = _step(stack, text, before, stream[i - 1][0] if i else "", closed_callee)
+                sites.append(_Site(text, last, second, after, attribute, near, places, statement, closed_callee))
+        elif text in ("(", "[", "{"):
+            callee = last if kind_before in _WORD_KINDS and not keyword.iskeyword(last) else ""
+            stack.append(_Bracket(text, callee, kind_before == "function"))
+        elif text in (")", "]", "}"):
+            closed_callee = stack.pop().callee if stack else ""
+        elif stack and text == ",":
+            stack[-1].index += 1
+            stack[-1].keyword = ""
+        elif stack and text == "=" and stack[-1].opener == "(":
+            stack[-1].keyword = last
+        kind_before = kind
+    return sites, bound
 
 
-def _step(stack: list[_Bracket], op: str, before: tuple[str, str], kind_before: str, closed_callee: str) -> str:
-    """Follow an operator through the open brackets; return the callee of the call closed last."""
-    if op in ("(", "[", "{"):
-        callee = before[0] if kind_before in _WORD_KINDS and not keyword.iskeyword(before[0]) else ""
-        stack.append(_Bracket(op, callee, kind_before == "function"))
-    elif op in (")", "]", "}"):
-        return stack.pop().callee if stack else ""
-    elif stack and op == ",":
-        stack[-1].index += 1
-        stack[-1].keyword = ""
-    elif stack and op == "=" and stack[-1].opener == "(":
-        stack[-1].keyword = before[0]
-    return closed_callee
-
-
-def _binds(name: str, before: str, after: str, stack: list[_Bracket], binder: str, same_depth: bool) -> bool:
+def _binds(name: str, last: str, after: str, stack: list[_Bracket], binder: str, same_depth: bool) -> bool:
     """Whether this name is bound here."""
-    if before == ".":
+    if last == ".":
         return False
     if binder not in ("", "lambda") and name != binder:
         return True
     if binder == "lambda" and same_depth:
-        return before in ("lambda", ",", "*", "**")
-    if stack and stack[-1].defines and before in ("(", ",", "*", "**"):
+        return last in ("lambda", ",", "*", "**")
+    if stack and stack[-1].defines and last in ("(", ",", "*", "**"):
         return True
     in_call = bool(stack) and stack[-1].opener == "("
-    return after == ":=" or (
-        not in_call and len(after) > 0 and after[-1] == "=" and after not in ("==", "!=", "<=", ">=")
-    )
+    return after == ":=" or (not in_call and after.endswith("=") and after not in ("==", "!=", "<=", ">="))
 
 
 def _is_name(site: _Site) -> bool:
     """Whether the word stands where no literal can."""
-    if site.before[0] in (".", "@", "def", "class", "del", "from") or site.after in ("(", "="):
+    if site.last in (".", "@", "def", "class", "del", "from") or site.after in ("(", "="):
         return True
     if site.after != ".":
         return False
@@ -217,17 +187,15 @@ def _is_name(site: _Site) -> bool:
 
 def _is_type(site: _Site) -> bool:
     """Whether `float` or `complex` stands in a place known to take a type."""
+    last, second = site.last, site.second
     if site.word not in TYPE_WORDS:
         return False
-    last, second = site.before
     if last in ("->", "is", "|") or site.after == "|" or (last == "not" and second == "is"):
         return True
     if last in ("==", "!=") and (second in ("dtype", "dtypes") or (second == ")" and site.compared == "type")):
         return True
-    if last == ":" and not site.brackets:
-        return not keyword.iskeyword(site.statement)
-    if not site.brackets:
-        return last == "=" and second in ("dtype", "dtypes")  # of a call that the prompt opened
+    if not site.brackets:  # the second condition: of a call that the prompt opened
+        return not keyword.iskeyword(site.statement) if last == ":" else last == "=" and second in ("dtype", "dtypes")
     inner = site.brackets[-1]
     if inner.defines and last == ":":
         return True

@@ -9,45 +9,31 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from nl2code.parsing import parse_statements
-from scripts.sketches.lexer import WORD, literals
+from scripts.sketches import lexer
 from scripts.sketches.placeholders import LITERALS
 from scripts.sketches.user_names import name_spans
 
 CONSTANTS, NAMES, BOTH = OPERATIONS = ("constants", "names", "both")
+_WORD = re.compile(f"[{lexer.WORD}]")
+Span = tuple[int, int, str]  # start, end, placeholder
 
-_WORD = re.compile(f"[{WORD}]")
 
-
-def sketch_spans(code: str, operation: str = CONSTANTS, literals: str = "compat") -> Iterator[tuple[int, int, str]]:
-    """What the sketch replaces: (start, end, placeholder), in order, without overlap.
-
-    Raises:
-        ValueError: unknown operation or literals.
-    """
-    if operation not in OPERATIONS:
-        raise ValueError(f"operation {operation!r} is unknown; use one of {', '.join(OPERATIONS)}")
-    if literals not in LITERALS:
-        raise ValueError(f"literals {literals!r} is unknown; use one of {', '.join(LITERALS)}")
+def sketch_spans(code: str, operation: str = CONSTANTS, literals: str = "compat") -> Iterator[Span]:
+    """What the sketch replaces, in order, without overlap. See `transform_code_to_sketch` for arguments and errors."""
+    for name, value, known in (("operation", operation, OPERATIONS), ("literals", literals, LITERALS)):
+        if value not in known:
+            raise ValueError(f"{name} {value!r} is unknown; use one of {', '.join(known)}")
+    table = {} if operation == NAMES else LITERALS[literals]
+    constants = ((start, end, table[kind]) for kind, start, end in lexer.literals(code) if kind in table)
     if operation == CONSTANTS:
-        return _constant_spans(code, LITERALS[literals])
-    return iter(_spans_with_names(code, LITERALS[literals] if operation == BOTH else {}))
-
-
-def _constant_spans(code: str, table: dict[str, str]) -> Iterator[tuple[int, int, str]]:
-    for kind, start, end in literals(code):
-        if kind in table:
-            yield start, end, table[kind]
-
-
-def _spans_with_names(code: str, table: dict[str, str]) -> list[tuple[int, int, str]]:
-    """Names and constants; the name in a def or class is both, and there the table decides."""
+        return constants
     try:
-        found = {start: (start, end, word) for start, end, word in name_spans(code, parse_statements(code))}
+        found = {span[0]: span for span in name_spans(code, parse_statements(code))}
     except SyntaxError:
         found = {}
-    if table:
-        found.update((span[0], span) for span in _constant_spans(code, table))
-    return [found[start] for start in sorted(found)]
+    if table:  # the name in a def or class is a name and a constant: the table decides
+        found.update((span[0], span) for span in constants)
+    return iter(sorted(found.values()))
 
 
 def transform_code_to_sketch(code: str, operation: str = CONSTANTS, literals: str = "compat") -> str:
@@ -57,7 +43,7 @@ def transform_code_to_sketch(code: str, operation: str = CONSTANTS, literals: st
         code: any text: complete, truncated or Python 2.
         operation: "constants": literals and the names in `def` and `class`; "names": user-defined names wherever they
             stand (see `scripts.sketches.user_names`), in text that parses; "both".
-        literals: "compat" leaves what the released code leaves (hexadecimal numbers, `br''`, ...), "strict" nothing but
+        literals: "compat" leaves what the released code leaves (hexadecimal numbers, `br''`, ...), "strict" leaves only
             triple-quoted plain strings.
 
     Raises:
@@ -71,7 +57,7 @@ def transform_code_to_sketch(code: str, operation: str = CONSTANTS, literals: st
     return replace_spans(code, sketch_spans(code, operation, literals))
 
 
-def replace_spans(code: str, spans: Iterable[tuple[int, int, str]]) -> str:
+def replace_spans(code: str, spans: Iterable[Span]) -> str:
     """`code` with the spans replaced by words, and a space where two words would touch."""
     parts: list[str] = []
     copied = 0
@@ -82,24 +68,17 @@ def replace_spans(code: str, spans: Iterable[tuple[int, int, str]]) -> str:
         if _WORD.match(code, end):
             parts[-1] += " "
         copied = end
-    parts.append(code[copied:])
-    return "".join(parts)
+    return "".join([*parts, code[copied:]])
 
 
 class SketchedText:
-    """Sketches of parts of one text; names are looked up in the whole text.
-
-    Attributes:
-        code: the text.
-        spans: what its sketch replaces.
-    """
+    """Sketches of parts of a text, with names looked up in the whole text. `spans` is what its sketch replaces."""
 
     def __init__(self, code: str, operation: str = CONSTANTS, literals: str = "compat"):
-        self.code = code
-        self.spans = list(sketch_spans(code, operation, literals))
+        self.code, self.spans = code, list(sketch_spans(code, operation, literals))
 
     def sketch(self, start: int, end: int) -> str:
-        """The sketch of `code[start:end]`; a span that it cuts through is kept."""
+        """The sketch of `code[start:end]`; a span that reaches beyond `end` is kept."""
         first = bisect_left(self.spans, (start,))
         last = bisect_left(self.spans, (end,), first)
         inside = ((a - start, b - start, word) for a, b, word in self.spans[first:last] if b <= end)

@@ -1,4 +1,4 @@
-r"""The names that a program's author made up, as spans to replace (the operation `names`; paper, section 3).
+r"""User-defined names, as spans to replace (the operation `names`; paper, section 3).
 
 >>> import ast
 >>> code = "import numpy as np\ndef add(a, n=1):\n    s = np.sum(a, axis=n)\n    return s + len(a)\nadd(x, n=2)\n"
@@ -11,16 +11,15 @@ def func(argument, argument=1):
 func(x, argument=2)
 <BLANKLINE>
 
-The paper names the operation and no rules; these are ours:
+The paper gives no rules for this operation; ours are:
 
-- A name is user-defined where the text itself binds it, in the scope that Python's rules give: `func` for a function or
-  method, `AnClass` for a class, `argument` for a parameter, `variable` for all else (assigned, loop, `with`, `except`,
-  `match`, walrus, type parameters). Bound in several ways in one scope, it is the first of these everywhere in there.
-- Kept: names that an import binds in the same scope, and names bound nowhere (builtins, star imports, the names of a
-  prompt that is not in the text); `self`, `cls`, `_` and `__dunder__` names, which nobody made up.
-- Kept: whatever follows a dot, because nothing tells whose attribute it is. Methods and variables of a class body are
-  replaced where they are bound or read as bare names.
-- A keyword of a call is replaced where the callee is a bare name of a function or class of the text that has such a
+- A name is user-defined where the text binds it, in the scope that Python's rules give: `func` for a function or method,
+  `AnClass` for a class, `argument` for a parameter, `variable` for all else (assignment, loop, `with`, `except`, `match`,
+  walrus, type parameter). Where a scope binds it in several ways, the first of these words stands everywhere.
+- Kept: names that an import binds in the same scope; names bound nowhere (builtins, star imports, names of a prompt that
+  is not in the text); `self`, `cls`, `_` and `__dunder__` names; attributes, because their owner is unknown.
+- Methods and variables of a class body are replaced where they are bound or read as bare names.
+- The keyword of a call is replaced where the callee is a bare name of a function or class of the text that has such a
   parameter (a class: in its `__init__`), and kept in all other calls.
 - Strings are constants: names in the fields of an f-string are kept.
 - Text that does not parse keeps all its names: without a syntax tree there are no scopes.
@@ -28,7 +27,7 @@ The paper names the operation and no rules; these are ours:
 
 import ast
 import unicodedata
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -37,7 +36,6 @@ from scripts.sketches.lexer import LINE, tokens
 FUNCTION, CLASS, ARGUMENT, VARIABLE = NAME_WORDS = ("func", "AnClass", "argument", "variable")
 IMPORT = "import"
 KEPT = frozenset({"self", "cls", "_"})
-
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -48,7 +46,7 @@ _TYPE_ALIAS = getattr(ast, "TypeAlias", ())  # since Python 3.12, as the type pa
 
 @dataclass(eq=False)
 class Scope:
-    """One scope, and how its names are bound.
+    """A scope and how its names are bound.
 
     Attributes:
         kind: module, function, class, comprehension, or types (of type parameters).
@@ -69,7 +67,7 @@ class Scope:
         self.ways.setdefault(name, set()).add(way)
 
     def owner(self, name: str) -> "Scope | None":
-        """The scope that a name means when read here; None where the text binds it nowhere."""
+        """The scope that binds a name read here; None where the text binds it nowhere."""
         scope, is_global, sees_class = self, False, True
         while scope:
             if sees_class or scope.kind != "class":
@@ -102,10 +100,8 @@ class NameTokens:
 
     def __init__(self, code: str):
         self.code = code
-        found = [item for item in tokens(code) if item[0] in ("name", "function", "class")]
-        self.starts = [start for _, start, _ in found]
-        self.ends = [end for _, _, end in found]
-        self.defined = [start for kind, start, _ in found if kind != "name"]
+        self.ends = {start: end for kind, start, end in tokens(code) if kind in ("name", "function", "class")}
+        self.starts = list(self.ends)
 
     @cached_property
     def _lines(self) -> list[tuple[int, list[int] | None]]:
@@ -119,32 +115,24 @@ class NameTokens:
             position += len(line)
         return lines
 
-    def place(self, line: int, column: int) -> int:
-        """The position in the text of a line (from 1) and a column (in bytes) of the syntax tree."""
-        start, width = self._lines[line - 1]
-        return start + (width[column] if width else column)
-
     def at(self, node: ast.AST) -> int:
-        """Where a node starts."""
-        return self.place(node.lineno, node.col_offset)
+        """The position in the text where a node starts. The syntax tree counts lines from 1 and columns in bytes."""
+        start, width = self._lines[node.lineno - 1]
+        return start + (width[node.col_offset] if width else node.col_offset)
 
-    def inside(self, node: ast.AST, start: int | None = None) -> list[int]:
-        """Starts of the names from the node's start, or from `start`, to its end."""
-        start = self.at(node) if start is None else start
-        end = self.place(node.end_lineno, node.end_col_offset)
-        return self.starts[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
+    def behind(self, node: ast.AST) -> int:
+        """The position in the text where a node ends."""
+        start, width = self._lines[node.end_lineno - 1]
+        return start + (width[node.end_col_offset] if width else node.end_col_offset)
 
-    def definition(self, node: ast.AST) -> int:
-        """Start of the name that a def or class statement introduces."""
-        return self.defined[bisect_left(self.defined, self.at(node))]
+    def nth(self, position: int, count: int) -> int:
+        """Start of the name `count` places after the first name at or behind a position; before it where negative."""
+        return self.starts[bisect_left(self.starts, position) + count]
 
     def span(self, start: int, name: str) -> tuple[int, int] | None:
-        """Start and end of the token at `start`, where it is this name."""
-        index = bisect_right(self.starts, start) - 1
-        if index < 0 or self.starts[index] != start:
-            return None
-        text = self.code[start : self.ends[index]]
-        return (start, self.ends[index]) if name in (text, unicodedata.normalize("NFKC", text)) else None
+        """Start and end of the token at `start`, where it is this name. Python normalises names (NFKC)."""
+        text = self.code[start : self.ends.get(start, start)]
+        return (start, start + len(text)) if name in (text, unicodedata.normalize("NFKC", text)) else None
 
 
 class _Reader:
@@ -164,17 +152,13 @@ class _Reader:
         while self.pending:
             node, scope, self.in_string = self.pending.pop()
             self.visit(node, scope)
-        for scope in self.scopes:
+        for scope in self.scopes:  # what a scope binds under a global or nonlocal name is bound where that points
             for name in scope.declared.keys() & scope.ways.keys():
-                self.redirect(scope, name)
-
-    def redirect(self, scope: Scope, name: str) -> None:
-        """Bind where the declaration points what the text binds in a scope that declares it global or nonlocal."""
-        owner = self.scopes[0] if scope.declared[name] == "global" else scope.owner(name)
-        if owner:
-            owner.ways.setdefault(name, set()).update(scope.ways[name])
-            if name in scope.callables:
-                owner.callables.setdefault(name, scope.callables[name])
+                owner = self.scopes[0] if scope.declared[name] == "global" else scope.owner(name)
+                if owner:
+                    owner.ways.setdefault(name, set()).update(scope.ways[name])
+                    if name in scope.callables:
+                        owner.callables.setdefault(name, scope.callables[name])
 
     def new_scope(self, kind: str, parent: Scope | None) -> Scope:
         self.scopes.append(Scope(kind, parent))
@@ -184,28 +168,27 @@ class _Reader:
         """Read these nodes later, in this scope."""
         self.pending += [(node, scope, self.in_string) for node in nodes if node is not None]
 
-    def use(self, start: int, name: str, scope: Scope) -> None:
+    def at(self, node: ast.AST) -> int:
+        """Where a node starts; 0 in f-strings, in which Python before 3.12 gives no places."""
+        return 0 if self.in_string else self.names.at(node)
+
+    def use(self, start: int, name: str, scope: Scope, way: str = "") -> None:
+        """Note a name at its place, and how it is bound there."""
+        if way:
+            scope.bind(name, way)
         if not self.in_string:
             self.uses.append((start, name, scope))
-
-    def define(self, start: int, name: str, scope: Scope, way: str = VARIABLE) -> None:
-        scope.bind(name, way)
-        self.use(start, name, scope)
 
     def visit(self, node: ast.AST, scope: Scope) -> None:
         """Note what a node binds and reads; add its children."""
         if isinstance(node, ast.Name):
-            if not isinstance(node.ctx, ast.Load):
-                scope.bind(node.id, VARIABLE)
-            if not self.in_string:
-                self.use(self.names.at(node), node.id, scope)
+            self.use(self.at(node), node.id, scope, "" if isinstance(node.ctx, ast.Load) else VARIABLE)
         elif isinstance(node, _DEFINITIONS):
             self.visit_definition(node, scope)
         elif isinstance(node, ast.Lambda):
             self.visit_function(node, scope, scope)
         elif isinstance(node, _COMPREHENSIONS):
-            inner = self.new_scope("comprehension", scope)
-            first = node.generators[0]
+            inner, first = self.new_scope("comprehension", scope), node.generators[0]
             self.add(scope, first.iter)
             self.add(inner, *(part for part in ast.iter_child_nodes(node) if part is not first))
             self.add(inner, first.target, *first.ifs)
@@ -214,16 +197,15 @@ class _Reader:
             while target.kind == "comprehension":
                 target = target.parent
             target.bind(node.target.id, VARIABLE)
-            if not self.in_string:
-                self.use(self.names.at(node.target), node.target.id, scope)
+            self.use(self.at(node.target), node.target.id, scope)
             self.add(scope, node.value)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             for alias in node.names:
-                scope.bind((alias.asname or alias.name).partition(".")[0], IMPORT)  # a star binds nothing that is known
+                scope.bind((alias.asname or alias.name).partition(".")[0], IMPORT)  # a star binds no known name
         elif isinstance(node, ast.Global | ast.Nonlocal):
             scope.declared.update(dict.fromkeys(node.names, type(node).__name__.lower()))
-            for start, name in zip(self.names.inside(node)[1:], node.names, strict=False):
-                self.use(start, name, scope)
+            for index, name in enumerate(node.names):
+                self.use(self.names.nth(self.at(node), 1 + index), name, scope)
         elif isinstance(node, _TYPE_ALIAS):
             self.add(scope, node.name)
             self.add(self.types_scope(node, scope), node.value)
@@ -233,24 +215,21 @@ class _Reader:
     def visit_other(self, node: ast.AST, scope: Scope) -> None:
         """Nodes that open no scope."""
         self.in_string = self.in_string or isinstance(node, _STRINGS)
-        if isinstance(node, ast.ExceptHandler) and node.name:
-            after = self.names.inside(node, self.names.place(node.type.end_lineno, node.type.end_col_offset))
-            self.define(after[1], node.name, scope)  # after[0] is `as`
-        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
-            self.define(self.names.inside(node)[-1], node.name, scope)
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            self.define(self.names.inside(node)[-1], node.rest, scope)
+        if isinstance(node, ast.ExceptHandler) and node.name:  # behind the type stands `as`
+            self.use(self.names.nth(self.names.behind(node.type), 1), node.name, scope, VARIABLE)
+        elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.MatchMapping):
+            if name := node.rest if isinstance(node, ast.MatchMapping) else node.name:
+                self.use(self.names.nth(self.names.behind(node), -1), name, scope, VARIABLE)
         elif isinstance(node, _TYPE_PARAMETERS):
-            self.define(self.names.inside(node)[0], node.name, scope)
+            self.use(self.names.nth(self.at(node), 0), node.name, scope, VARIABLE)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not self.in_string:
-            for part in node.keywords:
-                if part.arg:
-                    self.keywords.append((self.names.at(part), part.arg, node.func.id, scope))
+            self.keywords += [(self.at(part), part.arg, node.func.id, scope) for part in node.keywords if part.arg]
         self.add(scope, *ast.iter_child_nodes(node))
 
     def visit_definition(self, node: ast.stmt, scope: Scope) -> None:
         is_class = isinstance(node, ast.ClassDef)
-        self.define(self.names.definition(node), node.name, scope, CLASS if is_class else FUNCTION)
+        start = self.names.nth(self.at(node), 2 if isinstance(node, ast.AsyncFunctionDef) else 1)
+        self.use(start, node.name, scope, CLASS if is_class else FUNCTION)
         self.add(scope, *node.decorator_list)
         outer = self.types_scope(node, scope)
         if is_class:
@@ -263,20 +242,19 @@ class _Reader:
 
     def visit_function(self, node: ast.AST, scope: Scope, outer: Scope) -> Scope:
         """A function or lambda: defaults belong to `scope`, annotations to `outer`, which holds its type parameters."""
-        inner = self.new_scope("function", outer)
-        given = node.args
+        inner, given = self.new_scope("function", outer), node.args
         self.add(scope, *given.defaults, *given.kw_defaults)
         by_keyword = [*given.args, *given.kwonlyargs]
         inner.parameters = {part.arg for part in by_keyword}
         for part in filter(None, [*given.posonlyargs, *by_keyword, given.vararg, given.kwarg]):
-            self.define(0 if self.in_string else self.names.at(part), part.arg, inner, ARGUMENT)
+            self.use(self.at(part), part.arg, inner, ARGUMENT)
             self.add(outer, part.annotation)
         self.add(outer, getattr(node, "returns", None))
         self.add(inner, *(node.body if isinstance(node.body, list) else [node.body]))
         return inner
 
     def types_scope(self, node: ast.AST, scope: Scope) -> Scope:
-        """The scope of a definition's type parameters; the one around where it has none."""
+        """The scope of a definition's type parameters; `scope` itself where it has none."""
         parameters = getattr(node, "type_params", [])
         if not parameters:
             return scope
@@ -294,13 +272,7 @@ def name_spans(code: str, statements: list[ast.stmt]) -> list[tuple[int, int, st
     """
     reader = _Reader(NameTokens(code))
     reader.read(statements)
-    found: dict[tuple[int, int], str] = {}
-    for start, name, scope in reader.uses:
-        word = scope.word(name)
-        if word and (span := reader.names.span(start, name)):
-            found[span] = word
-    for start, name, callee, scope in reader.keywords:
-        word = scope.parameter_word(callee, name)
-        if word and (span := reader.names.span(start, name)):
-            found[span] = word
+    words = [(start, name, scope.word(name)) for start, name, scope in reader.uses]
+    words += [(start, name, scope.parameter_word(callee, name)) for start, name, callee, scope in reader.keywords]
+    found = {span: word for start, name, word in words if word and (span := reader.names.span(start, name))}
     return [(*span, word) for span, word in sorted(found.items())]
