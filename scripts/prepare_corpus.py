@@ -1,19 +1,23 @@
-"""Make the training corpus of a library: data/<Domain>/data/{train,valid}/*.jsonl.gz and corpus_stats.json.
+"""Make the training corpus of a library: {train,valid}/*.jsonl.gz, corpus_stats.json and record.json.
 
     python -m scripts.prepare_corpus                     # Pandas, from the sources in scripts/sources.json
+    python -m scripts.prepare_corpus configs/training/paper.yaml -d Numpy
     python -m scripts.prepare_corpus -d Mylib --sources ~/code/mylib,~/code/apps,notes.ipynb
 
 Two kinds of documents: `code`, Python files that import the library (PyCodeGPT's quality filters); `mined`, short
 commented snippets from docstrings, user guides, notebooks (scripts/mine_docs.py) and pairs of a description and its code
-(scripts/corpus/dataset_rows.py); their `repo_name` ends in "(docs)". Nothing is extracted, and nothing is executed but, with
---run_snippets, the mined snippets, in the sandbox. Documents that hold benchmark text are left out
-(scripts/decontaminate.py), as are exact copies (white space aside), with --near_copies nearly equal ones as well
-(scripts/corpus/near_copies.py), and files whose licence is not permissive; a source given by path that states no licence
-is the user's own choice, recorded as `unknown`.
+(scripts/corpus/dataset_rows.py); their `repo_name` ends in "(docs)". Nothing is extracted, and nothing is executed except,
+with --run_snippets, the mined snippets, in the sandbox. Left out are documents that hold benchmark text
+(scripts/decontaminate.py), exact copies (white space aside), with --near_copies nearly equal documents too, and files
+whose licence is not permissive; a source given by path that states no licence is kept, with the licence `unknown`.
 
-Train and valid are split by a hash of (repository, file), so that all documents of a file are on one side; with
---split_by repository all of a repository, for corpora in which no few of them hold nearly everything. The order is a
-shuffle by the seed. A finished corpus is kept until a setting, a source, a benchmark or this code changes.
+Train and valid are split by a hash of (repository, file): all documents of a file are on one side; with --split_by
+repository all of a repository. Where that leaves one side empty, the next finer unit is used, which is said and recorded.
+The order is a shuffle by the seed.
+
+A finished corpus is kept. It is made again where a source, a benchmark or Python's version changed; other settings need
+another -o. A folder of corpus files without a record is your own corpus: without --sources it is used as it is. So is the
+corpus of a domain that has no default sources, once it was made from --sources.
 """
 
 import argparse
@@ -23,102 +27,67 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 
+from nl2code.errors import UserError, exit_status
+from nl2code.models import resolve_tokenizer, tokenizer_sha256
 from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
-from scripts.corpus.documents import Harvest, harvest
-from scripts.corpus.output import STATS, CorpusError, is_up_to_date, staging, write_parts
-from scripts.corpus.run_snippets import RunError, without_failing
-from scripts.corpus.sources import Source, SourceError, resolve
-from scripts.corpus.split import limit, split, without_copies, without_near_copies
+from scripts.corpus.documents import Harvest, HarvestOptions, harvest
+from scripts.corpus.output import RECORD, STATS, own_corpus, read_stats, refuse_foreign_files, write_parts
+from scripts.corpus.run_snippets import without_failing
+from scripts.corpus.sources import Source, resolve
+from scripts.corpus.split import UNITS, limit, split, without_copies, without_near_copies
 from scripts.corpus.stats import statistics, summary, why_empty
-from scripts.decontaminate import DecontaminationError, read_problems
-from scripts.fetch import FetchError, downloads_folder, fetch_all, load_sources
-from scripts.file_utils import PROJECT_ROOT, git_revision, sha256_file, versions, write_json
+from scripts.decontaminate import fingerprints_from
+from scripts.fetch import downloads_folder, fetch_all, load_sources
+from scripts.file_utils import PROJECT_ROOT, exclusive, replacing_folder, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
+from scripts.presets import with_preset
+from scripts.records import Record, outputs_are_there, read_record
 
+FORMAT = 1  # raise it where equal inputs and settings give another corpus
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
 KINDS = ("code", "mined")
-CODE = (  # a change of any of these makes a corpus stale
-    "prepare_corpus",
-    "corpus_datasets",
-    "corpus_documents",
-    "corpus_output",
-    "corpus_sources",
-    "corpus_split",
-    "corpus_stats",
-    "mine_docs",
-    "near_copies",
-    "run_snippets",
-    "doc_sections",
-    "snippets",
-    "decontaminate",
-)
+RANGES = {  # of numbers: lowest, highest, what to do
+    "valid_share": (0, 0.5, "must lie between 0 and 0.5"),
+    "max_documents": (1, 1e12, "must be at least 1; leave it out for no limit"),
+    "dataset_rows": (1, 1e12, "must be at least 1; leave it out to read all"),
+    "workers": (1, 4096, "must be at least 1"),
+}
 
 
-SOURCES_HELP = (
-    "comma list of names from scripts/sources.json, folders, archives (.tar.gz, .zip, .whl), .py and .ipynb files, "
-    "installed:NAME (a package of site-packages), dataset:FILE or dataset:OWNER/NAME (rows of code, or of text and code; "
-    "default: the domain's own list)"
-)
-
-
-def settings_of(args: argparse.Namespace) -> dict:
-    """What the corpus depends on besides its sources; checks every value. Raises CorpusError."""
-    library = args.library or LIBRARIES.get(args.domain) or (args.domain.lower() if args.sources else "")
-    if not library:
-        allowed = ", ".join(LIBRARIES)
-        raise CorpusError(f"unknown domain {args.domain!r}: use {allowed}, or give --sources for a library of your own")
+def settings_of(args: argparse.Namespace, library: str) -> dict:
+    """What the corpus depends on besides its inputs; checks every value. Raises UserError."""
     if not all(part.isidentifier() for part in library.split(".")):
-        raise CorpusError(
-            f"--library {library!r} is not an import name; give one such as pandas or sklearn.linear_model"
-        )
-    kinds = tuple(kind for kind in KINDS if kind in args.kinds.split(","))
+        raise UserError(f"--library {library!r} is not an import name; give one such as pandas or sklearn.linear_model")
+    kinds = [kind for kind in KINDS if kind in args.kinds.split(",")]
     if not kinds or set(args.kinds.split(",")) - set(KINDS):
-        raise CorpusError(f"--kinds {args.kinds!r} must be a comma list of {', '.join(KINDS)}")
-    if not 0 <= args.valid_share <= 0.5:
-        raise CorpusError(f"--valid_share {args.valid_share} must lie between 0 and 0.5")
-    if args.max_documents is not None and args.max_documents < 1:
-        raise CorpusError(f"--max_documents {args.max_documents} must be at least 1; leave it out for no limit")
+        raise UserError(f"--kinds {args.kinds!r} must be a comma list of {', '.join(KINDS)}")
+    for name, (lowest, highest, advice) in RANGES.items():
+        value = getattr(args, name)
+        if value is not None and not lowest <= value <= highest:
+            raise UserError(f"--{name} {value} {advice}")
     if args.near_copies and not 0.8 <= args.near_copies <= 1:
-        raise CorpusError(f"--near_copies {args.near_copies} must lie between 0.8 and 1, or be 0 to keep all")
-    if args.dataset_rows is not None and args.dataset_rows < 1:
-        raise CorpusError(f"--dataset_rows {args.dataset_rows} must be at least 1; leave it out to read all")
-    if args.workers < 1:
-        raise CorpusError(f"--workers {args.workers} must be at least 1")
-    return {
-        "domain": args.domain,
-        "library": library,
-        "kinds": list(kinds),
-        "seed": args.seed,
-        "valid_share": args.valid_share,
-        "max_documents": args.max_documents,
-        "any_licence": args.any_licence,
-        "near_copies": args.near_copies,
-        "split_by": args.split_by,
-        "run_snippets": args.run_snippets,
-        "dataset_rows": args.dataset_rows,
-        "tokenizer": args.tokenizer,
-    }
+        raise UserError(f"--near_copies {args.near_copies} must lie between 0.8 and 1, or be 0 to keep all")
+    names = ("seed", "valid_share", "max_documents", "any_licence", "near_copies", "split_by", "run_snippets")
+    settings = {name: getattr(args, name) for name in (*names, "dataset_rows")}
+    return {"domain": args.domain, "library": library, "kinds": kinds, **settings}
 
 
 def sources_of(args: argparse.Namespace) -> list[Source]:
-    """The sources asked for, or those that sources.json lists for the domain."""
+    """The sources asked for, or those that sources.json lists for the domain. Raises UserError."""
     names = [entry["name"] for entry in load_sources() if args.domain in entry["domains"]]
     if args.sources:
         names = [name.strip() for name in args.sources.split(",") if name.strip()]
-    if not names:
-        raise CorpusError(f"no sources for domain {args.domain!r}: give --sources")
     sources = [
         resolve_dataset(name) if name.startswith(PREFIX) else resolve(name, downloads_folder())
         for name in dict.fromkeys(names)
     ]
     repeated = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if repeated:
-        raise CorpusError(f"two sources are named {repeated[0]!r}; rename one or give the folder that holds both")
+        raise UserError(f"two sources are named {repeated[0]!r}; rename one or give the folder that holds both")
     return sources
 
 
@@ -126,135 +95,179 @@ def benchmark_files(args: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     """(fingerprint files, problem files) to clean of: the shipped ones, the project's own problems, and those given."""
     fingerprints = args.fingerprints or sorted(Path(__file__).with_name("fingerprints").glob("*.json*"))
     own = PROJECT_ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data"
-    problems = [*sorted([*own.glob("*.jsonl"), *own.glob("*.jsonl.gz")]), *(args.benchmarks or [])]
+    problems = [*sorted(own.glob("*.jsonl*")), *(args.benchmarks or [])]
     for path in [*fingerprints, *problems]:
         if not path.is_file():
-            raise CorpusError(f"no file {path}; give an existing fingerprint or problem file")
-    for path in args.benchmarks or []:
-        read_problems(path)
+            raise UserError(f"no file {path}; give an existing fingerprint or problem file")
+    fingerprints_from(tuple(map(str, fingerprints)), tuple(map(str, problems)))  # a bad file stops before any work
     return fingerprints, problems
 
 
-def tokenizer_file(model: str) -> str:
-    """The `tokenizer.json` of a base model. Raises CorpusError."""
-    from nl2code.models import MODELS_DIR
+def tokenizer_file(name: str) -> str:
+    """The `tokenizer.json` of a base model, or a hub id. Raises UserError."""
+    from tokenizers import Tokenizer
 
-    for folder in (Path(model), MODELS_DIR / model):
-        if (folder / "tokenizer.json").is_file():
-            return str((folder / "tokenizer.json").absolute())
-    from huggingface_hub import hf_hub_download
-
+    folder = resolve_tokenizer(name)
+    file = Path(folder, "tokenizer.json")
     try:
-        return hf_hub_download(model, "tokenizer.json")
+        return str(file.absolute()) if file.is_file() else Tokenizer.from_pretrained(folder) and folder
     except Exception as error:  # of the network, of the hub, of the id
-        raise CorpusError(f"--tokenizer {model}: no folder with tokenizer.json, and no hub id in reach") from error
+        raise UserError(f"--tokenizer {name}: no folder with tokenizer.json, and no hub id in reach") from error
 
 
-def fingerprint(settings: dict, sources: list[Source], benchmarks: list[Path]) -> str:
-    """One hash for all that decides about the corpus' bytes."""
-    parts = [
-        settings,
-        [[source.name, source.licence, source.sha256] for source in sources],
-        sorted(sha256_file(path) for path in benchmarks),
-        [sha256_file(Path(__file__).with_name(f"{name}.py")) for name in CODE],
-        versions() if settings["run_snippets"] else {},  # they decide what runs
-    ]
-    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def inputs_of(args: argparse.Namespace, sources: list[Source], benchmarks: list[Path]) -> dict[str, str]:
+    """Name -> what identifies it, of all that is read; Python's version decides what parses."""
+    inputs = {"python": "{}.{}".format(*sys.version_info)}
+    inputs["order of sources"] = ", ".join(source.name for source in sources)  # the first of equal documents is kept
+    for source in sources:
+        inputs |= {f"source {source.name}": source.sha256, f"licence of {source.name}": source.licence}
+    inputs |= {f"benchmark {number}, {path.name}": sha256_file(path) for number, path in enumerate(benchmarks)}
+    if args.tokenizer:
+        inputs["tokenizer"] = tokenizer_sha256(args.tokenizer)
+    return inputs | (versions() if args.run_snippets else {})  # they decide what runs
 
 
-def harvest_all(
-    sources: list[Source], settings: dict, files: tuple[list[Path], list[Path]], tokenizer: str, workers: int
-) -> Iterator[Harvest]:
+def harvest_all(sources: list[Source], options: HarvestOptions, workers: int) -> Iterator[Harvest]:
     """Harvest every source, several at a time, and yield the results in the order of the sources."""
-    paths = tuple(tuple(map(str, group)) for group in files)
-    options = (settings["library"], tuple(settings["kinds"]), settings["any_licence"], *paths)
-    options += (tokenizer, settings["dataset_rows"])
     workers = min(workers, len(sources))
     if workers == 1:
-        yield from (harvest(source, *options) for source in sources)
+        yield from (harvest(source, options) for source in sources)
         return
-    with worker_pool(workers) as pool:
-        # The largest first, so that none is left to run alone at the end.
-        order = sorted(sources, key=lambda source: -(source.path.stat().st_size if source.path.is_file() else 1 << 40))
-        jobs: dict[str, Future] = {source.name: pool.submit(harvest, source, *options) for source in order}
-        yield from (jobs[source.name].result() for source in sources)
+    try:
+        with worker_pool(workers) as pool:
+            # The largest first, so that none is left to run alone at the end.
+            size = {source.name: source.path.stat().st_size if source.path.is_file() else 1 << 40 for source in sources}
+            order = sorted(sources, key=lambda source: -size[source.name])
+            jobs = {source.name: pool.submit(harvest, source, options) for source in order}
+            yield from (jobs[source.name].result() for source in sources)
+    except BrokenProcessPool as error:
+        advice = "perhaps for want of memory; run again, or with --workers 1"
+        raise UserError(f"a worker was killed, {advice}") from error
 
 
 def prepare(args: argparse.Namespace) -> str:
     """Make the corpus unless it is there; return the line that says so."""
-    settings, sources, files = settings_of(args), sources_of(args), benchmark_files(args)
     output = args.output or PROJECT_ROOT / "data" / args.domain / "data"
-    mark = fingerprint(settings, sources, [*files[0], *files[1]])
-    stats = is_up_to_date(output, mark)
-    if stats:
-        return f"corpus: {output} is up to date, {summary(stats)}"
+    record, known = output / RECORD, read_record(output / RECORD)
+    own = own_corpus(output)
+    if own and args.sources:
+        raise UserError(f"{output} holds a corpus of your own ({own}); choose another -o, or use it without --sources")
+    if own:
+        return f"corpus: {output} has no {RECORD}, so it is your own corpus and used as it is: {own}"
+    has_sources = args.sources or any(args.domain in entry["domains"] for entry in load_sources())
+    library = args.library or LIBRARIES.get(args.domain) or (known or {}).get("settings", {}).get("library")
+    if not has_sources and not known:
+        allowed = ", ".join(LIBRARIES)
+        raise UserError(f"unknown domain {args.domain!r}: use {allowed}, or give --sources for a library of your own")
+    settings = settings_of(args, library or args.domain.lower())
+    advice = "choose another -o, or delete that folder"
+    if not has_sources:
+        Record(record, "corpus", FORMAT, known["inputs"], settings).refuse_other_settings(advice)
+        if not outputs_are_there(record):
+            raise UserError(f"{output} lacks files of its corpus; give --sources again to make it")
+        return f"corpus: {output} is kept as it is (no --sources given), {summary(read_stats(output))}"
+    sources, (fingerprints, problems) = sources_of(args), benchmark_files(args)
+    asked = Record(record, "corpus", FORMAT, inputs_of(args, sources, [*fingerprints, *problems]), settings)
+    if asked.is_finished():
+        return f"corpus: {output} is up to date, {summary(read_stats(output))}"
+    asked.refuse_other_settings(advice)
+    place = Path(os.path.realpath(output))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    busy = UserError(f"another process is making {output}; wait for it or choose another -o")
+    with exclusive(place.with_name(f".{place.name}.lock"), busy), replacing_folder(place) as folder:
+        refuse_foreign_files(place)
+        if changed := asked.changed_inputs():
+            print(f"corpus: {output} is stale ({'; '.join(changed)}) and made again")
+        made = make(args, replace(asked, file=folder / RECORD), sources, fingerprints, problems)
+    return f"corpus: wrote {output}, {made}"
+
+
+def make(
+    args: argparse.Namespace, record: Record, sources: list[Source], fingerprints: list[Path], problems: list[Path]
+) -> str:
+    """Write the corpus into the record's folder; return a summary."""
     started = time.monotonic()
-    tokenizer = tokenizer_file(args.tokenizer) if args.tokenizer else ""
+    settings, folder = record.settings, record.file.parent
+    options = HarvestOptions(
+        settings["library"],
+        tuple(settings["kinds"]),
+        args.any_licence,
+        tuple(map(str, fingerprints)),
+        tuple(map(str, problems)),
+        tokenizer_file(args.tokenizer) if args.tokenizer else "",
+        args.dataset_rows,
+    )
     fetch_all([source.name for source in sources if source.listed])
-    with staging(output) as folder:
-        harvests = list(harvest_all(sources, settings, files, tokenizer, args.workers))
-        without_copies(harvests)
-        if settings["near_copies"]:
-            without_near_copies(harvests, settings["near_copies"])
-        if settings["run_snippets"]:
-            without_failing(harvests, "mined", settings["library"], args.workers)
-        if settings["max_documents"] is not None:
-            limit(harvests, settings["seed"], settings["max_documents"])
-        stats = statistics(settings, harvests, files, mark, tokenizer)
-        if not any(found.documents for found in harvests):
-            raise CorpusError(f"no document uses {settings['library']!r} in these sources: {why_empty(harvests)}")
-        parts = split(harvests, settings["seed"], settings["valid_share"], settings["split_by"])
-        if settings["valid_share"] and settings["split_by"] == "repository" and not parts["valid"]:
-            raise CorpusError("--split_by repository needs documents of two repositories; use --split_by file")
-        stats["output"] = write_parts(folder, parts)
-        stats.update(git_revision=git_revision(), versions=versions(), seconds=round(time.monotonic() - started, 1))
-        write_json(folder / STATS, stats)
-    return f"corpus: wrote {output}, {summary(stats)}"
+    harvests = list(harvest_all(sources, options, args.workers))
+    without_copies(harvests)
+    if args.near_copies:
+        without_near_copies(harvests, args.near_copies)
+    if args.run_snippets:
+        without_failing(harvests, "mined", settings["library"], args.workers)
+    if args.max_documents is not None:
+        limit(harvests, args.seed, args.max_documents)
+    if not any(found.documents for found in harvests):
+        raise UserError(f"no document uses {settings['library']!r} in these sources: {why_empty(harvests)}")
+    parts, unit = split(harvests, args.seed, args.valid_share, args.split_by)
+    stats = {**statistics(settings, harvests, [*fingerprints, *problems]), "tokenizer": args.tokenizer, "split": unit}
+    stats["output"] = write_parts(folder, parts)
+    write_json(folder / STATS, stats)
+    shards = [folder / shard["file"] for part in stats["output"].values() for shard in part["shards"]]
+    record.finish([*shards, folder / STATS], {"seconds": round(time.monotonic() - started, 1)}, split_by=unit)
+    note = (
+        "" if unit == args.split_by else f"; all documents are in one {UNITS[UNITS.index(unit) - 1]}: split by {unit}"
+    )
+    if args.valid_share and not parts["valid"]:
+        note = "; there is one document: it is trained on, valid is empty"
+    return summary(stats) + note
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
+    switch = {"nargs": "?", "const": True, "default": False, "type": json.loads, "choices": (True, False)}
     add("-d", "--domain", default="Pandas", help="Pandas, Numpy, or a name for a library of your own (default: Pandas)")
     add("--library", help="import name of the library (default: the domain's; of your own: the domain in lower case)")
-    add("--sources", default="", help=SOURCES_HELP)
+    add(
+        "--sources",
+        default="",
+        help="comma list of names from scripts/sources.json, folders, archives (.tar.gz, .zip, .whl), .py and .ipynb "
+        "files, installed:NAME (a package of site-packages), dataset:FILE or dataset:OWNER/NAME (rows of code, or of "
+        "text and code) (default: the domain's own list)",
+    )
     add("-o", "--output", type=Path, help="folder to write (default: data/<Domain>/data)")
     add("--kinds", default=",".join(KINDS), help="comma list of code, mined (default: both)")
     add("--fingerprints", type=Path, nargs="+", help="fingerprint files to clean of (default: scripts/fingerprints/)")
-    add("--benchmarks", type=Path, nargs="+", help="more problem files (.jsonl, .jsonl.gz) to clean of")
-    add("--valid_share", type=float, default=0.05, help="share of files held out for validation (default: 0.05)")
-    add("--split_by", choices=("file", "repository"), default="file", help="what lies on one side (default: file)")
+    add("--benchmarks", type=Path, nargs="+", help="more problem files (.jsonl, .jsonl.gz) to clean of (default: none)")
     add(
-        "--near_copies",
+        "--valid_share",
         type=float,
-        default=0.0,
-        help="leave out documents of which an earlier one has this Jaccard similarity of token 5-grams, such as 0.85 "
-        "(default: 0, only exact copies)",
+        default=0.05,
+        help="share of files held out for validation, 0 to 0.5 (default: 0.05)",
     )
-    add("--run_snippets", action="store_true", help="run mined snippets in the sandbox, keep those without an error")
-    add("--dataset_rows", type=int, help="rows to read of each dataset: source (default: all)")
-    add("--tokenizer", default="", help="count tokens in the statistics with this model's tokenizer (folder or hub id)")
+    add("--split_by", choices=UNITS[:2], default="file", help="unit that lies on one side of the split (default: file)")
+    near = "Jaccard similarity of token 5-grams from which a document is a near copy, 0.8 to 1 (default: 0, keep all)"
+    add("--near_copies", type=float, default=0.0, help=near)
+    add("--run_snippets", **switch, help="run mined snippets in the sandbox, keep those without an error")
+    add("--dataset_rows", type=int, help="maximum number of rows to read of each dataset: source (default: all)")
+    add("--tokenizer", default="", help="model whose tokenizer counts tokens in the statistics (default: no count)")
     add("--seed", type=int, default=42, help="seed of the order and of --max_documents (default: 42)")
-    add("--max_documents", type=int, help="keep a random choice of at most so many documents (default: all)")
-    add("--any_licence", action="store_true", help="keep documents whose licence is not known to be permissive")
-    add("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: the CPUs there are)")
+    add("--max_documents", type=int, help="maximum number of documents, chosen at random (default: all)")
+    add("--any_licence", **switch, help="keep documents whose licence is not known to be permissive")
+    add(
+        "--workers",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help="number of processes (default: CPUs available)",
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = build_parser().parse_args(argv)
-    try:
-        print(prepare(args))
-    except (CorpusError, SourceError, FetchError, DecontaminationError, RunError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except BrokenProcessPool:
-        print("error: a worker was killed, perhaps for want of memory; run again, or with --workers 1", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: cannot write the corpus: {error}; free space or choose another -o", file=sys.stderr)
-        return 1
-    return 0
+    def work() -> None:
+        print(prepare(build_parser().parse_args(with_preset(sys.argv[1:] if argv is None else argv, "corpus"))))
+
+    return exit_status(work)
 
 
 if __name__ == "__main__":

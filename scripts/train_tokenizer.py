@@ -4,48 +4,35 @@
     python run_cert.py --model_name_or_path llama --tokenizer_name models/my_tokenizer \\
         --config_overrides hidden_size=768,num_hidden_layers=12,num_attention_heads=12,intermediate_size=2048 ...
 
-Any text can be encoded, and decoding gives it back: the alphabet is the 256 bytes. The folder that comes out is written
-whole or not at all, and depends on the corpus and the settings alone.
+Any text can be encoded, and decoding gives it back: the alphabet is the 256 bytes. The folder is written whole or not at
+all, and depends on the corpus and the settings alone.
 """
 
 import argparse
-import shutil
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.corpus.lines import BadLine, Counts, parse_line, read_lines
+from nl2code.errors import UserError, exit_status
+from scripts.corpus.ledger import Ledger
+from scripts.corpus.lines import BadLine, corpus_files, parse_line, read_lines
+from scripts.file_utils import replacing_folder
 
 END_OF_TEXT = "<|endoftext|>"
 
 
-def corpus_files(paths: list[Path]) -> list[Path]:
-    """The corpus files in folders (in order of their names), and files given by themselves.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    found = []
-    for path in paths:
-        found += sorted(path.rglob("*.jsonl*")) if path.is_dir() else [path]
-    missing = [str(path) for path in found if not path.is_file()]
-    if missing or not found:
-        names = ", ".join(missing or map(str, paths))
-        raise FileNotFoundError(f"no corpus file in {names}; make one with `python -m scripts.prepare_corpus`")
-    return found
-
-
-def texts(files: list[Path], left_out: Counter) -> Iterator[str]:
-    """The `content` of every line; lines without are counted in `left_out` by reason."""
+def texts(paths: list[Path], ledger: Ledger) -> Iterator[str]:
+    """The `content` of every line of corpus files, and of those in folders; lines without are counted in the ledger."""
+    files = [file for path in paths for file in (corpus_files(path) if path.is_dir() else [path])]
+    if not files:
+        names = ", ".join(map(str, paths))
+        raise UserError(f"no corpus file in {names}; make one with `python -m scripts.prepare_corpus`")
     for file in files:
-        counts = Counts(file.name)
-        for line in read_lines(file, counts):
+        for line in read_lines(file, ledger):
             try:
                 yield parse_line(line)[0]
             except BadLine as error:
-                counts.leave_out(str(error))
-        left_out.update(counts.left_out)
+                ledger.reject(str(error))
 
 
 def train_tokenizer(documents: Iterator[str], vocab_size: int):
@@ -53,7 +40,7 @@ def train_tokenizer(documents: Iterator[str], vocab_size: int):
 
     Args:
         documents: texts.
-        vocab_size: tokens at most, the 256 bytes and the special one included.
+        vocab_size: maximum number of tokens, the 256 bytes and the special one included.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -78,26 +65,23 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("corpus", nargs="+", type=Path, help="corpus files (.jsonl, .jsonl.gz), or folders of them")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder to write")
-    parser.add_argument("--vocab_size", type=int, default=32_000, help="tokens [32000]")
+    parser.add_argument("--vocab_size", type=int, default=32_000, help="maximum number of tokens (default: 32000)")
     args = parser.parse_args(argv)
     if args.vocab_size < 257:
         parser.error(f"--vocab_size {args.vocab_size}: 256 bytes and one special token need at least 257")
     if args.output.exists():
         parser.error(f"--output {args.output} is there; choose another name or delete it")
-    left_out: Counter = Counter()
-    try:
-        tokenizer = train_tokenizer(texts(corpus_files(args.corpus), left_out), args.vocab_size)
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    staging = args.output.with_name(f".{args.output.name}")
-    shutil.rmtree(staging, ignore_errors=True)
-    tokenizer.save_pretrained(staging)
-    staging.rename(args.output)
-    for reason, count in sorted(left_out.items()):
-        print(f"left out: {count} lines, {reason}")
-    print(f"{args.output}: {len(tokenizer)} tokens")
-    return 0
+
+    def work() -> None:
+        ledger = Ledger("corpus")
+        tokenizer = train_tokenizer(texts(args.corpus, ledger), args.vocab_size)
+        with replacing_folder(args.output) as folder:
+            tokenizer.save_pretrained(folder)
+        for reason, count in sorted(ledger.rejected.items()):
+            print(f"left out: {count} lines, {reason}")
+        print(f"{args.output}: {len(tokenizer)} tokens")
+
+    return exit_status(work)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,20 @@
     dataset:owner/name                    a hub id; also owner/name@revision
     dataset:owner/name:validation         another split than train
 
-A row is one document. With `text` and `code` it is a pair: the text as a comment above the code. Else `content` (or
-`code`, or `text`) is the text of a Python file. The other columns are optional (COLUMNS); a row without a licence of its
-own has the licence `unknown`, without a repository the data set's name.
+A row is one document, Python whatever its path. With `text` and `code` it is a pair: the text as a comment above the
+code. Else `content` (or `code`, or `text`) is its text. The other columns are optional (COLUMNS); a row without a licence
+has the licence `unknown`, without a repository the data set's name. Stars that are no number, or negative, count as 0.
 """
 
+import math
 import textwrap
 from collections.abc import Iterator
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
-from scripts.corpus.sources import UNKNOWN, Member, Source, SourceError, folder_sha256
+from scripts.corpus.licences import UNKNOWN
+from scripts.corpus.sources import Member, Source, SourceError
 from scripts.file_utils import sha256_file
 
 PREFIX = "dataset:"
@@ -41,8 +44,13 @@ def resolve_dataset(spec: str) -> Source:
     if path.exists():
         if path.is_file() and builder_of(path) is None:
             raise SourceError(f"source {spec} does not end in {', '.join(BUILDERS)}; convert it to one of these")
-        content = sha256_file(path) if path.is_file() else folder_sha256(path)
-        return Source(path.name, path, UNKNOWN, f"{content}:{split}", dataset=(str(path), "", split))
+        files = (
+            [path]
+            if path.is_file()
+            else sorted(file for file in path.rglob("*") if builder_of(file) and file.is_file())
+        )
+        total = sha256("".join(f"{file.relative_to(path)}\0{sha256_file(file)}\n" for file in files).encode())
+        return Source(path.name, path, UNKNOWN, f"{total.hexdigest()}:{split}", dataset=(str(path), "", split))
     name, _, revision = name.partition("@")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise SourceError(f"source {spec} is neither a path that exists nor a hub id owner/name")
@@ -59,30 +67,24 @@ def resolve_dataset(spec: str) -> Source:
 
 def builder_of(path: Path) -> str | None:
     """The module of `datasets` that reads a file, by its name."""
-    name = path.name.removesuffix(".gz").removesuffix(".zst")
-    return next((builder for ending, builder in BUILDERS.items() if name.endswith(ending)), None)
+    return BUILDERS.get(Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix)
 
 
 def dataset_members(source: Source, most: int | None) -> Iterator[Member]:
-    """The first `most` rows as files. Raises SourceError where they cannot be read."""
+    """The first `most` rows as files. Nothing is downloaded as a whole. Raises SourceError where they cannot be read."""
+    from datasets import load_dataset
+
+    name, revision, split = source.dataset
+    what = {"path": name, "revision": revision or None}
+    if Path(name).is_file():
+        what = {"path": builder_of(Path(name)), "data_files": {split: name}}
     try:
-        for number, row in enumerate(islice(stream(*source.dataset), most), start=1):
+        rows = load_dataset(**what, split=split, streaming=True)
+        for number, row in enumerate(islice(rows, most), start=1):
             yield member_of(row, number)
     except Exception as error:  # datasets passes on what its many readers raise
         reason = (str(error.__cause__ or error).strip() or type(error).__name__).partition("\n")[0]
         raise SourceError(f"cannot read source {source.path}: {reason}; replace the file and run again") from error
-
-
-def stream(name: str, revision: str, split: str) -> Iterator[dict]:
-    """Rows of a local file, a local folder or a hub id; nothing is downloaded as a whole."""
-    from datasets import load_dataset
-
-    path = Path(name)
-    if path.is_file():
-        rows = load_dataset(builder_of(path), data_files={split: name}, split=split, streaming=True)
-    else:
-        rows = load_dataset(name, revision=revision or None, split=split, streaming=True)
-    return iter(rows)
 
 
 def member_of(row: dict, number: int) -> Member:
@@ -95,15 +97,15 @@ def member_of(row: dict, number: int) -> Member:
     is_pair = isinstance(text, str) and isinstance(code, str)
     content = commented(text, code) if is_pair else column("content")
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else b""
-    licence = column("licence") or ""
-    stars = column("stars")
+    licence, stars = column("licence") or "", column("stars")
+    counts = isinstance(stars, int | float) and math.isfinite(stars)
     return Member(
         str(column("path") or f"row-{number}.py"),
         len(data),
-        lambda: data,
+        data,
         repository=str(column("repository") or ""),
         licence=" AND ".join(map(str, licence)) if isinstance(licence, list) else str(licence),
-        stars=int(stars) if isinstance(stars, int | float) and stars > 0 else 0,
+        stars=max(0, int(stars)) if counts else 0,
         is_pair=is_pair,
     )
 
@@ -116,7 +118,6 @@ def commented(text: str, code: str) -> str:
     """
     lines = code.strip("\n").split("\n")
     first = next((i for i, line in enumerate(lines) if not line.startswith(("import ", "from "))), len(lines))
-    comment = textwrap.wrap(
-        " ".join(text.split()), COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False
-    )
+    margin = {"initial_indent": "# ", "subsequent_indent": "# "}
+    comment = textwrap.wrap(" ".join(text.split()), COMMENT_WIDTH, **margin, break_long_words=False)
     return "\n".join([*lines[:first], *comment, *lines[first:]]) + "\n"

@@ -2,16 +2,17 @@
 
 import ast
 import re
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 
 from nl2code.parsing import try_parse
 from scripts.corpus.dataset_rows import dataset_members
 from scripts.corpus.docs.notebooks import notebook_code
 from scripts.corpus.docs.snippets import MAX_LINES, imports_library, statements
-from scripts.corpus.sources import UNKNOWN, Member, Source, is_permissive, licence_of, members, text_of
-from scripts.decontaminate import Fingerprints, read_problems
+from scripts.corpus.ledger import Ledger
+from scripts.corpus.licences import UNKNOWN, is_permissive
+from scripts.corpus.sources import Member, Source, licence_of, members, text_of
+from scripts.decontaminate import fingerprints_from
 from scripts.mine_docs import DOC_SUFFIXES, mine
 
 DOCS = " (docs)"  # ends the repository's name of mined documents
@@ -21,25 +22,27 @@ MAX_LINE = 1000
 TEST_PATH = re.compile(r"(^|/)(tests?|testing)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
 
 
-@dataclass
-class Tally:
-    """Where things of one kind went: `seen` = kept + the sum of `reasons`; the same in tokens, with a tokenizer."""
+@dataclass(frozen=True)
+class HarvestOptions:
+    """What becomes a document.
 
-    seen: int = 0
-    reasons: Counter = field(default_factory=Counter)
-    tokenizer: str = ""  # a tokenizer.json, to count tokens with
-    tokens_seen: int = 0
-    tokens: Counter = field(default_factory=Counter)  # by reason
+    Attributes:
+        library: import name that a document must import.
+        kinds: of documents: code, mined.
+        any_licence: keep files whose licence is not known to be permissive.
+        fingerprints: fingerprint files to clean of.
+        benchmarks: problem files to clean of.
+        tokenizer: counts tokens in the ledgers; empty for none.
+        dataset_rows: maximum number of rows per data set, None for all.
+    """
 
-    def see(self, text: str) -> None:
-        """Count a candidate."""
-        self.seen += 1
-        self.tokens_seen += count_tokens(text, self.tokenizer)
-
-    def leave_out(self, reason: str, text: str) -> None:
-        """Count a candidate, seen before, that is no document."""
-        self.reasons[reason] += 1
-        self.tokens[reason] += count_tokens(text, self.tokenizer)
+    library: str
+    kinds: tuple[str, ...]
+    any_licence: bool
+    fingerprints: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    tokenizer: str = ""
+    dataset_rows: int | None = None
 
 
 @dataclass
@@ -47,141 +50,115 @@ class Harvest:
     """What one source gives. `documents` are corpus lines, each with its kind."""
 
     source: Source
-    files: Tally = field(default_factory=Tally)
-    kinds: dict[str, Tally] = field(default_factory=dict)
+    files: Ledger = field(default_factory=Ledger)
+    kinds: dict[str, Ledger] = field(default_factory=dict)
     documents: list[tuple[str, dict]] = field(default_factory=list)
 
-
-@cache
-def _load_tokenizer(file: str):
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_file(file)
-
-
-def count_tokens(text: str, tokenizer: str) -> int:
-    """Tokens of a text, by a `tokenizer.json`; 0 without one."""
-    if not tokenizer:
-        return 0
-    text = text.encode("utf-8", "replace").decode()  # lone surrogates
-    return len(_load_tokenizer(tokenizer).encode(text, add_special_tokens=False).ids)
+    def filter(self, why_not: Callable[[str, dict], str]) -> None:
+        """Keep the documents for which `why_not(kind, row)` is empty; it is the reason of the others."""
+        kept = []
+        for kind, row in self.documents:
+            if reason := why_not(kind, row):
+                self.kinds[kind].reject(reason, row["content"], row["path"])
+            else:
+                kept.append((kind, row))
+        self.documents = kept
 
 
-@cache
-def fingerprints_from(fingerprint_files: tuple[str, ...], benchmark_files: tuple[str, ...]) -> Fingerprints:
-    """What to clean of; read once a process."""
-    found = Fingerprints.load(fingerprint_files)
-    for path in benchmark_files:
-        found.update(Fingerprints.of_problems(read_problems(path)))
-    return found
-
-
-def harvest(
-    source: Source,
-    library: str,
-    kinds: tuple[str, ...],
-    any_licence: bool,
-    fingerprint_files: tuple[str, ...],
-    benchmark_files: tuple[str, ...],
-    tokenizer: str = "",
-    dataset_rows: int | None = None,
-) -> Harvest:
-    """All documents of one source that use `library`, filtered and decontaminated; nothing is executed."""
-    fingerprints = fingerprints_from(fingerprint_files, benchmark_files)
-    found = Harvest(source, kinds={kind: Tally(tokenizer=tokenizer) for kind in kinds})
-    for member in dataset_members(source, dataset_rows) if source.dataset else members(source):
-        found.files.seen += 1
-        if not member.path.endswith(DOC_SUFFIXES):
-            found.files.reasons["another kind of file"] += 1
+def harvest(source: Source, options: HarvestOptions) -> Harvest:
+    """All documents of one source that use the library, filtered and decontaminated; nothing is executed."""
+    fingerprints = fingerprints_from(options.fingerprints, options.benchmarks)
+    found = Harvest(source, kinds={kind: Ledger(tokenizer=options.tokenizer) for kind in options.kinds})
+    rows = dataset_members(source, options.dataset_rows) if source.dataset else members(source.path)
+    for member in rows:
+        found.files.see()
+        is_document = source.dataset or member.path.endswith(DOC_SUFFIXES)
+        text, reason = text_of(member) if is_document else (None, "another kind of file")
+        licence = licence_of(text or "", member, source)
+        if text is not None and not options.any_licence and licence != UNKNOWN and not is_permissive(licence):
+            reason = "licence is not permissive"
+        if reason:
+            found.files.reject(reason, place=member.path)
             continue
-        text, reason = text_of(member)
-        if text is None:
-            found.files.reasons[reason] += 1
-            continue
-        licence = licence_of(text, member, source)
-        if not any_licence and licence != UNKNOWN and not is_permissive(licence):
-            found.files.reasons["licence is not permissive"] += 1
-            continue
-        for kind in kinds:
-            for content, path in candidates(kind, kinds, member, text, library, found.kinds[kind]):
+        for kind in options.kinds:
+            for content, path in candidates(kind, member, text, options, found.kinds[kind]):
                 match = fingerprints.find(content)
                 if match:
                     reason = f"benchmark {match[0].split('/')[0]}: {match[1]}"
-                    found.kinds[kind].leave_out(reason, content)
+                    found.kinds[kind].reject(reason, content, path)
                 else:
                     found.documents.append((kind, document(kind, source, member, path, licence, content)))
     return found
 
 
-def candidates(
-    kind: str, kinds: tuple[str, ...], member: Member, text: str, library: str, tally: Tally
-) -> list[tuple[str, str]]:
-    """(content, path) of the documents of one kind in one file; the rest is counted in `tally`."""
-    path = member.path
+def candidates(kind: str, member: Member, text: str, options: HarvestOptions, ledger: Ledger) -> list[tuple[str, str]]:
+    """(content, path) of the documents of one kind in one file; what is left out goes to the ledger."""
+    path, library = member.path, options.library
+    suffix = path[path.rfind(".") :] if path.endswith(DOC_SUFFIXES) else ".py"  # a row of a data set is Python
     if member.is_pair:
-        return [(text, path)] if kind == "mined" and passes(tally, text, why_not_pair(text, library)) else []
-    if kind == "mined":
-        snippets, reasons = mine(path, text, library)
-        tally.seen += sum(reasons.values())
-        tally.reasons += reasons
+        reason = why_not_pair(text, library)
+    elif kind == "mined":
+        snippets, left_out = mine(f"file{suffix}", text, library)
+        count_left_out(ledger, left_out, path)
         for snippet in snippets:
-            tally.see(snippet.content)
+            ledger.see(snippet.content)
         return [(snippet.content, f"{path}#L{snippet.line}") for snippet in snippets]
-    if path.endswith(".ipynb") and "mined" not in kinds:  # else its sections are mined
+    elif suffix == ".ipynb" and "mined" not in options.kinds:  # else its sections are mined
         text, left_out = notebook_code(text)
-        tally.seen += left_out.total()
-        tally.reasons += left_out
-        if text is None:
-            return []
-    elif not path.endswith(".py"):
+        count_left_out(ledger, left_out, path)
+        reason = why_not_code(text, library) if text is not None else ""
+    elif suffix == ".py":
+        reason = why_not_code(text, library)
+    else:
         return []
-    return [(text, path)] if passes(tally, text, why_not_code(text, library)) else []
-
-
-def passes(tally: Tally, text: str, reason: str) -> bool:
-    """Count a candidate, and where there is a reason against it, that; whether there is none."""
-    tally.see(text)
+    if text is None or member.is_pair != (kind == "mined"):
+        return []
+    ledger.see(text)
     if reason:
-        tally.leave_out(reason, text)
-    return not reason
+        ledger.reject(reason, text, path)
+    return [] if reason else [(text, path)]
+
+
+def count_left_out(ledger: Ledger, reasons: dict[str, int], path: str) -> None:
+    """Add the parts of a file that give no text."""
+    for reason, count in reasons.items():
+        for _ in range(count):
+            ledger.see()
+            ledger.reject(reason, place=path)
 
 
 def why_not_code(text: str, library: str) -> str:
     """Why a file is no code document; empty where it is one."""
-    if library.split(".")[0] not in text:
-        return "does not import the library"
-    tree = try_parse(text)
-    if tree is None:
-        return "does not parse"
-    if not imports_library(tree, library):
-        return "does not import the library"
+    if reason := why_not_python(text, library):
+        return reason
     lines = text.split("\n")
-    if len(text.splitlines()) < MIN_LINES:
+    if len(lines) - (lines[-1] == "") < MIN_LINES:
         return f"fewer than {MIN_LINES} lines"
     if len(text) / len(lines) > MAX_AVERAGE_LINE:
         return f"average line longer than {MAX_AVERAGE_LINE}"
-    if max(map(len, lines)) > MAX_LINE:
-        return f"a line longer than {MAX_LINE}"
-    return ""
+    return f"a line longer than {MAX_LINE}" if max(map(len, lines)) > MAX_LINE else ""
 
 
 def why_not_pair(text: str, library: str) -> str:
     """Why a description with its code is no document; empty where it is one."""
-    tree = try_parse(text)
+    too_long = f"more than {MAX_LINES} lines" if text.count("\n") > MAX_LINES else ""
+    return why_not_python(text, library) or too_long
+
+
+def why_not_python(text: str, library: str) -> str:
+    """Why a text is no Python that imports the library."""
+    tree = try_parse(text) if library.split(".")[0] in text else None
     if tree is None:
-        return "does not parse"
-    if not imports_library(tree, library):
-        return "does not import the library"
-    return f"more than {MAX_LINES} lines" if text.count("\n") > MAX_LINES else ""
+        return "does not parse" if library.split(".")[0] in text else "does not import the library"
+    return "" if imports_library(tree, library) else "does not import the library"
 
 
 def document(kind: str, source: Source, member: Member, path: str, licence: str, content: str) -> dict:
     """One corpus line."""
-    repository = member.repository or source.name
-    ut_score, func_score = scores(content, path.partition("#L")[0] if kind == "code" else "")
+    ut_score, func_score = scores(content, path if kind == "code" else "")
     return {
         "content": content,
-        "repo_name": f"{repository}{DOCS if kind == 'mined' else ''}",
+        "repo_name": f"{member.repository or source.name}{DOCS if kind == 'mined' else ''}",
         "path": path,
         "license": licence,
         "stars": member.stars,
@@ -203,13 +180,9 @@ def scores(content: str, path: str) -> tuple[float, float]:
         is_test = isinstance(node, ast.Assert) or (is_function and node.name.startswith("test"))
         is_test = is_test or (isinstance(node, ast.ClassDef) and node.name.startswith("Test"))
         lines = range(node.lineno - 1, node.end_lineno)
-        if is_function:
-            function_lines.update(lines)
-        if is_test:
-            test_lines.update(lines)
+        function_lines.update(lines if is_function else ())
+        test_lines.update(lines if is_test else ())
     total = max(sum(full), 1)
     func_score = sum(full[line] for line in function_lines) / total
     ut_score = sum(full[line] for line in test_lines) / total
-    if TEST_PATH.search(path):
-        ut_score = max(ut_score, 0.5)
-    return round(ut_score, 3), round(func_score, 3)
+    return round(max(ut_score, 0.5 if TEST_PATH.search(path) else 0), 3), round(func_score, 3)

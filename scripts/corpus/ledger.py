@@ -40,7 +40,8 @@ class Ledger:
     def left_out(self) -> dict[str, dict]:
         """JSON form of the rejections: reason, in alphabetical order -> {"count", "examples"}."""
         return {
-            reason: {"count": count, "examples": self.examples[reason]} for reason, count in sorted(self.rejected.items())
+            reason: {"count": count, "examples": self.examples[reason]}
+            for reason, count in sorted(self.rejected.items())
         }
 
 

@@ -8,6 +8,8 @@ import gzip
 import io
 import json
 import math
+import os
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +18,21 @@ from typing import BinaryIO
 from scripts.corpus.ledger import Ledger
 
 MAX_CHARACTERS = 10_000_000  # of a document: no source file is longer, and its syntax tree would take gigabytes
+_CORPUS_FILE = re.compile(r"[^.].*\.(jsonl?|json.*\.(gz|zst))")
 
 
 class BadLine(Exception):
     """A corpus line that yields no document; the message is the reason, without details of the line."""
+
+
+def corpus_files(folder: Path) -> list[Path]:
+    """Corpus files in a folder and below it, links followed, hidden ones left out; in the order of their paths."""
+    found, seen = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if name[0] != "." and os.path.realpath(place) not in seen]
+        seen.add(os.path.realpath(place))
+        found += [Path(place, name) for name in files if _CORPUS_FILE.fullmatch(name)]
+    return sorted(file for file in found if file.is_file())
 
 
 def open_corpus(path: Path) -> BinaryIO:

@@ -1,36 +1,48 @@
-"""The folder of a corpus: shards and statistics, whole or not at all (see scripts/prepare_corpus.py)."""
+"""The folder of a corpus: shards, statistics and record; what lies there that this project did not make."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from scripts.file_utils import exclusive, sha256_file, write_jsonl
+from nl2code.errors import UserError
+from scripts.corpus.lines import corpus_files
+from scripts.file_utils import sha256_file, write_jsonl
+from scripts.records import read_record
 
 SHARD_CHARACTERS = 8_000_000  # about 2.5 million tokens; what one worker encodes, and what a killed one does again
-STATS = "corpus_stats.json"
+STATS, RECORD = "corpus_stats.json", "record.json"
+PARTS = ("train", "valid")
 
 
-class CorpusError(Exception):
-    """A setting or a result that is no good; the message is one line with the fix."""
+def own_corpus(folder: Path) -> str:
+    """Where a folder holds corpus files but no record of this project: what it holds; else empty."""
+    if read_record(folder / RECORD):
+        return ""
+    files = {part: corpus_files(folder / part) for part in PARTS}
+    return ", ".join(f"{part} {len(found)} files" for part, found in files.items()) if any(files.values()) else ""
 
 
-def is_up_to_date(output: Path, mark: str) -> dict | None:
-    """The statistics of a finished corpus with this fingerprint whose shards are all there, else None."""
-    try:
-        stats = json.loads((output / STATS).read_text(encoding="utf-8"))
-        shards = [shard for part in stats["output"].values() for shard in part["shards"]]
-        there = all((output / shard["file"]).stat().st_size == shard["bytes"] for shard in shards)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return stats if there and stats.get("fingerprint") == mark else None
+def refuse_foreign_files(folder: Path) -> None:
+    """Raise UserError where a folder holds a file that its record does not list."""
+    known = read_record(folder / RECORD) or {}
+    ours = {folder / name for name in known.get("outputs", ())} | ({folder / RECORD} if known else set())
+    foreign = sorted(
+        str(file.relative_to(folder)) for file in folder.rglob("*") if not file.is_dir() and file not in ours
+    )
+    if foreign or (folder.exists() and not folder.is_dir()):
+        named = ", ".join(foreign[:3]) or "it is no folder"
+        raise UserError(
+            f"{folder} holds files that this command did not make ({named}); move them away or choose another -o"
+        )
+
+
+def read_stats(folder: Path) -> dict:
+    """The statistics of a finished corpus."""
+    return json.loads((folder / STATS).read_text(encoding="utf-8"))
 
 
 def write_parts(folder: Path, parts: dict[str, list[dict]]) -> dict:
-    """Write the shards, at least one a part; return for each part its documents, characters and shards."""
+    """Write the shards, at least one per part; return for each part its documents, characters and shards."""
     written = {}
     for part, rows in parts.items():
         shards = []
@@ -42,36 +54,8 @@ def write_parts(folder: Path, parts: dict[str, list[dict]]) -> dict:
                 held = 0
             held += size
         for number, (start, end) in enumerate(pairwise([*starts, len(rows)])):
-            name = f"{part}/part-{number:05d}.jsonl.gz"
-            count = write_jsonl(folder / name, rows[start:end])
-            path = folder / name
+            path = folder / part / f"part-{number:05d}.jsonl.gz"
+            count, name = write_jsonl(path, rows[start:end]), f"{part}/{path.name}"
             shards.append({"file": name, "documents": count, "bytes": path.stat().st_size, "sha256": sha256_file(path)})
         written[part] = {"documents": len(rows), "characters": sum(sizes), "shards": shards}
     return written
-
-
-@contextmanager
-def staging(output: Path) -> Iterator[Path]:
-    """A folder beside `output` that takes its place once the block ends without error; one process at a time."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (output.parent / f".{output.name}.{state}" for state in ("new", "old"))
-    busy = f"another process is making {output}; wait for it or choose another -o"
-    with exclusive(output.parent / f".{output.name}.lock", CorpusError(busy)):
-        if old.exists() and not output.exists():
-            os.rename(old, output)  # killed between the two renames below
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        foreign = set(os.listdir(output)) - {"train", "valid", STATS} if output.exists() else set()
-        if foreign or (output.exists() and os.listdir(output) and not (output / STATS).exists()):
-            raise CorpusError(
-                f"{output} holds files that this command did not make; move them away or choose another -o"
-            )
-        new.mkdir()
-        try:
-            yield new
-            if output.exists():
-                os.rename(output, old)
-            os.rename(new, output)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)

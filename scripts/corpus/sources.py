@@ -1,44 +1,49 @@
-"""Where a corpus comes from: archives and folders are read in memory, never extracted, imported or executed."""
+"""Where a corpus comes from: archives and folders are read in memory, never extracted, imported or executed.
+
+A folder and its tar, zip or wheel have the same members: one folder around all files of an archive is no part of their
+paths; links, hidden folders, caches, build output and virtual environments are left out.
+"""
 
 import importlib.metadata
 import importlib.util
+import lzma
 import os
 import re
+import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from nl2code.errors import UserError
+from scripts.corpus.licences import UNKNOWN, file_licence, metadata_licence, project_licence, states_licence
 from scripts.fetch import load_sources, source_entry
 from scripts.file_utils import sha256_file
+from scripts.mine_docs import DOC_SUFFIXES
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip", ".whl")
 SINGLE_FILES = (".py", ".ipynb")
 MAX_BYTES = 1_000_000
 VENDORED = {"_vendor", "vendor", "vendored", "vendored-meson", "subprojects", "third_party", "externals", "_external"}
-SKIPPED_FOLDERS = {"__pycache__", "node_modules", "build", "dist"}
-PERMISSIVE = re.compile(
-    r"(the )?(mit|mit-0|mit license|expat|(new |3-clause |modified |simplified )?bsd( license)?|"
-    r"bsd[- ]?[0123][- ]?clause( license)?|"
-    r"0bsd|isc( license)?( \(iscl\))?|apache([- ]?2(\.0)?)?|apache software license|apache license,? (version )?2\.0|"
-    r"zlib|cc0-1\.0|unlicense|the unlicense.*|psf-2\.0|python-2\.0|python software foundation license|bsl-1\.0|hpnd)"
-)
-LICENCE_TEXTS = (
-    ("GPL", re.compile(r"GNU (AFFERO |LESSER |LIBRARY )?GENERAL PUBLIC LICENSE", re.IGNORECASE)),
-    ("Apache-2.0", re.compile(r"Apache License\s+Version 2\.0", re.IGNORECASE)),
-    ("BSD-3-Clause", re.compile(r"Redistribution and use in source and binary forms", re.IGNORECASE)),
-    ("MIT", re.compile(r"Permission is hereby granted, free of charge, to any person obtaining a copy")),
-)
-SPDX = re.compile(r"SPDX-License-Identifier:\s*([^\n\"'*]+)")
-UNKNOWN = "unknown"
 INSTALLED = "installed:"
+SKIPPED = re.compile(
+    r"(.*/)?(\.[^/]*|__pycache__|node_modules|build|dist|__MACOSX)/.*|(.*/)?(\._[^/]*|\.DS_Store)", re.DOTALL
+)
+DAMAGE = (  # what reading a damaged archive raises; RuntimeError where a member is encrypted
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, RuntimeError, ValueError, LookupError, OverflowError),
+)
+Entry = tuple[str, int, Callable[[], bytes]]  # path, bytes, reader
 
 
-class SourceError(Exception):
-    """A source that does not exist or cannot be read; the message is one line."""
+class SourceError(UserError):
+    """A source that does not exist or cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +68,28 @@ class Source:
 
 @dataclass(frozen=True)
 class Member:
-    """A regular file of a source; `path` is relative to the repository. A row of a data set brings its own facts."""
+    """A regular file of a source; `path` is relative to the repository. A row of a data set brings its own facts.
+
+    Attributes:
+        data: its bytes; empty where it was not read.
+        is_pair: whether it is a description with its code.
+    """
 
     path: str
     size: int
-    read: Callable[[], bytes]
+    data: bytes
     repository: str = ""
     licence: str = ""
     stars: int = 0
-    is_pair: bool = False  # a description and its code
+    is_pair: bool = False
 
 
 def resolve(spec: str, downloads: Path) -> Source:
-    """The source that a name of sources.json or a path stands for. A listed file need not be there yet."""
+    """The source that a name of sources.json or a path stands for. A listed file need not be there yet.
+
+    Raises:
+        SourceError: there is none, or it cannot be read.
+    """
     if any(spec == entry["name"] for entry in load_sources()):
         entry = source_entry(spec)
         if entry["kind"] == "wheel" and not entry["domains"]:
@@ -84,160 +98,148 @@ def resolve(spec: str, downloads: Path) -> Source:
         return Source(spec, path, entry["licence"], entry["sha256"], entry["version"], listed=True)
     if spec.startswith(INSTALLED):
         return installed(spec.removeprefix(INSTALLED))
-    path = Path(spec).expanduser().absolute()
+    path = Path(os.path.abspath(os.path.expanduser(spec)))
     if not path.exists():
         names = ", ".join(entry["name"] for entry in load_sources() if entry["domains"])
         raise SourceError(f"unknown source {spec!r}: neither a path that exists nor one of {names}")
     if path.is_file() and not path.name.endswith(ARCHIVES + SINGLE_FILES):
         raise SourceError(f"source {spec} is no folder and does not end in {', '.join(ARCHIVES + SINGLE_FILES)}")
-    name = path.name
-    for suffix in ARCHIVES:
-        name = name.removesuffix(suffix)
-    try:
-        found = Source(name, path, UNKNOWN, sha256_file(path) if path.is_file() else folder_sha256(path))
-        return Source(name, path, stated_licence(found), found.sha256)
-    except OSError as error:
-        raise SourceError(f"cannot read source {spec}: {error.strerror or error}") from error
+    ending = next((ending for ending in ARCHIVES if path.name.endswith(ending) and path.is_file()), "")
+    name = path.name.removesuffix(ending)
+    return Source(name, path, *licence_and_sha256(path))
 
 
 def installed(name: str) -> Source:
     """A package of the running Python's site-packages, by its import name; it is not imported."""
-    spec = importlib.util.find_spec(name) if name.isidentifier() else None
     distributions = importlib.metadata.packages_distributions().get(name)
-    if spec is None or not spec.submodule_search_locations or not distributions:
+    spec = importlib.util.find_spec(name) if distributions and name.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
         raise SourceError(f"unknown source {INSTALLED}{name}: no package of that import name is installed here")
     folder = Path(spec.submodule_search_locations[0])
-    metadata = importlib.metadata.metadata(distributions[0])
-    licence = metadata_licence(str(metadata).partition("\n\n")[0]) or UNKNOWN
-    return Source(name, folder, licence, folder_sha256(folder), metadata["Version"])
+    metadata = importlib.metadata.distribution(distributions[0])
+    licence = metadata_licence(metadata.read_text("METADATA") or "") or UNKNOWN
+    return Source(name, folder, licence, licence_and_sha256(folder)[1], metadata.version)
 
 
-def folder_sha256(folder: Path) -> str:
-    """One hash for the names and contents of all files that `members` gives."""
-    total = sha256()
-    for member in folder_members(folder):
-        total.update(f"{member.path}\0{sha256(member.read()).hexdigest()}\n".encode("utf-8", "surrogateescape"))
-    return total.hexdigest()
-
-
-def members(source: Source) -> Iterator[Member]:
-    """The regular files of a source, in a fixed order. Raises SourceError on a damaged archive."""
+def licence_and_sha256(path: Path) -> tuple[str, str]:
+    """The licence that a source states, and the hash of the file, or of a folder's files that are read."""
+    texts, total = {}, sha256()
+    for member in members(path):
+        if states_licence(member.path):
+            texts[member.path] = member.data.decode("utf-8", "replace")
+        total.update(f"{member.path}\0{sha256(member.data).hexdigest()}\n".encode() if member.data else b"")
     try:
-        if source.path.is_dir():
-            yield from folder_members(source.path)
-        elif source.path.name.endswith((".zip", ".whl")):
-            yield from zip_members(source.path)
-        elif source.path.name.endswith(ARCHIVES):
-            yield from tar_members(source.path)
-        else:
-            yield Member(source.path.name, source.path.stat().st_size, source.path.read_bytes)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        raise SourceError(f"cannot read source {source.path}: {error}; replace the file and run again") from error
+        return project_licence(texts), sha256_file(path) if path.is_file() else total.hexdigest()
+    except UserError as error:
+        raise SourceError(f"cannot use source {path}: {error}") from error
 
 
-def folder_members(folder: Path) -> Iterator[Member]:
-    """Files below a folder, without hidden folders, caches, build output and links."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SKIPPED_FOLDERS)
-        for name in sorted(files):
-            path = Path(parent, name)
+def members(path: Path) -> Iterator[Member]:
+    """The regular files of an archive, a folder or a file, in the order of their paths.
+
+    Only what matters is read: files that can give documents or state the licence, up to MAX_BYTES.
+
+    Raises:
+        SourceError: it is damaged, encrypted or unreadable.
+    """
+    try:
+        with entries_of(path) as entries:
+            for name, size, read in project_files(entries):
+                gives_documents = name.endswith(DOC_SUFFIXES) and not VENDORED & set(name.split("/")[:-1])
+                needed = size <= MAX_BYTES and (gives_documents or states_licence(name))
+                yield Member(name, size, read() if needed else b"")
+    except DAMAGE as error:
+        reason = str(error) or type(error).__name__
+        raise SourceError(f"cannot read source {path}: {reason}; replace the file and run again") from error
+
+
+@contextmanager
+def entries_of(path: Path) -> Iterator[list[Entry]]:
+    """The regular files of an archive, a folder or a file, as long as the block lasts."""
+    if path.is_dir():
+        yield list(folder_entries(path))
+    elif path.name.endswith((".zip", ".whl")):
+        with zipfile.ZipFile(path) as archive:
+            entries = [
+                (info.filename.replace("\\", "/"), info.file_size, partial(archive.read, info))
+                for info in archive.infolist()
+                if not info.filename.endswith(("/", "\\")) and not stat.S_ISLNK(info.external_attr >> 16)
+            ]
+            yield entries if path.suffix == ".whl" else without_outer_folder(entries)
+    elif path.name.endswith(ARCHIVES):
+        with tarfile.open(path) as archive:
+            infos = archive.getmembers()
+            entries = []
+            for info in infos:
+                file = archive.getmember(info.linkname) if info.islnk() else info  # a hard link is a file too
+                if file.isreg():
+                    entries.append((info.name, file.size, partial(read_member, archive, file)))
+            # `tar -C folder .` has an entry for the folder itself: it is the project, whatever lies in it.
+            yield entries if any(info.name == "." for info in infos) else without_outer_folder(entries)
+    else:
+        yield [(path.name, path.stat().st_size, path.read_bytes)]
+
+
+def read_member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    """The content of a regular file of a tar archive."""
+    data = archive.extractfile(info).read()
+    if len(data) != info.size:
+        raise EOFError(f"{info.name} ends early")
+    return data
+
+
+def folder_entries(folder: Path) -> Iterator[Entry]:
+    """Files below a folder, without links; folders that no member comes from are not entered."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for parent, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not SKIPPED.fullmatch(f"{name}/")]
+        for path in (Path(parent, name) for name in files):
             if path.is_file() and not path.is_symlink():
-                yield Member(path.relative_to(folder).as_posix(), path.stat().st_size, path.read_bytes)
+                name = os.fsencode(path.relative_to(folder)).decode("utf-8", "replace")
+                yield name, path.stat().st_size, path.read_bytes
 
 
-def zip_members(path: Path) -> Iterator[Member]:
-    """Files of a zip archive or wheel."""
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if not info.is_dir():
-                yield Member(info.filename, info.file_size, lambda info=info: archive.read(info))
+def parts_of(name: str) -> list[str]:
+    """The components of a path that name something; `..` does not, for nothing lies outside of a source."""
+    return [part for part in name.split("/") if part not in ("", ".", "..")]
 
 
-def tar_members(path: Path) -> Iterator[Member]:
-    """Files of a tar archive; the folder around all files of a source distribution is left out of the paths."""
-    with tarfile.open(path) as archive:
-        for info in archive:
-            if info.isfile():
-                inner = info.name.removeprefix("./").partition("/")[2] or info.name
-                yield Member(inner, info.size, lambda info=info: archive.extractfile(info).read())
+def without_outer_folder(entries: list[Entry]) -> list[Entry]:
+    """The entries of an archive, without the folder that all of them share."""
+    paths = [parts for name, *_ in entries if (parts := parts_of(name)) and not SKIPPED.fullmatch("/".join(parts[-1:]))]
+    paths = [parts for parts in paths if parts[0] != "__MACOSX"]
+    if len({parts[0] for parts in paths}) != 1 or any(len(parts) == 1 for parts in paths):
+        return entries
+    return [("/".join(parts[1:]), *rest) for name, *rest in entries if (parts := parts_of(name))[:1] == paths[0][:1]]
+
+
+def project_files(entries: list[Entry]) -> list[Entry]:
+    """Entries in the order of their paths, the last of equal paths, without what is skipped (see the module)."""
+    files = {}
+    for name, size, read in entries:
+        path = "/".join(parts_of(name)).encode("utf-8", "replace").decode()
+        if path and not SKIPPED.fullmatch(path):
+            files[path] = (size, read)
+    environments = tuple(path.removesuffix("pyvenv.cfg") for path in files if path.endswith("/pyvenv.cfg"))
+    return [(path, *files[path]) for path in sorted(files) if not path.startswith(environments)]
 
 
 def text_of(member: Member) -> tuple[str | None, str]:
-    """(text, "") of a member, or (None, reason)."""
+    """(text with `\\n` as line end, "") of a member, or (None, reason)."""
     if member.size > MAX_BYTES:
         return None, "larger than 1 MB"
     if VENDORED & set(member.path.split("/")[:-1]):
         return None, "vendored from elsewhere"
     try:
-        text = member.read().decode("utf-8-sig")
+        text = member.data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None, "not UTF-8"
     return (None, "binary") if "\0" in text else (text.replace("\r\n", "\n").replace("\r", "\n"), "")
 
 
-def stated_licence(source: Source) -> str:
-    """The licence that a source given by path states: in its package metadata, else in a licence file at its top."""
-    found, stated = UNKNOWN, None
-    for member in members(source):
-        parts = member.path.split("/")
-        name = parts[-1].upper()
-        metadata = name == "METADATA" or (name == "PKG-INFO" and len(parts) == 1)
-        licence_file = len(parts) == 1 and name.startswith(("LICENSE", "LICENCE", "COPYING"))
-        if not (metadata or licence_file) or member.size > MAX_BYTES:
-            continue
-        text = member.read().decode("utf-8", "replace")
-        if metadata:
-            if stated is not None:
-                raise SourceError(
-                    f"source {source.path} holds several packages, each with its licence; "
-                    f"give them one by one, as {INSTALLED}NAME"
-                )
-            stated = metadata_licence(text.partition("\n\n")[0])
-        if licence_file:
-            found = next((licence for licence, pattern in LICENCE_TEXTS if pattern.search(text)), found)
-    return stated or found
-
-
-def metadata_licence(header: str) -> str:
-    """The licence of package metadata: the SPDX expression, else the classifiers, else the free field."""
-    fields = (r"License-Expression: *(.+)", r"Classifier: License ::(?: OSI Approved ::)? *(.+)", r"License: *(.+)")
-    for pattern in fields:
-        found = [value.strip() for value in re.findall(f"^{pattern}$", header, re.MULTILINE)]
-        found = [value for value in found if value not in ("UNKNOWN", "OSI Approved")]
-        if found:
-            return " AND ".join(found)
-    return ""
-
-
 def licence_of(text: str, member: Member, source: Source) -> str:
-    """The licence of one file: what its own SPDX line says, else its row's, else the source's."""
-    stated = SPDX.search(text[:2000])
-    return stated[1].strip() if stated else member.licence or source.licence
-
-
-def is_permissive(expression: str) -> bool:
-    """Whether a licence expression is known to be permissive: all parts around AND, at least one around OR.
-
-    >>> is_permissive("BSD AND MIT"), is_permissive("GPL-3.0 OR MIT"), is_permissive("(MIT OR ISC) AND GPL-3.0")
-    (True, True, False)
-    """
-    expression = expression.strip()
-    if PERMISSIVE.fullmatch(expression.lower()):
-        return True
-    for operator, decide in (("OR", any), ("AND", all)):
-        parts = split_outside(expression, operator)
-        if len(parts) > 1:
-            return decide(map(is_permissive, parts))
-    return expression.startswith("(") and expression.endswith(")") and is_permissive(expression[1:-1])
-
-
-def split_outside(expression: str, operator: str) -> list[str]:
-    """Split at an operator where no parenthesis is open."""
-    parts, depth = [""], 0
-    for token in re.findall(r"[()]|\s+|[^()\s]+", expression):
-        depth += (token == "(") - (token == ")")
-        if token == operator and not depth:
-            parts.append("")
-        else:
-            parts[-1] += token
-    return parts
+    """The licence of one file: what its own SPDX lines say, else its row's, else the source's."""
+    return file_licence(text) or member.licence or source.licence

@@ -5,33 +5,28 @@ from hashlib import sha256
 from scripts.corpus.documents import DOCS, Harvest
 from scripts.corpus.near_copies import NearCopies
 
+UNITS = ("repository", "file", "document")  # what lies on one side, from coarse to fine
+
 
 def without_copies(harvests: list[Harvest]) -> None:
-    """Leave out documents that equal an earlier one in all but white space; count them."""
+    """Reject documents that equal an earlier one in all but white space."""
     seen: set[bytes] = set()
+
+    def why_not(kind: str, row: dict) -> str:
+        key = sha256(" ".join(row["content"].split()).encode("utf-8", "surrogatepass")).digest()
+        is_copy = key in seen
+        seen.add(key)
+        return "copy of another document" if is_copy else ""
+
     for found in harvests:
-        kept = []
-        for kind, row in found.documents:
-            key = sha256(" ".join(row["content"].split()).encode("utf-8", "surrogatepass")).digest()
-            if key in seen:
-                found.kinds[kind].leave_out("copy of another document", row["content"])
-            else:
-                seen.add(key)
-                kept.append((kind, row))
-        found.documents = kept
+        found.filter(why_not)
 
 
 def without_near_copies(harvests: list[Harvest], threshold: float) -> None:
-    """Leave out documents that are nearly an earlier one (see `scripts.corpus.near_copies`); count them."""
+    """Reject documents that are nearly equal to an earlier one (see `scripts.corpus.near_copies`)."""
     copies = NearCopies(threshold)
     for found in harvests:
-        kept = []
-        for kind, row in found.documents:
-            if copies.add(row["content"]):
-                found.kinds[kind].leave_out("near copy of another document", row["content"])
-            else:
-                kept.append((kind, row))
-        found.documents = kept
+        found.filter(lambda kind, row: "near copy of another document" if copies.add(row["content"]) else "")
 
 
 def hashed(*parts: object) -> float:
@@ -39,59 +34,55 @@ def hashed(*parts: object) -> float:
     return int.from_bytes(sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).digest()[:7]) / 2**56
 
 
-def limit(harvests: list[Harvest], seed: int, most: int | None) -> None:
-    """Keep a random choice of `most` documents; count the others."""
+def limit(harvests: list[Harvest], seed: int, most: int) -> None:
+    """Keep a random choice of at most `most` documents."""
     rows = [(hashed(seed, row["repo_name"], row["path"]), id(row)) for found in harvests for _, row in found.documents]
     keep = {row for _, row in sorted(rows)[:most]}
     for found in harvests:
-        for kind, row in found.documents:
-            if id(row) not in keep:
-                found.kinds[kind].leave_out("over --max_documents", row["content"])
-        found.documents = [(kind, row) for kind, row in found.documents if id(row) in keep]
+        found.filter(lambda kind, row: "" if id(row) in keep else "over --max_documents")
 
 
-def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> dict[str, list[dict]]:
-    """Shuffled rows of train and valid; the seed shuffles, it does not move documents between the two.
+def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> tuple[dict[str, list[dict]], str]:
+    """Shuffled rows of train and valid, and what was split by.
+
+    The seed shuffles; a hash of the unit decides its side. Where all documents are in one unit (one repository, one
+    file), the next finer unit is used; a single document is trained on.
 
     Args:
-        by: "file" keeps all documents of a file on one side, "repository" all of a repository.
+        valid_share: of the documents, 0 for no validation.
+        by: one of UNITS: all documents of a repository, or of a file, lie on one side.
     """
-    place: dict[tuple[str, ...], list[dict]] = {}
-    for found in harvests:
-        for _, row in found.documents:
-            repository = row["repo_name"].removesuffix(DOCS)
-            unit = (repository,) if by == "repository" else (repository, row["path"].partition("#L")[0])
-            place.setdefault(unit, []).append(row)
-    by_hash = sorted(place, key=lambda unit: hashed(*unit))
-    held_out = set((_whole_repositories if by == "repository" else _below)(by_hash, place, valid_share))
-    groups = {
-        "train": [unit for unit in by_hash if unit not in held_out],
-        "valid": [unit for unit in by_hash if unit in held_out],
-    }
-    return {
-        part: sorted(
-            (row for unit in units for row in place[unit]), key=lambda row: hashed(seed, row["repo_name"], row["path"])
-        )
-        for part, units in groups.items()
-    }
+    rows = [row for found in harvests for _, row in found.documents]
+    for unit in UNITS[UNITS.index(by) :]:
+        place: dict[tuple[str, ...], list[dict]] = {}
+        for row in rows:
+            names = (row["repo_name"].removesuffix(DOCS), row["path"].partition("#L")[0], row["path"])
+            place.setdefault(names[: UNITS.index(unit) + 1], []).append(row)
+        if len(place) > 1 or not valid_share:
+            break
+    by_hash = sorted(place, key=lambda names: hashed(*names))
+    choose = _whole_repositories if unit == "repository" else _below
+    held_out = set(choose(by_hash, place, valid_share) if valid_share and len(by_hash) > 1 else ())
+    sides: dict[str, list[dict]] = {"train": [], "valid": []}
+    for names in by_hash:
+        sides["valid" if names in held_out else "train"] += place[names]
+    for side in sides.values():
+        side.sort(key=lambda row: hashed(seed, row["repo_name"], row["path"]))
+    return sides, unit
 
 
 def _below(by_hash: list[tuple], place: dict[tuple, list[dict]], share: float) -> list[tuple]:
-    """The files whose hash lies below the share; neither side is empty where there are two files."""
-    count = sum(hashed(*unit) < share for unit in by_hash)
-    if share and len(by_hash) > 1:
-        count = min(max(count, 1), len(by_hash) - 1)
-    return by_hash[:count]
+    """The units whose hash lies below the share; at least one, and not all."""
+    count = sum(hashed(*names) < share for names in by_hash)
+    return by_hash[: min(max(count, 1), len(by_hash) - 1)]
 
 
 def _whole_repositories(by_hash: list[tuple], place: dict[tuple, list[dict]], share: float) -> list[tuple]:
     """Repositories, by hash, that together hold no more than the share of the documents; else the smallest alone."""
     room = share * sum(map(len, place.values()))
     chosen = []
-    for unit in by_hash:
-        if len(place[unit]) <= room:
-            chosen.append(unit)
-            room -= len(place[unit])
-    if not chosen and share and len(by_hash) > 1:
-        chosen = [min(by_hash, key=lambda unit: len(place[unit]))]
-    return chosen
+    for names in by_hash:
+        if len(place[names]) <= room:
+            chosen.append(names)
+            room -= len(place[names])
+    return chosen or [min(by_hash, key=lambda names: len(place[names]))]

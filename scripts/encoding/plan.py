@@ -5,7 +5,6 @@ of a folder share settings and tokenizer; a folder of others is refused, and a s
 """
 
 import argparse
-import os
 import re
 import shutil
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError
 from nl2code.models import tokenizer_sha256
+from scripts.corpus.lines import corpus_files
 from scripts.encoding.shard import SHARD_FILES, DocumentSettings
 from scripts.file_utils import sha256_file
 from scripts.records import Record, RecordError, changes, read_record
@@ -21,7 +21,6 @@ from scripts.records import Record, RecordError, changes, read_record
 STAGE, FORMAT = "encoding", 1  # raise it where equal inputs and settings give other shards
 SPLITS = ("train", "valid")
 ENDINGS = ".json, .jsonl, .json*.gz, .json*.zst"
-_INPUT = re.compile(r"[^.].*\.(jsonl?|json.*\.(gz|zst))")
 _SHARD = re.compile(rf"({'|'.join(SPLITS)})(\d*)(\.bin|\.idx|_features\.npy|\.record\.json)")
 
 
@@ -47,16 +46,6 @@ def shard_files(prefix: Path) -> list[Path]:
     return [Path(f"{prefix}{suffix}") for suffix in SHARD_FILES]
 
 
-def find_inputs(folder: Path) -> list[Path]:
-    """Corpus files in a folder and below it, links followed, hidden ones left out; in the order of their paths."""
-    found, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if name[0] != "." and os.path.realpath(place) not in seen]
-        seen.add(os.path.realpath(place))
-        found += [Path(place, name) for name in files if _INPUT.fullmatch(name)]
-    return sorted(file for file in found if file.is_file())
-
-
 def plan(args: argparse.Namespace, settings: DocumentSettings) -> list[Shard]:
     """All shards of the run.
 
@@ -64,7 +53,7 @@ def plan(args: argparse.Namespace, settings: DocumentSettings) -> list[Shard]:
         UserError: no input, or the output folder holds something else.
     """
     wanted = SPLITS if args.split == "all" else (args.split,)
-    found = {split: find_inputs(args.input / split) for split in wanted}
+    found = {split: corpus_files(args.input / split) for split in wanted}
     if not any(found.values()):
         folders = " or ".join(str(args.input / split) for split in wanted)
         raise UserError(f"no file ({ENDINGS}) in {folders}; make a corpus first (scripts.prepare_corpus)")

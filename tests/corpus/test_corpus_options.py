@@ -96,13 +96,29 @@ def test_no_repository_is_on_both_sides(tmp_path):
     assert stats_of(output)["split_by"] == "repository"
 
 
-def test_one_repository_cannot_be_split(tmp_path, capsys):
+def test_one_repository_is_split_by_file_which_is_said_and_recorded(tmp_path, capsys):
     write(tmp_path / "a", {"f.py": CODE.format(n=1), "g.py": CODE.format(n=2)})
-    assert run(tmp_path / "out", [tmp_path / "a"], "--split_by", "repository") == 1
-    assert capsys.readouterr().err == (
-        "error: --split_by repository needs documents of two repositories; use --split_by file\n"
-    )
-    assert not (tmp_path / "out").exists()
+    assert run(tmp_path / "out", [tmp_path / "a"], "--split_by", "repository") == 0
+    assert "all documents are in one repository: split by file" in capsys.readouterr().out
+    assert len(rows_of(tmp_path / "out", "train")) == len(rows_of(tmp_path / "out", "valid")) == 1
+    assert stats_of(tmp_path / "out")["split_by"] == "repository" and stats_of(tmp_path / "out")["split"] == "file"
+    assert json.loads((tmp_path / "out/record.json").read_text())["split_by"] == "file"
+
+
+@pytest.mark.parametrize("name", [f"notes{n}.py" for n in range(40)])  # some hash below the share, others above
+def test_one_file_is_trained_on(tmp_path, capsys, name):
+    write(tmp_path, {name: CODE.format(n=1)})
+    assert run(tmp_path / "out", [tmp_path / name]) == 0
+    assert "there is one document: it is trained on, valid is empty" in capsys.readouterr().out
+    assert len(rows_of(tmp_path / "out", "train")) == 1 and not rows_of(tmp_path / "out", "valid")
+
+
+def test_one_file_with_several_documents_is_split_by_document(tmp_path, capsys):
+    text = "".join(f"def f{n}():\n    {DOC.format(n=n)}\n" for n in range(8))
+    write(tmp_path, {"notes.py": text.replace('"""\n\n', '"""\n').replace("\n>>>", "\n    >>>")})
+    assert run(tmp_path / "out", [tmp_path / "notes.py"]) == 0
+    assert "all documents are in one file: split by document" in capsys.readouterr().out
+    assert rows_of(tmp_path / "out", "train") and rows_of(tmp_path / "out", "valid")
 
 
 GUIDE = (
@@ -201,8 +217,8 @@ def test_names_of_columns_of_published_data_sets():
         3,
     )
     assert (member.repository, member.licence, member.stars, member.path) == ("a/b", "MIT AND ISC", 7, "row-3.py")
-    assert member.read().decode() == "x = 'é'" and member.size == 8 and not member.is_pair
-    assert member_of({"content": None, "stars": "many"}, 1).read() == b""
+    assert member.data.decode() == "x = 'é'" and member.size == 8 and not member.is_pair
+    assert member_of({"content": None, "stars": "many"}, 1).data == b""
 
 
 def test_comments_above_code():
@@ -285,7 +301,7 @@ def test_tokens_in_the_statistics(tmp_path):
     [
         (["--near_copies", "0.5"], "--near_copies 0.5 must lie between 0.8 and 1"),
         (["--dataset_rows", "0"], "--dataset_rows 0 must be at least 1"),
-        (["--tokenizer", "/nowhere"], "--tokenizer /nowhere: no folder with tokenizer.json"),
+        (["--tokenizer", "/nowhere"], "no tokenizer '/nowhere'"),
     ],
 )
 def test_bad_values(tmp_path, capsys, options, part):

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_runs import environment
 
-from scripts.decontaminate import DecontaminationError, Fingerprints, fingerprints_of, main, read_problems, words_of
+from nl2code.errors import UserError
+from scripts.decontaminate import Fingerprints, fingerprints_from, fingerprints_of, main, read_problems, words_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "scripts" / "fingerprints" / "pandas_numpy_eval_original.json"
@@ -52,9 +54,19 @@ def naive_match(text: str, entries: list[dict]) -> set[str]:
     return found
 
 
+for problem in PROBLEMS:
+    problem |= {"entry_point": "none", "test": "def check():\n    pass"}
+
+
+def of_problems(problems: list[dict]) -> Fingerprints:
+    found = Fingerprints()
+    found.add_problems(problems)
+    return found
+
+
 @pytest.fixture(scope="module")
 def prints() -> Fingerprints:
-    return Fingerprints.of_problems(PROBLEMS)
+    return of_problems(PROBLEMS)
 
 
 def test_ten_words_in_a_row_match_whatever_stands_between_them(prints):
@@ -95,7 +107,7 @@ def test_a_whole_solution_of_six_to_ten_words_matches():
 def test_every_solution_of_the_own_problems_is_found():
     files = sorted((ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data").glob("*.jsonl"))
     problems = [problem for path in files for problem in read_problems(path)]
-    found = Fingerprints.of_problems(problems)
+    found = of_problems(problems)
     assert problems
     for problem in problems:
         solution = problem["canonical_solution"]
@@ -106,7 +118,7 @@ def test_every_solution_of_the_own_problems_is_found():
 
 
 def test_shipped_fingerprints_load_and_spare_ordinary_code():
-    found = Fingerprints.load([SHIPPED])
+    found = fingerprints_from((str(SHIPPED),), ())
     assert found.benchmarks == {"PandasEval", "NumpyEval"}
     assert len(found.runs[10]) > 5000
     assert found.match("def add(a, b):\n    return a + b\n") is None
@@ -140,14 +152,14 @@ def test_the_command_writes_what_load_reads(tmp_path):
     path = tmp_path / "demo.jsonl.gz"
     path.write_bytes(gzip.compress("".join(json.dumps(problem) + "\n" for problem in PROBLEMS[:2]).encode()))
     command = [sys.executable, "-m", "scripts.decontaminate", str(path)]
-    output = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    output = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=True).stdout
     (tmp_path / "prints.json").write_bytes(output)
     (entry,) = json.loads(output)
     assert entry["benchmark"] == "Demo"
     assert entry["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert b"whoever" not in output
     text = "of whoever has lived the longest among all these people"
-    assert Fingerprints.load([tmp_path / "prints.json"]).match(text) == "Demo/0"
+    assert fingerprints_from((str(tmp_path / "prints.json"),), ()).match(text) == "Demo/0"
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"task_id": "a/0"}\n', "[1]\n"])
@@ -157,5 +169,5 @@ def test_bad_files_are_one_line(tmp_path, capsys, content):
     assert main([str(path)]) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"error: {path}") and error.count("\n") == 1
-    with pytest.raises(DecontaminationError, match="not a fingerprint file"):
-        Fingerprints.load([path])
+    with pytest.raises(UserError, match="not a fingerprint file"):
+        Fingerprints().add_file(path)

@@ -181,7 +181,7 @@ def test_fetch_all_keeps_the_order_and_merges_repeats(tmp_path, shelf):
 
 
 def test_the_shipped_list_is_complete_and_permissive():
-    from scripts.corpus.sources import is_permissive
+    from scripts.corpus.licences import is_permissive
 
     load_sources.cache_clear()
     entries = load_sources()

@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,11 +13,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from training_runs import environment
 
 from scripts import prepare_corpus
 from scripts.corpus import output as corpus_output
 from scripts.corpus.documents import scores
-from scripts.corpus.sources import is_permissive, metadata_licence, resolve
+from scripts.corpus.licences import is_permissive, metadata_licence
+from scripts.corpus.sources import resolve
 from scripts.prepare_corpus import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +30,8 @@ TASK = {
     "prompt": "import pandas as pd\ndef best(frame):\n"
     "    # the most splendid of all the many rows that anybody ever saw in here\n",
     "canonical_solution": ["    return frame.splendour.idxmax()"],
+    "entry_point": "best",
+    "test": "def check(best):\n    assert best",
 }
 
 
@@ -74,7 +77,7 @@ def run(repository: Path, *options: str, output: str = "out") -> int:
 def rows_of(output: Path, part: str = "*") -> list[dict]:
     """All lines of a corpus."""
     shards = sorted(output.glob(f"{part}/*.jsonl.gz"))
-    return [json.loads(line) for path in shards for line in gzip.decompress(path.read_bytes()).splitlines()]
+    return [json.loads(line) for path in shards for line in gzip.decompress(path.read_bytes()).split(b"\n") if line]
 
 
 def bytes_of(output: Path) -> dict[str, bytes]:
@@ -360,7 +363,8 @@ def test_a_failed_write_loses_nothing(repository, capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(corpus_output, "write_jsonl", full)
-    assert run(repository, "--seed", "5") == 1
+    (repository / "pkg/new.py").write_text(CODE.format(n=500))
+    assert run(repository) == 1
     error = capsys.readouterr().err
     assert "No space left on device" in error and error.count("\n") == 1
     assert bytes_of(output) == before
@@ -374,7 +378,7 @@ def test_killed_and_run_again_gives_the_same_bytes(repository):
     command = [sys.executable, "-m", "scripts.prepare_corpus", "--sources", repository, "--benchmarks", secret]
     command += ["-o", repository.parent / "out", "--workers", "1"]
     for wait in (0.1, 0.3, 0.5, 0.7):
-        process = subprocess.Popen(list(map(str, command)), cwd=ROOT, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(list(map(str, command)), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
         time.sleep(wait)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -390,7 +394,9 @@ def test_a_killed_worker_is_one_line_and_a_killed_parent_leaves_no_worker(reposi
     (tmp_path / "b.py").write_text(CODE.format(n=1))
     command = [sys.executable, "-m", "scripts.prepare_corpus", "--sources", f"{repository},{tmp_path / 'b.py'}"]
     command += ["-o", str(tmp_path / "out"), "--workers", "2"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     while process.poll() is None and len(workers := workers_of(process.pid)) < 2:
         time.sleep(0.02)
     time.sleep(0.3)
@@ -428,16 +434,3 @@ def test_killed_between_the_two_renames_is_healed(repository, capsys):
     assert run(repository) == 0
     assert len(rows_of(output)) == 41
     assert {path.name for path in output.parent.glob(".out*")} == {".out.lock"}
-
-
-def test_the_list_of_modules_that_decide_is_complete():
-    """A change of any module that the command imports makes a corpus stale, but for files and downloads."""
-    pending, used = ["prepare_corpus"], set()
-    while pending:
-        name = pending.pop()
-        if name not in used:
-            used.add(name)
-            pending += re.findall(
-                r"^from scripts\.(\w+) import", (ROOT / f"scripts/{name}.py").read_text(), re.MULTILINE
-            )
-    assert used - {"file_utils", "fetch", "multiprocessing_utils"} == set(prepare_corpus.CODE)

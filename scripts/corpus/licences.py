@@ -1,0 +1,117 @@
+"""Licences: what a project or a file states, and whether that is known to be permissive."""
+
+import re
+from email import message_from_string
+
+from license_expression import Licensing
+
+from nl2code.errors import UserError
+
+UNKNOWN = "unknown"
+PERMISSIVE = re.compile(
+    r"(the )?(mit|mit-0|mit license|expat|(new |3-clause |modified |simplified )?bsd( license)?|"
+    r"bsd[- ]?[0123][- ]?clause( license)?|"
+    r"0bsd|isc( license)?( \(iscl\))?|apache([- ]?2(\.0)?)?|apache software license|apache license,? (version )?2\.0|"
+    r"zlib|cc0-1\.0|unlicense|the unlicense.*|psf-2\.0|python-2\.0|python software foundation license|bsl-1\.0|hpnd)"
+)
+TEXTS = (  # the first one found is the licence of a text
+    ("GPL", re.compile(r"GNU\s+(AFFERO\s+|LESSER\s+|LIBRARY\s+)?GENERAL\s+PUBLIC\s+LICENSE", re.IGNORECASE)),
+    ("Apache-2.0", re.compile(r"Apache License\s+Version 2\.0", re.IGNORECASE)),
+    ("BSD-3-Clause", re.compile(r"Redistribution\s+and\s+use\s+in\s+source\s+and\s+binary\s+forms", re.IGNORECASE)),
+    (
+        "MIT",
+        re.compile(
+            r"Permission\s+is\s+hereby\s+granted,\s+free\s+of\s+charge,\s+to\s+any\s+person\s+obtaining\s+a\s+copy"
+        ),
+    ),
+)
+_METADATA = re.compile(r"PKG-INFO|[^/]+\.dist-info/METADATA|[^/]+\.egg-info/PKG-INFO")  # in the order of precedence
+_LICENCE_FILE = re.compile(
+    r"([^/]+\.dist-info/(licenses/)?)?(UN)?(LICEN[CS]E|COPYING)([-_.](?!py$)[^/]*)?", re.IGNORECASE
+)
+_NAME = r"(?:\( *)*\w+(?:[.:-]\w+)*\+?(?: *\))*"
+_SPDX = re.compile(rf"SPDX-License-Identifier:[ \t]*({_NAME}(?: +(?:AND|OR|WITH) +{_NAME})*)", re.IGNORECASE)
+_LICENSING = Licensing()
+
+
+def states_licence(path: str) -> bool:
+    """Whether a file, by its path in the project, is the project's own metadata or licence file."""
+    return bool(_METADATA.fullmatch(path) or _LICENCE_FILE.fullmatch(path))
+
+
+def project_licence(files: dict[str, str]) -> str:
+    """The licence that a project states in its package metadata, else in its licence files, all of which hold.
+
+    Args:
+        files: path in the project -> text, of those that `states_licence`.
+
+    Returns:
+        A licence expression, or `unknown`.
+
+    Raises:
+        UserError: metadata of several packages.
+    """
+    own = [path for path in sorted(files) if _METADATA.fullmatch(path)]
+    if sum(".dist-info/" in path for path in own) > 1:
+        raise UserError("it holds several packages, each with its licence; give them one by one, as installed:NAME")
+    for path in sorted(own, key=lambda path: (".egg-info/" in path, ".dist-info/" in path)):
+        if licence := metadata_licence(files[path]):
+            return licence
+    found = [text_licence(text) for path, text in sorted(files.items()) if _LICENCE_FILE.fullmatch(path)]
+    return " AND ".join(dict.fromkeys(filter(None, found))) or UNKNOWN
+
+
+def metadata_licence(metadata: str) -> str:
+    """The licence of package metadata: the SPDX expression, else the classifiers, else the free field or its full text.
+
+    >>> metadata_licence("License: x\\nClassifier: License :: OSI Approved :: ISC License (ISCL)")
+    'ISC License'
+    """
+    message = message_from_string(metadata)
+    classifiers = [value for value in message.get_all("Classifier", []) if value.startswith("License ::")]
+    free = [text_licence(value) or value.strip().partition("\n")[0] for value in message.get_all("License", [])]
+    if free and free[0].lower().startswith("copyright"):  # a full text whose first blank line ended the header
+        free = [text_licence(str(message.get_payload())[:5000]) or free[0]]
+    names = [re.sub(r" \(\w+\)$", "", value.rpartition("::")[2].strip()) for value in classifiers]
+    for values in (message.get_all("License-Expression", []), names, free):
+        found = [value.strip() for value in values if value.strip() not in ("", "UNKNOWN", "OSI Approved")]
+        if found:
+            return " AND ".join(found)
+    return ""
+
+
+def text_licence(text: str) -> str:
+    """The licence whose full text `text` holds; empty where it is none of TEXTS."""
+    return next((licence for licence, pattern in TEXTS if pattern.search(text)), "")
+
+
+def file_licence(text: str) -> str:
+    """What the SPDX lines at the top of a file say, in comments of any style; empty for none.
+
+    >>> file_licence("<!-- SPDX-License-Identifier: MIT OR GPL-2.0+ -->")
+    'MIT OR GPL-2.0+'
+    """
+    found = [name if "(" in name else name.rstrip(" )") for name in _SPDX.findall(text[:2000])]
+    return found[0] if len(found) == 1 else " AND ".join(f"({name})" for name in dict.fromkeys(found))
+
+
+def is_permissive(expression: str) -> bool:
+    """Whether a licence expression is known to be permissive: all parts around AND, at least one around OR.
+
+    >>> is_permissive("BSD AND MIT"), is_permissive("GPL-3.0 OR MIT"), is_permissive("(MIT OR ISC) AND GPL-3.0")
+    (True, True, False)
+    """
+    if PERMISSIVE.fullmatch(expression.strip().lower()):
+        return True
+    try:
+        tree = _LICENSING.parse(expression)
+    except Exception:  # the parser raises several kinds on nonsense
+        return False
+
+    def holds(node) -> bool:
+        if isinstance(node, _LICENSING.AND | _LICENSING.OR):
+            return (all if isinstance(node, _LICENSING.AND) else any)(map(holds, node.args))
+        symbol = getattr(node, "license_symbol", node)  # an exception (WITH) only adds permissions
+        return bool(PERMISSIVE.fullmatch(symbol.key.lower()))
+
+    return tree is not None and holds(tree)
