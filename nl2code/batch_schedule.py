@@ -1,7 +1,7 @@
-"""Which blocks each optimizer step takes: a batch that may grow with the steps, blocks in order across epochs.
+"""Which blocks each optimizer step takes: the batch may grow with the steps, blocks follow in order across epochs.
 
-Both are functions of the step alone, so a run that is taken up again at step k goes on with exactly the blocks that an
-undisturbed one takes, however the epochs' lengths differ by resampling.
+Both are functions of the step alone, so a run resumed at step k takes the same blocks as an uninterrupted one, although
+resampled epochs differ in length.
 """
 
 import re
@@ -13,8 +13,10 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from nl2code.code_dataset import CodeBlockDataset
+from nl2code.errors import UserError
 
-SUFFIXES = {"": 1, "K": 1000, "M": 1_000_000}
+TOKENS = {"": 1, "K": 1024, "M": 1024**2}  # as in the original
+STEPS = {"": 1, "K": 1000, "M": 1000**2}
 
 
 @dataclass(frozen=True)
@@ -69,26 +71,29 @@ def batch_schedule(unit: int, accumulation: int, block_size: int, strategy: str 
         unit: blocks of one micro-batch, all processes together.
         accumulation: micro-batches of the first step.
         block_size: tokens per block.
-        strategy: `TOKENS_STEPS`, such as 512K_150K (K is 1,000, M a million): over so many steps, grow to as many whole
-            micro-batches as so many tokens hold; None for a constant batch. Padding counts as tokens here.
+        strategy: `TOKENS_STEPS`, such as 512K_150K: grow linearly over STEPS steps to TOKENS tokens per step, rounded down
+            to whole micro-batches; upper or lower case. K is 1,024 for tokens (M 1,024 squared) and 1,000 for steps (M a
+            million), as in the original. `const` or None: a constant batch. Padding counts as tokens here.
 
     >>> schedule = batch_schedule(8, 1, 1024, "512K_150K")
     >>> [schedule.accumulation(step) for step in (0, 75_000, 150_000, 200_000)]
-    [1, 31, 62, 62]
+    [1, 32, 64, 64]
 
     Raises:
-        ValueError: a strategy of another form, or one that would shrink the batch.
+        UserError: a strategy of another form, or one that would shrink the batch.
     """
-    if not strategy:
+    if not strategy or strategy.lower() == "const":
         return BatchSchedule(unit, accumulation, accumulation)
-    match = re.fullmatch(r"(\d+)([KM]?)_(\d+)([KM]?)", strategy)
+    match = re.fullmatch(r"(\d+)([KM]?)_(\d+)([KM]?)", strategy.upper(), re.ASCII)
     if not match:
-        raise ValueError(f"gradient accumulation strategy {strategy!r} is not TOKENS_STEPS, such as 512K_150K")
-    tokens, steps = int(match[1]) * SUFFIXES[match[2]], int(match[3]) * SUFFIXES[match[4]]
+        raise UserError(
+            f"--gradient_accumulation_strategy {strategy!r} is not TOKENS_STEPS, such as 512K_150K, nor const"
+        )
+    tokens, steps = int(match[1]) * TOKENS[match[2]], int(match[3]) * STEPS[match[4]]
     last = tokens // (unit * block_size)
     if last < accumulation:
-        raise ValueError(
-            f"gradient accumulation strategy {strategy} ends at {tokens} tokens per step, below the initial "
+        raise UserError(
+            f"--gradient_accumulation_strategy {strategy} ends at {tokens} tokens per step, below the initial "
             f"{unit * accumulation * block_size}; raise it, or lower the batch size or --gradient_accumulation_steps"
         )
     return BatchSchedule(unit, accumulation, last, steps)
@@ -97,8 +102,8 @@ def batch_schedule(unit: int, accumulation: int, block_size: int, strategy: str 
 class StepBatches(Sampler[list[tuple[int, int]]]):
     """One list of (epoch, block) per optimizer step: the share of one process.
 
-    A step's blocks are consecutive ones of the stream epoch 0, epoch 1, ...; process r takes every `processes`-th from
-    r on. A step may take the last blocks of an epoch and the first ones of the next.
+    A step takes the next blocks of epoch 0, epoch 1, ..., across the end of an epoch where needed. Process r of P takes
+    blocks r, r + P, r + 2P, ... of the step.
     """
 
     def __init__(self, dataset: CodeBlockDataset, schedule: BatchSchedule, steps: int, process: int, processes: int):

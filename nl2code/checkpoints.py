@@ -1,6 +1,7 @@
-"""Which checkpoints of a run are whole."""
+"""The checkpoints of a run: folders `checkpoint-<step>`. Other names, such as checkpoint-best, are left alone."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,12 +10,18 @@ from transformers.utils import logging
 logger = logging.get_logger(__name__)
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint could not be written."""
+def checkpoints(run_dir: Path) -> list[Path]:
+    """The checkpoint folders of a run, whole or not, in the order of their steps."""
+    found = {int(folder.name[11:]): folder for folder in run_dir.glob("checkpoint-*") if _is_ours(folder)}
+    return [found[step] for step in sorted(found)]
+
+
+def _is_ours(folder: Path) -> bool:
+    return folder.is_dir() and re.fullmatch(r"checkpoint-(0|[1-9]\d*)", folder.name, re.ASCII) is not None
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """True once `trainer_state.json`, which the Trainer writes last, parses."""
+    """True once `trainer_state.json`, which the Trainer writes last, is complete."""
     try:
         json.loads((checkpoint / "trainer_state.json").read_text())
     except (OSError, ValueError):
@@ -22,12 +29,26 @@ def is_whole(checkpoint: Path) -> bool:
     return True
 
 
+def is_weights_only(checkpoint: Path) -> bool:
+    """Whether --save_only_model made a checkpoint: weights, but no optimizer and random state to resume from."""
+    return any(checkpoint.glob("*.safetensors")) and not any(checkpoint.glob("rng_state*.pth"))
+
+
 def newest_checkpoint(run_dir: Path) -> str | None:
-    """The newest whole checkpoint of a run, None where there is none; half-written ones are removed with a warning."""
-    found = sorted(run_dir.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2]))
-    for folder in reversed(found):
-        if is_whole(folder):
+    """The newest checkpoint to resume from, None without one; incomplete ones are removed with a warning."""
+    for folder in reversed(checkpoints(run_dir)):
+        if not is_whole(folder):
+            logger.warning(f"{folder} is incomplete: removed; the checkpoint before it is used")
+            shutil.rmtree(folder)
+        elif is_weights_only(folder):
+            logger.warning(f"{folder} holds no optimizer state (--save_only_model): training cannot resume from it")
+        else:
             return str(folder)
-        logger.warning(f"{folder} is half-written; removed, going on from the one before")
-        shutil.rmtree(folder)
     return None
+
+
+def remove_old(run_dir: Path, limit: int | None, protected: set[str]) -> None:
+    """Remove all but the newest `limit` checkpoints of a run; None or 0 keeps all, `protected` ones stay anyway."""
+    for folder in checkpoints(run_dir)[: -limit if limit else 0]:
+        if str(folder) not in protected:
+            shutil.rmtree(folder, ignore_errors=True)

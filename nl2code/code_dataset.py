@@ -12,16 +12,18 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from nl2code.dynamic_block_dataset import Blocks, pack
-from nl2code.indexed_dataset import MMapIndexedDataset, index_file_path
+from nl2code.errors import UserError, one_line
+from nl2code.indexed_dataset import MMapIndexedDataset, data_file_path, index_file_path
 
-IGNORED_LABEL = -100  # what the loss of transformers' models leaves out
+IGNORED_LABEL = -100  # positions that the loss of transformers' models skips
+READ_TOKENS = 1 << 22  # tokens looked at together
 
 
 def find_shards(prefix: str | Path) -> list[str]:
     """Prefixes of the shards `train`, `train1`, `train2`, ... of a dataset, in order.
 
     Raises:
-        FileNotFoundError: there is no shard, or a number is missing between two shards.
+        UserError: there is no shard, or a number is missing between two shards.
     """
     prefix = Path(prefix)
     pattern = re.compile(re.escape(prefix.name) + r"(\d*)\.idx")
@@ -31,20 +33,18 @@ def find_shards(prefix: str | Path) -> list[str]:
         if (match := pattern.fullmatch(file.name))
     )
     if not numbers:
-        raise FileNotFoundError(f"no {index_file_path(prefix)}; encode the corpus first (scripts/run_encode_domain.sh)")
+        raise UserError(f"no {index_file_path(prefix)}; encode the corpus first (scripts/run_encode_domain.sh)")
     missing = sorted(set(range(numbers[-1] + 1)) - set(numbers))
     if missing:
-        raise FileNotFoundError(
-            f"shard {prefix}{missing[0] or ''} is missing below {prefix}{numbers[-1]}; encode again"
-        )
+        raise UserError(f"shard {prefix}{missing[0] or ''} is missing below {prefix}{numbers[-1]}; encode again")
     return [f"{prefix}{number or ''}" for number in numbers]
 
 
 def open_shards(prefixes: list[str]) -> list[MMapIndexedDataset]:
-    """Open all shards, one file each; the process's own limit of open files rises by as many, as far as the system allows.
+    """Open all shards. Raises the soft limit of open files by one per shard, up to the hard limit.
 
     Raises:
-        ValueError: that is not far enough.
+        UserError: the hard limit is too low.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY:
@@ -57,9 +57,9 @@ def open_shards(prefixes: list[str]) -> list[MMapIndexedDataset]:
     except OSError as error:
         if error.errno != errno.EMFILE:
             raise
-        raise ValueError(
-            f"{len(prefixes)} shards need as many open files, of {hard} allowed to the whole process; raise that "
-            "(ulimit -Hn), or join shards with MMapIndexedDatasetBuilder.merge_file_"
+        raise UserError(
+            f"{len(prefixes)} shards need {len(prefixes)} open files, but this process may open {hard} in all; raise that "
+            "limit (ulimit -Hn), or join shards with MMapIndexedDatasetBuilder.merge_file_"
         ) from error
 
 
@@ -72,12 +72,16 @@ def resampling_weights(features: np.ndarray, spec: str) -> np.ndarray:
     [2.0, 0.5]
 
     Raises:
-        ValueError: a spec of another form.
+        UserError: a spec of another form, or a number outside 0 .. 1000.
     """
     try:
         a, b, c = (float(part) for part in spec.split("_"))
     except ValueError:
-        raise ValueError(f"resampling weights {spec!r} are not of the form a_b_c, such as 1.0_0.5_1.0") from None
+        a = b = c = -1.0
+    if not all(0 <= number <= 1000 for number in (a, b, c)):
+        raise UserError(
+            f"--resampling_weights {spec!r} is not of the form a_b_c, three numbers from 0 to 1000 such as 1.0_0.5_1.0"
+        )
     stars, tests, functions = np.asarray(features, np.float64).T
     return (a + stars.clip(0, 5) / 5) * (1 - tests + b).clip(0, 1) * functions.clip(c, 1)
 
@@ -86,15 +90,18 @@ def load_resampling_weights(shards: list[MMapIndexedDataset], spec: str) -> np.n
     """Weights of all documents of all shards, read from each shard's `_features.npy`.
 
     Raises:
-        ValueError: features of the wrong shape; the shard is named.
+        UserError: features of the wrong shape, damaged or not finite; the shard is named.
         FileNotFoundError: a shard without features.
     """
     weights = []
     for shard in shards:
         file = f"{shard.prefix}_features.npy"
-        features = np.load(file, allow_pickle=False)
+        with one_line(f"{file} cannot be read; encode this shard again"):
+            features = np.load(file, allow_pickle=False)
         if features.shape != (len(shard), 3):
-            raise ValueError(f"{file} has shape {features.shape}, not ({len(shard)}, 3); encode it again")
+            raise UserError(f"{file} has shape {features.shape}, not ({len(shard)}, 3); encode this shard again")
+        if not np.isfinite(features).all():
+            raise UserError(f"{file} holds numbers that are not finite; encode this shard again")
         weights.append(resampling_weights(features, spec))
     return np.concatenate(weights)
 
@@ -104,9 +111,9 @@ class Epoch:
     """The blocks of one epoch.
 
     Attributes:
-        selection: int32 (D,), the documents of this epoch in the order in which they were packed.
-        blocks: of the selection.
-        order: int32 (len,), the blocks as they are trained on.
+        selection: int32 (D,), documents of this epoch in the order of packing.
+        blocks: the selection, packed.
+        order: int32 (len,), blocks in the order of training.
     """
 
     selection: np.ndarray
@@ -122,23 +129,23 @@ class Epoch:
 
 
 class CodeBlockDataset(Dataset):
-    """Blocks of `block_size` tokens; with resampling weights, another selection of documents each epoch.
+    """Blocks of `block_size` tokens; with resampling weights, each epoch selects other documents.
 
-    `dataset[3]` is block 3 of epoch 0, `dataset[2, 3]` that of epoch 2. In an epoch a document of weight w occurs floor(w)
-    times, and once more with probability w - floor(w). The order of documents within the packing and of blocks is drawn
-    from (seed, epoch), alike on every process.
+    `dataset[3]` is block 3 of epoch 0, `dataset[2, 3]` block 3 of epoch 2. In an epoch a document of weight w occurs
+    floor(w) times, and once more with probability w - floor(w). The orders of documents and of blocks are drawn from
+    (seed, epoch), so that all processes agree.
 
     Args:
-        prefix: of the shards, such as data/Pandas/sketcher_bin/train.
+        prefix: prefix of the shards, such as data/Pandas/sketcher_bin/train.
         block_size: tokens per block.
-        pad_token_id: fills a block that packing left short; those places have no label.
-        seed: of selection and order.
+        pad_token_id: fills blocks that packing left short; padding has no label.
+        seed: seed of selection and order.
         resampling_weights: `a_b_c`, or None for each document once.
-        max_tokens: keep only as many blocks as hold this many tokens (for evaluation).
-        pack_reset: give `position_ids` that begin anew at each document, and no label to a document's first token.
+        max_tokens: use only as many blocks as hold this many tokens (for evaluation).
+        pack_reset: add `position_ids` that restart at each document, and no label for a document's first token.
 
     Raises:
-        FileNotFoundError, ValueError: see `find_shards`, `open_shards`, `load_resampling_weights`; also without any token.
+        UserError, OSError: see `find_shards`, `open_shards`, `load_resampling_weights`; also without any token.
     """
 
     def __init__(
@@ -160,16 +167,19 @@ class CodeBlockDataset(Dataset):
         self.pack_reset = pack_reset
         self._epochs: dict[int, Epoch] = {}
         if not len(self):
-            raise ValueError(
-                f"{prefix}: {len(self.shards)} shards hold no token; look at encode_stats.json beside them"
-            )
+            if self.sizes.any():
+                raise UserError(
+                    f"--resampling_weights {resampling_weights} select no document of {prefix}: the highest weight is "
+                    f"{self.weights.max():.3g}; raise the first number, such as 1.0_0.5_1.0"
+                )
+            raise UserError(f"{prefix}: {len(self.shards)} shards hold no token; see encode_stats.json beside them")
 
     @property
     def num_documents(self) -> int:
         return len(self.sizes)
 
     def epoch(self, number: int) -> Epoch:
-        """Select, shuffle and pack the documents of an epoch; the last two asked for are kept (a step may span two)."""
+        """Select, shuffle and pack the documents of an epoch; two epochs are cached, because a step may span two."""
         if number not in self._epochs:
             while len(self._epochs) > 1:
                 del self._epochs[next(iter(self._epochs))]
@@ -194,6 +204,22 @@ class CodeBlockDataset(Dataset):
         """Blocks of epoch 0; resampled epochs differ a little."""
         return len(self.epoch(0))
 
+    def token_range(self) -> tuple[int, int]:
+        """The lowest and the highest token id of all shards. Reads them whole."""
+        low, high = [0], [0]
+        for shard in filter(lambda shard: shard.sizes.any(), self.shards):
+            tokens = np.memmap(data_file_path(shard.prefix), shard.dtype, "r")
+            for first in range(0, len(tokens), READ_TOKENS):
+                part = tokens[first : first + READ_TOKENS]
+                low.append(int(part.min()))
+                high.append(int(part.max()))
+        return min(low), max(high)
+
+    def predicted_tokens(self) -> int:
+        """Tokens of epoch 0 that have a loss: all but the first of each block, or of each piece with `pack_reset`."""
+        pieces = [self.segments(0, index) for index in range(len(self))]
+        return sum(sum(piece[-1] for piece in block) - (len(block) if self.pack_reset else 1) for block in pieces)
+
     def segments(self, epoch: int, index: int) -> list[tuple[int, int, int, int]]:
         """(shard, document within it, first token, tokens) of every piece of a block."""
         layout = self.epoch(epoch)
@@ -205,7 +231,7 @@ class CodeBlockDataset(Dataset):
         return found
 
     def documents(self, epoch: int, index: int) -> list[str]:
-        """Where a block comes from, such as `data/Pandas/sketcher_bin/train1 document 17`."""
+        """The documents of a block, such as `data/Pandas/sketcher_bin/train1 document 17`."""
         return [
             f"{self.shards[shard].prefix} document {document}" for shard, document, *_ in self.segments(epoch, index)
         ]
@@ -213,8 +239,7 @@ class CodeBlockDataset(Dataset):
     def __getitem__(self, key: int | tuple[int, int]) -> dict[str, np.ndarray]:
         """One block: input_ids, attention_mask, labels (with pack_reset position_ids too), each int64 (block_size,).
 
-        Arrays, of which `transformers.default_data_collator` makes a batch of tensors at once: a tensor for each block
-        would cost as much again as reading it.
+        Arrays, because making one tensor per batch (`transformers.default_data_collator`) is faster than one per block.
         """
         epoch, index = key if isinstance(key, tuple) else (0, key)
         ids = np.empty(self.block_size, np.int64)

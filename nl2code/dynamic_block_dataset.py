@@ -1,8 +1,7 @@
-"""Packing of documents into blocks of fixed length: whole blocks first, then best-fit-decreasing on what is left.
+"""Packing of documents into blocks of B tokens: whole blocks, then best-fit-decreasing bin packing of the tails.
 
-A document of s tokens fills s // B blocks by itself; its tail of s % B tokens shares a block with other tails. Nothing is
-cut but at those places, and every token is in exactly one block. Only the tails are laid out in memory; a whole block is
-found by arithmetic.
+A document of s tokens fills s // B blocks by itself; its tail of s % B tokens shares a block with other tails. Documents
+are cut nowhere else, and every token is in exactly one block. Only tails are stored; whole blocks are computed.
 """
 
 from collections import deque
@@ -73,18 +72,17 @@ def pack(sizes: np.ndarray, block_size: int) -> Blocks:
 
 
 def best_fit_decreasing(sizes: np.ndarray, capacity: int) -> tuple[np.ndarray, np.ndarray]:
-    """Items by bin: largest items first, each into the fullest bin that takes it, the one that is so the longest.
+    """Best-fit decreasing: largest items first, each into the fullest bin with room; ties: the first to reach this fill.
 
-    Items of one size are placed together: once a bin is the fullest that takes one of them, it stays so until it is too
-    full for the next. The loop is therefore over (size, free space) pairs and not over items.
+    Items of one size are placed together: the fullest bin with room for one of them stays the fullest until it has no room
+    for the next. So the loop runs over pairs of (size, free space), not over items.
 
     Args:
         sizes: int (N,), each in 0 .. capacity; items of size 0 go nowhere.
         capacity: size of a bin.
 
     Returns:
-        Items, int32, bin after bin in the order in which they were placed; and where each bin begins in them, int32
-        (number of bins + 1,).
+        Items, int32, bin after bin in the order of placement; and the start of each bin in them, int32 (bins + 1,).
     """
     # Decreasing sizes as small unsigned keys, which NumPy sorts by radix.
     keys = (capacity - sizes).astype(np.min_scalar_type(capacity))
@@ -93,7 +91,7 @@ def best_fit_decreasing(sizes: np.ndarray, capacity: int) -> tuple[np.ndarray, n
     del keys
 
     bins = np.empty(len(items), np.int32)  # by place in `items`
-    ranks = np.empty(len(items), np.min_scalar_type(capacity))  # how many items the bin held already
+    ranks = np.empty(len(items), np.min_scalar_type(capacity))  # place within its bin
     held = np.zeros(len(items), ranks.dtype)  # items by bin; there are no more bins than items
     stock = _OpenBins(capacity)
     opened = 0
@@ -113,7 +111,7 @@ def best_fit_decreasing(sizes: np.ndarray, capacity: int) -> tuple[np.ndarray, n
             bins[here] = np.repeat(chosen, each)[:placed]
             ranks[here] = (held[chosen][:, None] + np.arange(each, dtype=held.dtype)).ravel()[:placed]
             place += placed
-            # All chosen bins took `each` items, but perhaps the last.
+            # Each chosen bin takes `each` items; the last may take fewer.
             in_last = placed - (len(chosen) - 1) * each
             held[chosen[:-1]] += each
             held[chosen[-1]] += in_last
@@ -129,7 +127,7 @@ def best_fit_decreasing(sizes: np.ndarray, capacity: int) -> tuple[np.ndarray, n
 
 
 class _OpenBins:
-    """Bins by free space, first in, first out, as a few arrays each."""
+    """Open bins in a first-in, first-out queue per free space."""
 
     def __init__(self, capacity: int):
         self._queues: list[deque[np.ndarray]] = [deque() for _ in range(capacity + 1)]
@@ -137,7 +135,7 @@ class _OpenBins:
         self._some[capacity] = True  # a new bin can always be opened
 
     def fullest(self, size: int) -> int:
-        """The least free space, at least `size`, that some bin has; that of an empty bin where no open one does."""
+        """The least free space, at least `size`, of any open bin; `capacity` if a new bin is needed."""
         return size + int(self._some[size:].argmax())
 
     def put(self, free: int, bins: np.ndarray) -> None:

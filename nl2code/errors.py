@@ -1,7 +1,8 @@
 """The one kind of error that a user can mend, and how a command tells it: one line on stderr, a status that is not 0."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -27,3 +28,15 @@ def exit_status(work: Callable[[], int | None], also: tuple[type[Exception], ...
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def one_line(what: str) -> Iterator[None]:
+    """Turn an exception of a library into a UserError `what: its first line`, where settings or files are its only cause."""
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{what}: {first}") from error

@@ -1,4 +1,4 @@
-"""How much arithmetic a training step of a causal LM needs, counted from its weights."""
+"""Floating-point operations of a training step of a causal LM, counted from its weights."""
 
 import torch
 
@@ -6,13 +6,13 @@ import torch
 def training_flops_per_token(model: torch.nn.Module, block_size: int) -> int:
     """Floating-point operations per token of one forward and backward pass.
 
-    Each weight of a linear layer, the output layer included, costs 2 forward, 2 backward for the gradient that is passed on,
-    and 2 more where it is trained itself. Attention costs 12 x layers x width x block_size, causal masking not
-    subtracted. Recomputation for gradient checkpointing is no progress and is not counted.
+    Each weight of a linear layer, output layer included, costs 2 forward, 2 backward for the gradient of its input, and
+    2 more if it is trained. Attention costs 12 x layers x width x block_size, without a discount for causal masking.
+    Recomputation by gradient checkpointing is not counted.
     """
     trained = fixed = 0
     for module in model.modules():
-        # Linear, and what GPT-2 has in its place; an embedding is a look-up. An adapter shows its base's weight as its own.
+        # Linear, or GPT-2's Conv1D; an embedding is a look-up. An adapter also exposes its base's weight: not recursed.
         weight = dict(module.named_parameters(recurse=False)).get("weight")
         if weight is not None and weight.dim() == 2 and not isinstance(module, torch.nn.Embedding):
             if weight.requires_grad:

@@ -1,4 +1,4 @@
-"""The stock `transformers.Trainer`, plus what it cannot do: see `CertTrainer`."""
+"""`CertTrainer`: the `transformers.Trainer` with resampled epochs, growing batches and exact resumption."""
 
 import contextlib
 import itertools
@@ -9,37 +9,37 @@ from pathlib import Path
 import torch
 from accelerate.utils import DistributedType
 from safetensors import SafetensorError
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, default_data_collator
 
 from nl2code.batch_schedule import StepBatches, batch_schedule
-from nl2code.checkpoints import CheckpointError, is_whole
+from nl2code.checkpoints import is_whole, remove_old
+from nl2code.code_dataset import IGNORED_LABEL
+from nl2code.errors import UserError, one_line
 from nl2code.flops import training_flops_per_token
 from nl2code.pack_reset import document_mask, require_pack_reset
 
 
-class NonFiniteLossError(RuntimeError):
-    """The training loss became NaN or infinite."""
-
-
 class CertTrainer(Trainer):
-    """Trainer for `CodeBlockDataset`, with batches that may grow, epochs that are resampled, and bad losses refused.
+    """Trainer for `CodeBlockDataset`: batches may grow, epochs are resampled, a loss that is not finite ends the run.
 
-    One batch of its loader is a whole optimizer step; `training_step` cuts it into micro-batches. So neither the stock
-    Trainer's fixed accumulation nor its fixed length of an epoch matters, and where a run stands is its step alone.
+    One batch of the data loader is a whole optimizer step; `training_step` splits it into micro-batches. So the step alone
+    says where a run stands: the stock Trainer's fixed accumulation and fixed epoch length play no part.
 
     Args:
         gradient_accumulation_strategy: see `batch_schedule`.
+
+    Raises:
+        UserError: a model or a strategy that does not fit.
     """
 
     def __init__(self, *args, gradient_accumulation_strategy: str | None = None, **kwargs):
         super().__init__(*args, data_collator=default_data_collator, **kwargs)
         options, data = self.args, self.train_dataset
         if not self.model_accepts_loss_kwargs:
-            raise ValueError(f"{type(self.model).__name__} cannot have its loss divided by the tokens of a whole batch")
-        for name in ("eval_strategy", "save_strategy", "logging_strategy"):
-            if getattr(options, name) == "epoch":
-                raise ValueError(f"--{name} epoch: resampled epochs have no fixed number of steps; use steps")
+            raise UserError(
+                f"{type(self.model).__name__} cannot divide its loss by the tokens of a whole batch; choose another base"
+            )
         if data.pack_reset:
             require_pack_reset(self.model)
         self.schedule = batch_schedule(
@@ -48,33 +48,41 @@ class CertTrainer(Trainer):
             data.block_size,
             gradient_accumulation_strategy,
         )
-        options.gradient_accumulation_steps = 1
+        self._checkpoint_limit = options.save_total_limit
+        # The stock Trainer then neither accumulates nor removes checkpoints (it would take checkpoint-4-keep for one).
+        options.gradient_accumulation_steps, options.save_total_limit = 1, None
         if options.max_steps <= 0:
             whole = int(options.num_train_epochs)
             blocks = sum(len(data.epoch(number)) for number in range(whole))
             blocks += int((options.num_train_epochs - whole) * len(data.epoch(whole)))
             options.max_steps = self.schedule.steps_for(blocks)
         self.batches = StepBatches(data, self.schedule, options.max_steps, options.process_index, options.world_size)
+        self._eval_tokens = max(1, self.eval_dataset.predicted_tokens()) if self.eval_dataset else 0
         self._flops_per_token = training_flops_per_token(self.model, data.block_size)
-        self._logged: tuple[float, int, float] | None = None  # time, tokens, operations at the last line of the log
+        self._logged: tuple[float, int, float] | None = None  # time, tokens, FLOP at the last log line
 
     def get_train_dataloader(self) -> DataLoader:
         """One item per optimizer step, with this process's blocks in it."""
+        return self._loader(self.train_dataset, batch_sampler=self.batches)
+
+    def _loader(self, dataset: Dataset, **how) -> DataLoader:
         return DataLoader(
-            self.train_dataset,
-            batch_sampler=self.batches,
+            dataset,
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
             prefetch_factor=self.args.dataloader_prefetch_factor,
-            generator=torch.Generator(),  # its own, so that starting a loader draws nothing from the training's
+            persistent_workers=self.args.dataloader_persistent_workers,
+            multiprocessing_context=self.args.dataloader_multiprocessing_context,
+            generator=torch.Generator(),  # its own: starting a loader must not change the global random state
+            **how,
         )
 
     def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
         """Forward and backward passes of one optimizer step; the loss is a mean over its tokens on all processes.
 
         Raises:
-            NonFiniteLossError: naming step, documents and the fix; checkpoints written so far are kept.
+            UserError: the loss is not finite, or the device has no memory for a micro-batch.
         """
         if self._logged is None:
             self._logged = time.perf_counter(), self.state.num_input_tokens_seen, self.state.total_flos
@@ -86,7 +94,14 @@ class CertTrainer(Trainer):
             together = last or self.accelerator.distributed_type == DistributedType.DEEPSPEED
             with contextlib.nullcontext() if together else self.accelerator.no_sync(model):
                 part = {name: tensor[first : first + size] for name, tensor in inputs.items()}
-                loss = super().training_step(model, part, num_items_in_batch)
+                try:
+                    loss = super().training_step(model, part, num_items_in_batch)
+                except torch.OutOfMemoryError as error:
+                    raise UserError(
+                        f"no memory on {self.args.device} for {size} blocks of {self.train_dataset.block_size} tokens; "
+                        "lower --per_device_train_batch_size and raise --gradient_accumulation_steps, or use "
+                        "--activation_checkpointing true"
+                    ) from error
             if not torch.isfinite(loss):
                 self._refuse(loss.item(), slice(first, first + size))
             total += loss
@@ -95,22 +110,50 @@ class CertTrainer(Trainer):
     def _refuse(self, loss: float, rows: slice) -> None:
         batch = next(itertools.islice(self.batches, self.state.global_step, None))[rows]
         documents = [name for block in batch for name in self.train_dataset.documents(*block)]
-        raise NonFiniteLossError(
+        raise UserError(
             f"loss is {loss} at step {self.state.global_step + 1} on {'; '.join(documents)}; lower --learning_rate (now "
-            f"{self.args.learning_rate}) or train in float32/bfloat16, then start the same command again"
+            f"{self.args.learning_rate}) or train in float32/bfloat16, in another --output_dir"
         )
 
     def compute_loss(self, model, inputs, *args, **kwargs):
-        """The stock loss; where positions begin anew (`pack_reset`), attention does too."""
-        if "position_ids" in inputs:
-            inputs = {**inputs, "attention_mask": document_mask(inputs["position_ids"])}
-        return super().compute_loss(model, inputs, *args, **kwargs)
+        """The stock loss; where positions restart (`pack_reset`), attention does too."""
+        return super().compute_loss(model, _masked(inputs), *args, **kwargs)
+
+    def get_eval_dataloader(self, eval_dataset=None) -> DataLoader:
+        """The validation blocks of this process, as many on each."""
+        rows = _Share(self.eval_dataset, self.args.process_index, self.args.world_size)
+        return self._loader(rows, batch_size=self.args.eval_batch_size)
+
+    def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
+        """(loss, None, None), scaled so that the stock mean over batches is the mean over all predicted tokens.
+
+        The stock Trainer averages the means of batches, so its loss depends on the batch size where blocks are padded.
+        """
+        per_process = -(-len(self.eval_dataset) // self.args.world_size)
+        batches = -(-per_process // self.args.eval_batch_size) * self.args.world_size
+        with torch.no_grad(), self.compute_loss_context_manager():
+            inputs = {**_masked(self._prepare_inputs(inputs)), "num_items_in_batch": self._eval_tokens / batches}
+            return model(**inputs)["loss"].sum(), None, None
+
+    def _prepare_for_training(self, *args):
+        with one_line("these settings do not fit the optimizer, scheduler or checkpoint"):
+            return super()._prepare_for_training(*args)
+
+    def _load_from_checkpoint(self, checkpoint: str, model=None) -> None:
+        with one_line(f"checkpoint {checkpoint} does not fit this model, or is damaged (then delete it)"):
+            super()._load_from_checkpoint(checkpoint, model)
+
+    def _init_training_state(self, max_steps, *args):
+        """The stock Trainer keeps the checkpoint's save_steps, eval_steps and logging_steps; those asked for count."""
+        found = super()._init_training_state(max_steps, *args)
+        self.state.compute_steps(self.args, max_steps)
+        return found
 
     def floating_point_ops(self, inputs) -> int:
         return self._flops_per_token * inputs["input_ids"].numel()
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the speed since the last training line (saving and evaluation included) and the epochs of data seen."""
+        """Add speed since the last training line (including saving and evaluation) and epochs of data seen."""
         if "loss" in logs and self._logged is not None:
             now = time.perf_counter(), self.state.num_input_tokens_seen, self.state.total_flos
             seconds, tokens, operations = (new - old for new, old in zip(now, self._logged, strict=True))
@@ -126,23 +169,50 @@ class CertTrainer(Trainer):
         return round(self.schedule.blocks_before(args.max_steps) / args.max_steps)
 
     def _save_rng_state(self, output_dir: str) -> None:
-        """The last file but the Trainer's state, which thereby says that every process has written its part."""
+        """Written before the Trainer's state, whose file therefore means that all processes have saved their part."""
         super()._save_rng_state(output_dir)
         self.accelerator.wait_for_everyone()
 
     def _save_checkpoint(self, model, trial) -> None:
-        """Write a checkpoint; the stock Trainer removes older ones only after that.
+        """Write a checkpoint, then remove older ones beyond --save_total_limit.
 
         Raises:
-            CheckpointError: it could not be written, and what there was of it is removed.
+            UserError: it could not be written; its incomplete folder is removed.
         """
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         try:
             super()._save_checkpoint(model, trial)
         except (OSError, RuntimeError, SafetensorError) as error:
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             if self.args.should_save and not is_whole(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-            raise CheckpointError(
+            raise UserError(
                 f"{folder} was not written ({error}); older checkpoints are kept: make room on the disk, then start the "
                 "same command again"
             ) from error
+        if self.args.should_save:
+            protected = {str(folder), str(self.state.best_model_checkpoint)}
+            remove_old(folder.parent, self._checkpoint_limit, protected)
+
+
+class _Share(Dataset):
+    """Every `processes`-th block from `process` on. Where blocks run out, the last one is repeated without labels."""
+
+    def __init__(self, blocks: Dataset, process: int, processes: int):
+        self.blocks, self.process, self.processes = blocks, process, processes
+
+    def __len__(self) -> int:
+        return -(-len(self.blocks) // self.processes)
+
+    def __getitem__(self, row: int) -> dict:
+        index = self.process + row * self.processes
+        block = self.blocks[min(index, len(self.blocks) - 1)]
+        if index >= len(self.blocks):
+            block["labels"][:] = IGNORED_LABEL
+        return block
+
+
+def _masked(inputs: dict) -> dict:
+    """The inputs of a model, with a mask that separates documents where positions restart."""
+    if "position_ids" not in inputs:
+        return inputs
+    return {**inputs, "attention_mask": document_mask(inputs["position_ids"])}

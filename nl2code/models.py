@@ -103,7 +103,9 @@ def base_of(path: str) -> str | None:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file} names no base model; set base_model_name_or_path to the base's folder") from error
     except ModelError as error:
-        raise ModelError(f"adapter {path} needs its base; correct base_model_name_or_path in {file}: {error}") from error
+        raise ModelError(
+            f"adapter {path} needs its base; correct base_model_name_or_path in {file}: {error}"
+        ) from error
 
 
 def adapter_chain(name: str) -> list[str]:

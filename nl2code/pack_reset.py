@@ -1,14 +1,16 @@
-"""Documents that share a block without seeing one another: positions begin anew, attention stays within a document.
+"""--pack_reset: documents in one block do not attend to each other, and positions restart at 0 with each document.
 
-Off by default, as in the paper. `position_ids` that begin at 0 with each document carry all that is needed; the
-attention mask is made from them where the model runs.
+Off by default, as in the paper. The attention mask is made from `position_ids` on the model's device.
 """
 
 import torch
 
+from nl2code.errors import UserError
+
 
 def document_mask(position_ids: torch.Tensor) -> torch.Tensor:
-    """Additive causal attention mask, float32 (B, 1, T, T), from positions int (B, T): 0 to see, the least float not to.
+    """Additive causal attention mask, float32 (B, 1, T, T), from positions int (B, T): 0 where a
+    position may attend, the lowest float elsewhere.
 
     >>> (document_mask(torch.tensor([[0, 1, 0]]))[0, 0] == 0).int().tolist()
     [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
@@ -20,10 +22,10 @@ def document_mask(position_ids: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def require_pack_reset(model: torch.nn.Module, tolerance: float = 1e-3) -> None:
-    """Compare three documents in one block with each of them alone.
+    """Check that the logits of three documents in one block equal those of each alone.
 
     Raises:
-        ValueError: the logits differ by more than `tolerance` of their spread: the model ignores positions or masks.
+        UserError: the logits differ by more than `tolerance` of their spread: the model ignores positions or masks.
     """
     training = model.training
     model.eval()
@@ -40,7 +42,7 @@ def require_pack_reset(model: torch.nn.Module, tolerance: float = 1e-3) -> None:
     expected = torch.cat(alone)
     difference = float((together - expected).abs().max() / expected.std())
     if not difference < tolerance:
-        raise ValueError(
+        raise UserError(
             f"--pack_reset: {model.config.model_type} with {model.config._attn_implementation} attention does not keep "
             f"documents apart (logits differ by {difference:.2g} of their spread); leave --pack_reset out"
         )

@@ -1,81 +1,158 @@
-"""The folder of a training run: which settings it belongs to, and the finished model in it."""
+"""The folder of a training run: its record, the checkpoint to resume from, and the finished model."""
 
+import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
+from nl2code.checkpoints import checkpoints, is_weights_only, is_whole, newest_checkpoint
 from nl2code.code_dataset import find_shards
-from nl2code.indexed_dataset import data_file_path
+from nl2code.errors import UserError
+from nl2code.models import tokenizer_sha256
 from scripts.file_utils import sha256_file, write_json
+from scripts.records import Record, RecordError, read_record
+from scripts.training.arguments import settings_of
 from scripts.training.model_card import model_card
 from scripts.training.starting_model import starting_weights_sha256
 
-
-class SettingsError(Exception):
-    """A run that cannot start; the message is one line."""
-
-
-def describe(model_args, data_args, training_args) -> dict:
-    """What decides the weights that come out: inputs by hash, settings by value. Compared when a run is taken up again."""
-    unaffecting = {
-        "output_dir",
-        "run_name",
-        "report_to",
-        "disable_tqdm",
-        "save_steps",
-        "save_total_limit",
-        "logging_steps",
-        "local_rank",
-    }
-    plain = training_args.to_dict()
-    settings = {k: v for k, v in plain.items() if k not in unaffecting and isinstance(v, (int, float, str, bool))}
-    return {
-        "base": starting_weights_sha256(model_args.model_name_or_path, model_args.config_overrides),
-        "train_data": {Path(p).name: sha256_file(data_file_path(p)) for p in find_shards(data_args.train_file)},
-        "model_args": asdict(model_args),
-        "data_args": asdict(data_args),
-        "training_args": settings,
-        "processes": training_args.world_size,
-    }
+STAGE, FORMAT = "training", 1  # raise it where equal inputs and settings give other weights
+SHARD_FILES = (".bin", ".idx", "_features.npy")
 
 
-def open_run(run_dir: Path, description: dict) -> bool:
-    """Claim `run_dir` for these settings; True where the finished model is there already.
+def run_record(model_args, data_args, training_args) -> Record:
+    """The record of a run: everything that decides its weights.
 
     Raises:
-        SettingsError: the folder holds a model or checkpoints of other settings.
+        UserError, OSError: an input is missing.
     """
-    record = run_dir / "run.json"
-    finished = (run_dir / "model").is_dir()
-    description = json.loads(json.dumps(description))  # as it is read back
-    known = json.loads(record.read_text()) if record.is_file() else {}
-    changed = [key for key in description if description[key] != known.get(key)]
-    if changed and known and (finished or any(run_dir.glob("checkpoint-*"))):
-        raise SettingsError(
-            f"{run_dir} holds a run with other {', '.join(changed)}; "
-            "choose another --output_dir (RUN_NAME) or delete that one"
-        )
+    name = model_args.model_name_or_path
+    inputs = {
+        "base": starting_weights_sha256(name, model_args.config_overrides),
+        "tokenizer": tokenizer_sha256(model_args.tokenizer_name or name),
+    }
+    for role in ("train_file", "validation_file"):
+        for prefix in find_shards(getattr(data_args, role)) if getattr(data_args, role) else ():
+            files = [Path(f"{prefix}{suffix}") for suffix in SHARD_FILES]
+            inputs |= {f"{role} {file.name}": sha256_file(file) for file in files if file.is_file()}
+    foreign = foreign_checkpoint(training_args)
+    if foreign:
+        digests = [sha256_file(file) for file in sorted(foreign.rglob("*")) if file.is_file()]
+        inputs["resume_from_checkpoint"] = hashlib.sha256("".join(digests).encode()).hexdigest()
+    settings = settings_of(model_args, data_args, training_args)
+    if isinstance(settings["deepspeed"], str) and Path(settings["deepspeed"]).is_file():
+        settings["deepspeed"] = json.loads(Path(settings["deepspeed"]).read_text())
+    return Record(Path(training_args.output_dir) / "record.json", STAGE, FORMAT, inputs, settings)
+
+
+def is_finished(record: Record) -> bool:
+    """Whether the run's model is there. False: it may begin, or resume from a checkpoint of its own.
+
+    Raises:
+        RecordError: the folder holds checkpoints or a model of another run.
+    """
+    folder = record.file.parent
+    if record.is_finished():
+        return True
+    if not checkpoints(folder) and not (folder / "model").exists():
+        return False
+    advice = "choose another --output_dir (RUN_NAME), or remove that folder"
+    if record.known() is None:
+        raise RecordError(f"{folder} holds checkpoints or a model without the record.json of a run; {advice}")
+    changed = record.changed_settings() + record.changed_inputs()
     if changed:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        write_json(record, description)
-    return finished
+        raise RecordError(f"{folder} holds a run with other settings or inputs: {'; '.join(changed)}; {advice}")
+    return False
 
 
-def save_final(trainer, run_dir: Path, description: dict, results: dict) -> None:
-    """Write the model, its card and the results to `run_dir/model`, whole or not at all."""
-    staging = run_dir / ".model"
+def foreign_checkpoint(training_args) -> Path | None:
+    """The folder of --resume_from_checkpoint where it belongs to another run.
+
+    Raises:
+        UserError: training cannot resume from it.
+    """
+    asked = training_args.resume_from_checkpoint
+    if asked is None or asked.lower() == "true":
+        return None
+    folder, run_dir = Path(asked), Path(training_args.output_dir)
+    if not is_whole(folder):
+        raise UserError(f"--resume_from_checkpoint {asked} is no complete checkpoint; name a folder checkpoint-<step>")
+    if is_weights_only(folder):
+        raise UserError(
+            f"--resume_from_checkpoint {asked} holds no optimizer state (--save_only_model); to start from its weights, "
+            f"use --model_name_or_path {asked}"
+        )
+    step = json.loads((folder / "trainer_state.json").read_text()).get("global_step", 0)
+    if 0 < training_args.max_steps <= step:
+        raise UserError(f"--resume_from_checkpoint {asked} is at step {step} already; raise --max_steps above it")
+    return None if folder.resolve().parent == run_dir.resolve() else folder
+
+
+def checkpoint_to_resume(training_args) -> str | None:
+    """--resume_from_checkpoint where it belongs to this run; else the run's own newest, else the foreign one.
+
+    Raises:
+        UserError: `true`, but there is no checkpoint.
+    """
+    asked, run_dir = training_args.resume_from_checkpoint, training_args.output_dir
+    own = newest_checkpoint(Path(run_dir))
+    if asked is not None and asked.lower() == "true":
+        if own is None:
+            raise UserError(f"--resume_from_checkpoint {asked}: {run_dir} holds no checkpoint; leave the flag out")
+        return own
+    foreign = foreign_checkpoint(training_args)
+    return (own or str(foreign)) if foreign else (asked or own)
+
+
+def encoding_of(prefixes: list[str]) -> dict:
+    """{"type", "operation", "tokenizer"} from the records beside the shards; {} where there is none.
+
+    Raises:
+        UserError: the shards were encoded in different ways.
+    """
+    found: dict[str, dict] = {}
+    for prefix in prefixes:
+        if known := read_record(Path(f"{prefix}.record.json")):
+            about = {name: known["settings"].get(name) for name in ("type", "operation")}
+            found[prefix] = {**about, "tokenizer": known["inputs"].get("tokenizer")}
+    first = next(iter(found), None)
+    for prefix, about in found.items():
+        if about != found[first]:
+            raise UserError(
+                f"shards {first} ({found[first]}) and {prefix} ({about}) do not fit each other; encode again"
+            )
+    return found[first] if found else {}
+
+
+def save_final(trainer, record: Record, names: dict[str, str], results: dict) -> None:
+    """Write the model, its card and the results to `<run>/model`, then the finished record.
+
+    Args:
+        names: base and training data as the user named them, for the card.
+        results: steps, tokens, losses, encoding and run.
+    """
+    run_dir = record.file.parent
+    staging, final = run_dir / ".model", run_dir / "model"
     if trainer.is_world_process_zero():
         shutil.rmtree(staging, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(staging), _internal_call=True)  # does not push; the Trainer would push the run's folder
-    if trainer.is_world_process_zero():
-        (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle; run.json holds the settings
-        (staging / "README.md").write_text(model_card(description, results))
-        write_json(staging / "train_results.json", {**results, "settings": description})
-        if trainer.args.push_to_hub:
-            from huggingface_hub import upload_folder
+    trainer.save_model(str(staging), _internal_call=True)  # the stock call would push the whole run folder
+    if not trainer.is_world_process_zero():
+        return
+    (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle; record.json holds the settings
+    (staging / "README.md").write_text(model_card(record, names, results))
+    about = {"inputs": record.inputs, "settings": record.settings}
+    write_json(staging / "train_results.json", {**results, **about})
+    if trainer.args.push_to_hub:
+        from huggingface_hub import upload_folder
 
-            upload_folder(repo_id=trainer.hub_model_id, folder_path=staging, token=trainer.args.hub_token)
-        os.replace(staging, run_dir / "model")
+        options = {"token": trainer.args.hub_token, "revision": trainer.args.hub_revision}
+        upload_folder(repo_id=trainer.hub_model_id, folder_path=staging, **options)
+    files = [final / file.relative_to(staging) for file in staging.rglob("*") if file.is_file()]
+    if final.exists():  # killed before its record was written
+        shutil.copytree(staging, final, dirs_exist_ok=True)
+        shutil.rmtree(staging)
+    else:
+        os.replace(staging, final)
+    facts = {name: value for name, value in results.items() if name != "run"}
+    record.finish(files, results["run"], results=facts)

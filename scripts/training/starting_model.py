@@ -1,14 +1,28 @@
-"""The model that a training run starts from: a base with all its weights, with LoRA adapters, or a new one."""
+"""The model that a training run starts from: a base, a base with LoRA adapters, or a new one; and do data fit it."""
 
 import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
 
-from nl2code.models import MODELS_DIR, ModelError, load_model, load_tokenizer, portable_name, weights_sha256
+from nl2code.code_dataset import CodeBlockDataset
+from nl2code.errors import UserError, one_line
+from nl2code.models import (
+    ModelError,
+    document_ends,
+    find_folder,
+    id_space,
+    load_model,
+    portable_name,
+    same_tokenizer,
+    tokenizer_sha256,
+    weights_sha256,
+)
+from scripts.records import read_record
 
 
 def starting_model(name: str, *, lora_r: int = 0, lora_alpha: int = 0, checkpointing: bool = False):
-    """Load a base model for training; with a rank, its weights stay fixed and adapters on all linear layers learn.
+    """Load a base model for training; with a rank, its weights are frozen and adapters on all linear layers are trained.
 
     Args:
         name: see `nl2code.models.resolve_model`.
@@ -17,6 +31,7 @@ def starting_model(name: str, *, lora_r: int = 0, lora_alpha: int = 0, checkpoin
         checkpointing: activations will be recomputed.
     """
     model = load_model(name)
+    _make_savable(model)
     if not lora_r:
         return model
     from peft import LoraConfig, get_peft_model
@@ -31,6 +46,20 @@ def starting_model(name: str, *, lora_r: int = 0, lora_alpha: int = 0, checkpoin
     return model
 
 
+def _make_savable(model) -> None:
+    """Replace a generation_config that transformers loads but refuses to save: its token ids stay."""
+    from transformers import GenerationConfig
+
+    try:
+        model.generation_config.validate(strict=True)
+    except ValueError as error:
+        print(
+            f"note: the base's generation_config.json is invalid, its token ids are kept: {str(error).splitlines()[0]}"
+        )
+        known = model.generation_config.to_dict()
+        model.generation_config = GenerationConfig(**{k: v for k, v in known.items() if k.endswith("_token_id")})
+
+
 def new_model(name: str, overrides: str, tokenizer):
     """A randomly initialised causal LM: the shape of `name`, changed, with a vocabulary that fits the tokenizer.
 
@@ -40,14 +69,13 @@ def new_model(name: str, overrides: str, tokenizer):
         tokenizer: sets vocab_size and the special tokens.
 
     Raises:
-        ModelError: no such shape, or a key that it does not have.
+        UserError: no such shape, or a key that it does not have.
     """
-    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.configuration_utils import PreTrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    folder = _config_folder(name)
+    folder, changes = find_folder(name, "config.json"), _parse(overrides)
     if folder is None and name in CONFIG_MAPPING_NAMES:
         settings = {"model_type": name}
     else:
@@ -55,52 +83,17 @@ def new_model(name: str, overrides: str, tokenizer):
             settings = PreTrainedConfig.get_config_dict(str(folder or name))[0]
         except OSError as error:
             raise ModelError(
-                f"no config.json for model {name!r}; give a folder that has one, or a type such as llama"
+                f"no config.json for {name!r}; give a folder that has one, or a type such as llama"
             ) from error
-    settings |= _parse(overrides)
-    settings |= {"vocab_size": len(tokenizer), "bos_token_id": tokenizer.bos_token_id}
+    settings |= changes
+    settings |= {"vocab_size": id_space(tokenizer), "bos_token_id": tokenizer.bos_token_id}
     settings |= {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": None}
-    known = AutoConfig.for_model(settings["model_type"])
-    unknown = [key for key in _parse(overrides) if not hasattr(known, key)]
-    if unknown:
-        raise ModelError(f"--config_overrides: {settings['model_type']} has no {', '.join(unknown)}")
-    try:
+    with one_line(f"--config_overrides {overrides} make no model of {name}"):
+        known = AutoConfig.for_model(settings["model_type"])
+        unknown = [key for key in changes if not hasattr(known, key)]
+        if unknown:
+            raise ModelError(f"--config_overrides: {settings['model_type']} has no {', '.join(unknown)}")
         return AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings))
-    except (StrictDataclassError, TypeError, ValueError) as error:
-        raise ModelError(f"--config_overrides {overrides} make no model: {' '.join(str(error).split())}") from error
-
-
-def starting_weights_sha256(name: str, overrides: str | None) -> str:
-    """What the weights at the start depend on, as one hash: the base's files, or a new model's configuration."""
-    if overrides is None:
-        return weights_sha256(name)
-    folder = _config_folder(name)
-    shape = (folder / "config.json").read_text() if folder else name
-    return "new:" + hashlib.sha256(f"{shape}\n{overrides}".encode()).hexdigest()
-
-
-def starting_tokenizer(name: str, tokenizer_name: str | None):
-    """The tokenizer of the base, or of a folder that needs to hold no model."""
-    if tokenizer_name is None:
-        return load_tokenizer(name)
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer_name, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"no tokenizer {tokenizer_name!r}; make one with `python -m scripts.train_tokenizer`"
-        ) from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
-
-
-def _config_folder(name: str) -> Path | None:
-    for folder in (Path(name), MODELS_DIR / name):
-        if (folder / "config.json").is_file():
-            return folder
-    return None
 
 
 def _parse(overrides: str) -> dict:
@@ -115,3 +108,62 @@ def _parse(overrides: str) -> dict:
         except ValueError:
             found[key.strip()] = value.strip()
     return found
+
+
+def starting_weights_sha256(name: str, overrides: str | None) -> str:
+    """What the initial weights depend on, as one hash: the base's files, or a new model's configuration."""
+    if overrides is None:
+        return weights_sha256(name)
+    folder = find_folder(name, "config.json")
+    shape = (folder / "config.json").read_text() if folder else name
+    return "new:" + hashlib.sha256(f"{shape}\n{overrides}".encode()).hexdigest()
+
+
+def padding_id(tokenizer, model) -> int:
+    """The token that fills short blocks: pad, else eos, else 0; one that the model has."""
+    rows = model.get_input_embeddings().num_embeddings
+    found = (tokenizer.pad_token_id, document_ends(tokenizer)[1], 0)
+    return next(token for token in found if token is not None and token < rows)
+
+
+def check_fit(model, tokenizer_name: str, datasets: list[CodeBlockDataset]) -> None:
+    """Compare shards, tokenizer and model with each other before any training.
+
+    Raises:
+        UserError: blocks longer than the model's positions, shards of another tokenizer, or tokens that it does not have.
+    """
+    positions = getattr(model.config, "max_position_embeddings", None)
+    block_size, rows = datasets[0].block_size, model.get_input_embeddings().num_embeddings
+    if positions and block_size > positions:
+        raise UserError(
+            f"--block_size {block_size} exceeds the {positions} positions of the model; use {positions} or less"
+        )
+    for dataset in datasets:
+        for shard in dataset.shards:
+            _check_tokenizer(shard.prefix, tokenizer_name)
+        low, high = dataset.token_range()
+        if low < 0 or high >= rows:
+            raise UserError(
+                f"{dataset.shards[0].prefix}: tokens from {low} to {high}, but the model has {rows} (0 to {rows - 1}); "
+                "encode the corpus again with this base"
+            )
+
+
+def _check_tokenizer(prefix: str, tokenizer_name: str) -> None:
+    """By the shard's record, else by the tokenizer in `model/` beside it; a shard of neither cannot be checked."""
+    known = read_record(Path(f"{prefix}.record.json"))
+    recorded, beside = known and known["inputs"].get("tokenizer"), Path(prefix).parent / "model"
+    if recorded == tokenizer_sha256(tokenizer_name):
+        return
+    if (beside / "tokenizer.json").is_file():
+        if _same(str(beside), tokenizer_name):
+            return
+    elif not recorded:
+        return
+    raise UserError(
+        f"shard {prefix} was encoded with another tokenizer than that of {tokenizer_name}; encode the corpus again with "
+        "this base, or name the tokenizer's folder with --tokenizer_name"
+    )
+
+
+_same = lru_cache(maxsize=8)(same_tokenizer)  # all shards of a folder share one

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nl2code.batch_schedule import BatchSchedule, StepBatches, batch_schedule
+from nl2code.errors import UserError
 
 schedules = st.builds(
     lambda unit, first, more, steps: BatchSchedule(unit, first, first + more, steps),
@@ -39,17 +40,19 @@ def test_sums_are_exact(schedule, blocks):
 
 def test_the_strategy_is_in_tokens():
     schedule = batch_schedule(8, 2, 1024, "512K_150K")
-    assert (schedule.first, schedule.last, schedule.growth_steps) == (2, 62, 150_000)  # 62 x 8 x 1,024 <= 512,000
-    assert batch_schedule(8, 2, 1024, "1M_20").last == 122
+    assert (schedule.first, schedule.last, schedule.growth_steps) == (2, 64, 150_000)  # 64 x 8 x 1,024 = 512 x 1,024
+    assert batch_schedule(8, 2, 1024, "1M_20").last == 128
+    assert batch_schedule(8, 2, 1024, "512k_150k") == schedule  # the original's spelling
+    assert batch_schedule(8, 2, 1024, "const") == batch_schedule(8, 2, 1024)
     assert batch_schedule(8, 2, 1024, "20000_0").accumulation(0) == 2
     assert batch_schedule(8, 3, 1024).blocks(10**6) == 24
 
 
 @pytest.mark.parametrize(
-    ("strategy", "message"), [("512K", "TOKENS_STEPS"), ("5G_1", "TOKENS_STEPS"), ("16K_10", "below the initial 16384")]
+    ("strategy", "message"), [("512K", "TOKENS_STEPS"), ("5G_1", "TOKENS_STEPS"), ("15K_10", "below the initial 16384")]
 )
 def test_bad_strategies_are_named(strategy, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         batch_schedule(8, 2, 1024, strategy)
 
 

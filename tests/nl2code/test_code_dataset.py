@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nl2code.code_dataset import CodeBlockDataset, find_shards, load_resampling_weights, open_shards, resampling_weights
 from nl2code.dynamic_block_dataset import pack
+from nl2code.errors import UserError
 from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, data_file_path, index_file_path
 
 PAD = 999
@@ -90,23 +91,23 @@ def test_weights_follow_the_formula():
 
 @pytest.mark.parametrize("spec", ["1.0", "1_2_3_4", "a_b_c", ""])
 def test_bad_weights_are_named(spec):
-    with pytest.raises(ValueError, match="a_b_c"):
+    with pytest.raises(UserError, match="a_b_c"):
         resampling_weights(np.zeros((1, 3)), spec)
 
 
 def test_misaligned_features_name_the_shard(tmp_path):
     write_shard(tmp_path / "train", [[1]])
     write_shard(tmp_path / "train1", [[1], [2]], np.zeros((1, 3), np.float32))
-    with pytest.raises(ValueError, match="train1_features"):
+    with pytest.raises(UserError, match="train1_features"):
         load_resampling_weights(open_shards(find_shards(tmp_path / "train")), "1_0_1")
 
 
 def test_shards(tmp_path):
-    with pytest.raises(FileNotFoundError, match="encode the corpus"):
+    with pytest.raises(UserError, match="encode the corpus"):
         find_shards(tmp_path / "train")
     for name in ("train", "train1", "train10", "valid", "trainer"):
         write_shard(tmp_path / name, [[1]])
-    with pytest.raises(FileNotFoundError, match="train2 is missing"):
+    with pytest.raises(UserError, match="train2 is missing"):
         find_shards(tmp_path / "train")
     for number in range(2, 10):
         write_shard(tmp_path / f"train{number}", [[1]])
@@ -131,7 +132,7 @@ print(sorted(dataset[0]["input_ids"].tolist())[-3:], len(other), resource.getrli
     found = subprocess.run([*command, "300"], capture_output=True, text=True)
     assert found.stdout == "[37, 38, 39] 1 (190, 300)\n", found.stderr
     found = subprocess.run([*command, "45"], capture_output=True, text=True)
-    assert "40 shards need as many open files, of 45 allowed to the whole process; raise that" in found.stderr
+    assert "40 shards need 40 open files, but this process may open 45 in all; raise that" in found.stderr
 
 
 @pytest.fixture
@@ -245,5 +246,5 @@ def test_max_tokens_limits_evaluation(two_shards):
 
 def test_no_token_at_all_is_an_error(tmp_path):
     write_shard(tmp_path / "train", [])
-    with pytest.raises(ValueError, match="hold no token"):
+    with pytest.raises(UserError, match="hold no token"):
         CodeBlockDataset(tmp_path / "train", 16, pad_token_id=PAD)

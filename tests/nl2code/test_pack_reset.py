@@ -7,6 +7,7 @@ import transformers
 from training_runs import arguments, history, make_inputs
 
 import run_cert
+from nl2code.errors import UserError
 from nl2code.pack_reset import document_mask, require_pack_reset
 
 SMALL = {"vocab_size": 97, "hidden_size": 32, "max_position_embeddings": 64}
@@ -63,7 +64,7 @@ def test_an_architecture_that_cannot_is_refused(monkeypatch):
     model = make_model("llama")
     forward = model.forward
     monkeypatch.setattr(model, "forward", lambda input_ids, **ignored: forward(input_ids))
-    with pytest.raises(ValueError, match=r"--pack_reset: llama .* leave --pack_reset out"):
+    with pytest.raises(UserError, match=r"--pack_reset: llama .* leave --pack_reset out"):
         require_pack_reset(model)
 
 

@@ -2,15 +2,14 @@
 
 import json
 import os
+import pkgutil
 import random
 import resource
 import signal
 import time
 from functools import partial
-from operator import attrgetter
 
 import pytest
-import transformers.trainer
 from training_runs import Child, arguments, history, make_inputs, weights_of
 
 GROWING = (
@@ -34,8 +33,8 @@ def whole(inputs, tmp_path_factory):
 
 
 def die_in(owner: str, name: str, call: int, half_written: str | None = None) -> None:
-    """Make the `call`-th call of a function of transformers the process's last."""
-    owner = attrgetter(owner)(transformers)
+    """Make the `call`-th call of a function the process's last."""
+    owner = pkgutil.resolve_name(owner)
     original, count = getattr(owner, name), iter(range(call))
 
     def dying(*args, **kwargs):
@@ -50,11 +49,13 @@ def die_in(owner: str, name: str, call: int, half_written: str | None = None) ->
 
 
 MOMENTS = {
-    "in a step": partial(die_in, "Trainer", "training_step", 5),
-    "before the optimizer is saved": partial(die_in, "Trainer", "_save_optimizer_and_scheduler", 2),
-    "before the random states are saved": partial(die_in, "Trainer", "_save_rng_state", 2),
-    "in the middle of the last file": partial(die_in, "TrainerState", "save_to_json", 2, '{"epoch": 0.1, "glo'),
-    "before old checkpoints are removed": partial(die_in, "trainer", "rotate_checkpoints", 1),
+    "in a step": partial(die_in, "transformers:Trainer", "training_step", 5),
+    "before the optimizer is saved": partial(die_in, "transformers:Trainer", "_save_optimizer_and_scheduler", 2),
+    "before the random states are saved": partial(die_in, "transformers:Trainer", "_save_rng_state", 2),
+    "in the middle of the last file": partial(
+        die_in, "transformers:TrainerState", "save_to_json", 2, '{"epoch": 0.1, "glo'
+    ),
+    "before old checkpoints are removed": partial(die_in, "nl2code.hf_trainer", "remove_old", 1),
 }
 
 
@@ -90,8 +91,11 @@ def limit_file_size() -> None:
 def test_a_full_disk_keeps_the_old_checkpoint(inputs, whole, tmp_path):
     run = tmp_path / "run"
     flags = [*arguments(inputs, run, *GROWING), "--save_total_limit", "1"]
-    assert Child(flags, tmp_path / "log", partial(die_in, "Trainer", "training_step", 11)).wait() == -signal.SIGKILL
-    (run / "checkpoint-21").mkdir()  # half-written, by a kill in its very beginning
+    assert (
+        Child(flags, tmp_path / "log", partial(die_in, "transformers:Trainer", "training_step", 11)).wait()
+        == -signal.SIGKILL
+    )
+    (run / "checkpoint-21").mkdir()  # incomplete, by a kill in its very beginning
     assert {folder.name for folder in run.glob("checkpoint-*")} >= {"checkpoint-21"}
 
     before = sorted(folder.name for folder in run.glob("checkpoint-*") if (folder / "trainer_state.json").is_file())
@@ -100,7 +104,7 @@ def test_a_full_disk_keeps_the_old_checkpoint(inputs, whole, tmp_path):
     error = child.log.read_text().strip().splitlines()[-1]
     assert error.startswith("error: ") and "was not written" in error and "make room" in error
     assert sorted(folder.name for folder in run.glob("checkpoint-*")) == before != []
-    assert "checkpoint-21 is half-written" in child.log.read_text()
+    assert "checkpoint-21 is incomplete" in child.log.read_text()
 
     child = Child(flags, tmp_path / "log")
     assert child.wait() == 0, child.log.read_text()

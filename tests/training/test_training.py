@@ -49,12 +49,12 @@ def test_a_killed_run_ends_with_the_same_weights(inputs, tmp_path):
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert (tmp_path / "killed/checkpoint-10").exists() and not (tmp_path / "killed/model").exists()
-    (tmp_path / "killed/checkpoint-35").mkdir(exist_ok=True)  # half-written: no state in it
+    (tmp_path / "killed/checkpoint-35").mkdir(exist_ok=True)  # incomplete: no state in it
     again = run(command(inputs, tmp_path / "killed", *extra))
     output = again.communicate(timeout=120)[0]
     assert again.returncode == 0, output
     assert whole.wait() == 0, whole.log.read_text()
-    assert "half-written" in output
+    assert "is incomplete: removed" in output
 
     assert weights_of(tmp_path / "killed/model") == weights_of(tmp_path / "whole/model")
     results = json.loads((tmp_path / "killed/model/train_results.json").read_text())
@@ -89,7 +89,7 @@ def test_other_settings_in_the_same_folder_are_refused(inputs, tmp_path, capsys)
     before = weights_of(tmp_path / "x/model")
     assert train(inputs, tmp_path / "x", "--max_steps", "2", "--learning_rate", "1e-3") == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error:") and "other training_args" in error and "RUN_NAME" in error
+    assert error.startswith("error:") and "learning_rate: 0.01 -> 0.001;" in error and "RUN_NAME" in error
     assert weights_of(tmp_path / "x/model") == before
 
 
@@ -104,7 +104,7 @@ def test_other_settings_in_the_same_folder_are_refused(inputs, tmp_path, capsys)
         (("--learning_rate", "1e30"), "train document "),
         (("--gradient_accumulation_strategy", "fast"), "TOKENS_STEPS"),
         (("--save_strategy", "epoch"), "use steps"),
-        (("--config_overrides", "", "--lora_r", "4"), "use 0"),
+        (("--config_overrides", "", "--lora_r", "4"), "use --lora_r 0"),
         (("--tokenizer_name", "nowhere/here/at/all"), "train_tokenizer"),
     ],
 )
@@ -128,14 +128,14 @@ def test_settings_from_a_file(inputs, tmp_path, capsys):
         assert run_cert.main([str(file)]) == 0
         assert weights_of(tmp_path / suffix / "model") == expected
         file.write_text(text({**settings, "no_such_key": 1}))
-        assert run_cert.main([str(file)]) == 2
+        assert run_cert.main([str(file)]) == 1
         assert "no_such_key" in capsys.readouterr().err
-    assert run_cert.main([str(tmp_path / "missing.yaml")]) == 2
+    assert run_cert.main([str(tmp_path / "missing.yaml")]) == 1
 
 
 def test_every_flag_of_ours_is_read():
     """No argument is parsed and then forgotten."""
-    source = (ROOT / "run_cert.py").read_text() + (ROOT / "scripts/training/run_folder.py").read_text()
+    source = (ROOT / "run_cert.py").read_text() + (ROOT / "scripts/training/arguments.py").read_text()
     for holder, arguments_class in (("model_args", run_cert.ModelArguments), ("data_args", run_cert.DataArguments)):
         for field in dataclasses.fields(arguments_class):
             assert f"{holder}.{field.name}" in source, f"--{field.name} does nothing"
@@ -223,7 +223,7 @@ def test_only_the_finished_model_is_pushed(inputs, tmp_path, monkeypatch):
     push = ("--push_to_hub", "true", "--hub_strategy", "end", "--hub_token", "secret")
     assert train(inputs, tmp_path / "x", "--max_steps", "2", *push) == 0
     assert [(options["repo_id"], options["folder_path"].name) for options in pushed] == [("me/x", ".model")]
-    assert "secret" not in (tmp_path / "x/run.json").read_text()
+    assert "secret" not in (tmp_path / "x/record.json").read_text()
 
 
 def test_newest_checkpoint_takes_the_highest_whole_one(tmp_path):

@@ -1,0 +1,262 @@
+"""Settings of a training run, as dataclasses that become the flags of run_cert.py.
+
+A flag of `transformers.TrainingArguments` is honoured or refused by name; no accepted flag is ignored (REFUSED, NEEDS).
+"""
+
+from dataclasses import dataclass, field, fields
+
+from transformers import TrainingArguments
+
+from nl2code.errors import UserError
+
+
+@dataclass
+class ModelArguments:
+    """The model to start from."""
+
+    model_name_or_path: str = field(
+        metadata={"help": "base model: a folder, the name of a folder under models/, or a hub id"}
+    )
+    tokenizer_name: str | None = field(
+        default=None, metadata={"help": "tokenizer: folder or hub id (default: the base model's)"}
+    )
+    config_overrides: str | None = field(
+        default=None,
+        metadata={
+            "help": "train a new model from scratch: its configuration with key=value,... replaced, or '' for no "
+            "replacement; the base then needs a config.json only, or is a model type such as llama (default: train the base)"
+        },
+    )
+    lora_r: int = field(
+        default=0, metadata={"help": "rank of LoRA adapters on all linear layers; 0 trains all weights (default: 0)"}
+    )
+    lora_alpha: int = field(default=0, metadata={"help": "scale of LoRA; 0 means 2 x rank (default: 0)"})
+
+
+@dataclass
+class DataArguments:
+    """The encoded data."""
+
+    train_file: str = field(metadata={"help": "prefix of the training shards, e.g. data/Pandas/sketcher_bin/train"})
+    validation_file: str | None = field(
+        default=None, metadata={"help": "prefix of the validation shards (default: no evaluation)"}
+    )
+    block_size: int = field(default=1024, metadata={"help": "tokens per block (default: 1024)"})
+    resampling_weights: str | None = field(
+        default=None,
+        metadata={
+            "help": "a_b_c: weights of documents by stars, tests and functions, such as 1.0_0.5_1.0 (default: each document "
+            "once per epoch)"
+        },
+    )
+    pack_reset: bool = field(
+        default=False,
+        metadata={"help": "documents in one block do not attend to each other, positions restart (default: false)"},
+    )
+    gradient_accumulation_strategy: str | None = field(
+        default=None,
+        metadata={
+            "help": "TOKENS_STEPS: grow the batch linearly over STEPS steps to TOKENS tokens per step; 512K_150K reaches "
+            "512 x 1024 tokens at step 150,000 (K is 1024 for tokens, 1000 for steps) (default: const, a constant batch)"
+        },
+    )
+    max_eval_tokens: int | None = field(
+        default=None, metadata={"help": "evaluate on at most this many tokens (default: all)"}
+    )
+
+
+# Flags of TrainingArguments that would change nothing here, or break what this project promises.
+REFUSED = {
+    "train_sampling_strategy": "the order of blocks is drawn from --seed and the epoch",
+    "length_column_name": "blocks have one length",
+    "auto_find_batch_size": "equal settings must give equal batches; lower --per_device_train_batch_size instead",
+    "fp16_full_eval": "it would round the trained weights before they are saved",
+    "bf16_full_eval": "it would round the trained weights before they are saved",
+    "logging_nan_inf_filter": "a loss that is not finite ends the run",
+    "eval_do_concat_batches": "evaluation computes the loss only",
+    "eval_use_gather_object": "evaluation computes the loss only",
+    "eval_accumulation_steps": "evaluation computes the loss only",
+    "include_for_metrics": "evaluation computes the loss only",
+    "batch_eval_metrics": "evaluation computes the loss only",
+    "enable_jit_checkpoint": "its checkpoints lie inside a step; use --save_steps",
+    "ignore_data_skip": "a resumed run takes the blocks that an uninterrupted one takes",
+    "accelerator_config": "blocks are dealt to the processes by this program",
+    "parallelism_config": "blocks are dealt to the processes by this program; use --fsdp or --deepspeed",
+    "dataloader_drop_last": "all validation blocks count",
+    "dataloader_in_order": "blocks are trained in a fixed order",
+    "remove_unused_columns": "blocks have fixed columns",
+    "label_names": "blocks have fixed columns",
+    "use_liger_kernel": "its loss is not known to be the mean over the tokens of a whole step",
+    "liger_kernel_config": "--use_liger_kernel is not supported",
+    "do_predict": "completions are drawn by eval_cert.py",
+}
+WORKERS = ("--dataloader_num_workers 1 or more", lambda args: args.dataloader_num_workers > 0)
+HUB = ("--push_to_hub true", lambda args: args.push_to_hub)
+EVALUATION = ("--eval_strategy steps", lambda args: args.eval_strategy != "no")
+TRACKIO = ("--report_to trackio", lambda args: "trackio" in str(args.report_to) or "all" in str(args.report_to))
+CHECKPOINTING = (
+    "--activation_checkpointing true",
+    lambda args: args.activation_checkpointing or args.gradient_checkpointing,
+)
+# Flags that change nothing without another one: flag -> (what it needs, whether that is there).
+NEEDS = {
+    **dict.fromkeys(("eval_steps", "eval_delay", "metric_for_best_model", "greater_is_better"), EVALUATION),
+    **dict.fromkeys(("dataloader_persistent_workers", "dataloader_multiprocessing_context"), WORKERS),
+    **dict.fromkeys(("hub_token", "hub_private_repo", "hub_model_id", "hub_strategy", "hub_always_push"), HUB),
+    "hub_revision": HUB,
+    **dict.fromkeys(("project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id"), TRACKIO),
+    **dict.fromkeys(("activation_checkpointing_kwargs", "gradient_checkpointing_kwargs"), CHECKPOINTING),
+    "fsdp_config": ("--fsdp", lambda args: args.fsdp),
+    "optim_target_modules": ("--optim galore_... or apollo_...", lambda args: args.optim[:6] in ("galore", "apollo")),
+    "optim_args": (
+        "an optimizer with arguments of its own",
+        lambda args: args.optim not in ("adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad"),
+    ),
+}
+LOWEST = {
+    **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"), 1),
+    **dict.fromkeys(("learning_rate", "weight_decay", "max_grad_norm", "seed", "data_seed", "lora_r", "lora_alpha"), 0),
+    **{"block_size": 2, "max_eval_tokens": 1},
+}
+# Settings that cannot change the trained weights, so that a run may be resumed with others: places and names of outputs,
+# logging, saving, pushing, the transport of blocks to the device. Model and data count by their content (inputs).
+WITHOUT_EFFECT = {
+    *("model_name_or_path", "tokenizer_name", "train_file", "validation_file", "resume_from_checkpoint"),
+    *("output_dir", "run_name", "report_to", "project", "disable_tqdm", "debug", "skip_memory_metrics"),
+    *("trackio_space_id", "trackio_bucket_id", "trackio_static_space_id", "log_level", "log_level_replica"),
+    *("logging_strategy", "logging_steps", "logging_first_step", "log_on_each_node", "include_num_input_tokens_seen"),
+    *("save_only_model", "save_on_each_node", "restore_callback_states_from_checkpoint", "local_rank", "ddp_timeout"),
+    *(
+        "push_to_hub",
+        "hub_token",
+        "hub_private_repo",
+        "hub_model_id",
+        "hub_strategy",
+        "hub_always_push",
+        "hub_revision",
+    ),
+    *("do_train", "do_eval", "precision", "prediction_loss_only", "torch_empty_cache_steps"),
+    *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers"),
+    *("dataloader_prefetch_factor", "dataloader_multiprocessing_context"),
+}
+# These count only where an evaluation chooses the weights or the learning rate.
+OF_EVALUATION = {
+    *("eval_strategy", "eval_steps", "eval_delay", "eval_on_start", "per_device_eval_batch_size"),
+    *("metric_for_best_model", "greater_is_better", "save_strategy", "save_steps", "save_total_limit"),
+}
+
+
+@dataclass
+class RunArguments(TrainingArguments):
+    """`transformers.TrainingArguments`, each honoured or refused, and --precision.
+
+    Attributes:
+        evaluate_only: --do_eval without --do_train: evaluate the model, train nothing.
+    """
+
+    precision: str | None = field(
+        default=None,
+        metadata={
+            "help": "arithmetic of training: fp32, fp16 or bf16 (mixed, GPU only), or auto: bf16, else fp16 on a GPU, fp32 "
+            "on a CPU (default: fp32, or what --fp16 or --bf16 says)",
+            "choices": ["auto", "fp32", "fp16", "bf16"],
+        },
+    )
+
+    def __post_init__(self):
+        self.evaluate_only = self.do_eval and not self.do_train
+        self._refuse()
+        if self.precision is not None:
+            self.fp16, self.bf16 = (_resolved(self.precision) == name for name in ("fp16", "bf16"))
+        super().__post_init__()
+        self.include_num_input_tokens_seen = "non_padding"
+
+    def _refuse(self) -> None:
+        """Raise UserError for the first flag that is given and could not be honoured."""
+        if not self.output_dir:
+            raise UserError("--output_dir is missing; name the folder of the run")
+        given = [known.name for known in fields(TrainingArguments) if getattr(self, known.name) != _default(known)]
+        for name in given:
+            if name in REFUSED:
+                raise UserError(f"--{name} {getattr(self, name)} is not supported: {REFUSED[name]}; leave it out")
+            if name in NEEDS and not NEEDS[name][1](self):
+                raise UserError(
+                    f"--{name} {getattr(self, name)} changes nothing without {NEEDS[name][0]}; leave it out"
+                )
+            if name.endswith("_strategy") and getattr(self, name) == "epoch":
+                raise UserError(f"--{name} epoch: resampled epochs have no fixed number of steps; use steps")
+        conflicts = {
+            "--precision and --fp16/--bf16 are two settings of one thing; give --precision only": (
+                self.precision is not None and (self.fp16 or self.bf16)
+            ),
+            "--include_num_input_tokens_seen is always non_padding here; leave it out": (
+                self.include_num_input_tokens_seen not in ("no", "non_padding", False)
+            ),
+            f"--num_train_epochs {self.num_train_epochs} changes nothing with --max_steps {self.max_steps}; "
+            "set --max_steps -1 too": "num_train_epochs" in given and self.max_steps > 0,
+            f"--max_steps {self.max_steps} is not a number of steps; use 1 or more, or -1 to train --num_train_epochs": (
+                self.max_steps < 1 and (self.max_steps != -1 or self.num_train_epochs <= 0)
+            ),
+            f"--warmup_steps {self.warmup_steps} changes nothing with --lr_scheduler_type constant; use "
+            "constant_with_warmup or --warmup_steps 0": self.lr_scheduler_type == "constant" and self.warmup_steps > 0,
+            f"--metric_for_best_model {self.metric_for_best_model}: evaluation computes the loss only; use loss": (
+                self.metric_for_best_model not in (None, "loss", "eval_loss")
+            ),
+        }
+        for message, holds in conflicts.items():
+            if holds:
+                raise UserError(message)
+
+
+def _default(known):
+    """The default of a dataclass field; TrainingArguments has no factories that build more than an empty list."""
+    return known.default_factory() if callable(known.default_factory) else known.default
+
+
+def _resolved(precision: str) -> str:
+    """fp32, fp16 or bf16 for --precision."""
+    import torch
+
+    if precision != "auto":
+        return precision
+    if not torch.cuda.is_available():
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def check_together(model_args: ModelArguments, data_args: DataArguments, training_args: RunArguments) -> None:
+    """Refuse values out of range, and flags of one group that need one of another.
+
+    Raises:
+        UserError: naming the flag, its value and the fix.
+    """
+    for name, lowest in LOWEST.items():
+        for group in (model_args, data_args, training_args):
+            value = getattr(group, name, None)
+            if value is not None and not value >= lowest:
+                raise UserError(f"--{name} {value} is below {lowest}; use {lowest} or more")
+    if model_args.lora_alpha and not model_args.lora_r:
+        raise UserError(f"--lora_alpha {model_args.lora_alpha} changes nothing without --lora_r; leave it out")
+    if model_args.lora_r and model_args.config_overrides is not None:
+        raise UserError(
+            "--config_overrides makes a new model, whose weights --lora_r would keep untrained; use --lora_r 0"
+        )
+    if not data_args.validation_file:
+        wanted = {"do_eval": training_args.do_eval, "eval_on_start": training_args.eval_on_start}
+        wanted |= {"max_eval_tokens": data_args.max_eval_tokens}
+        for name in filter(wanted.get, wanted):
+            raise UserError(f"--{name} needs --validation_file, the prefix of the validation shards")
+    if training_args.evaluate_only and training_args.resume_from_checkpoint:
+        raise UserError("--do_eval alone evaluates --model_name_or_path; name the checkpoint there")
+
+
+def settings_of(model_args: ModelArguments, data_args: DataArguments, training_args: RunArguments) -> dict:
+    """What decides the trained weights besides the inputs, by value."""
+    chosen = training_args.load_best_model_at_end or training_args.lr_scheduler_type in (
+        "reduce_lr_on_plateau",
+        "greedy",
+    )
+    left_out = WITHOUT_EFFECT if chosen else WITHOUT_EFFECT | OF_EVALUATION
+    found = {**vars(model_args), **vars(data_args), **training_args.to_dict()}
+    settings = {name: value for name, value in found.items() if name not in left_out}
+    return {**settings, "processes": training_args.world_size * max(1, training_args.n_gpu)}
