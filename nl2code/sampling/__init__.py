@@ -2,13 +2,12 @@
 
 from importlib import import_module
 
-_HOMES = {
-    **dict.fromkeys(
-        ("Completion", "PromptTooLongError", "Request", "Sampler", "UnsupportedModelError", "sample_completions"),
-        "nl2code.sampling.engine",
-    ),
-    **dict.fromkeys(("first_block", "syntax"), "nl2code.sampling.truncation"),
+_NAMES = {
+    "engine": ("Sampler", "sample_completions"),
+    "prompts": ("Completion", "PromptError", "Request"),
+    "truncation": ("first_block", "syntax"),
 }
+_HOMES = {name: f"nl2code.sampling.{module}" for module, names in _NAMES.items() for name in names}
 __all__ = list(_HOMES)  # noqa: PLE0605
 
 

@@ -1,9 +1,9 @@
 """The generation engine: completions of many prompts, by exact nucleus sampling, deterministic per sample.
 
-Sample i of a task draws from a random stream of its own (`nucleus.uniforms`), so the batch size, the number of workers
-and a restart change nothing but the rounding of the logits. A prompt is computed once, whatever the number of
-its samples. A row stops as soon as its text is decided (end token, or a `first_block` boundary), and the next sample,
-of the same prompt or another, takes its place in the batch (`nl2code.sampling.row_cache`).
+Sample i of a task draws from its own random stream (`nucleus.uniforms`), so batch size, number of workers and restarts
+change nothing but the rounding of the logits. A prompt is computed once for all its samples. A row ends as soon as its
+text is decided (end token, or a `first_block` boundary); the next sample, of the same prompt or another, takes its place
+in the batch (`nl2code.sampling.row_cache`).
 """
 
 from collections import deque
@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
+from nl2code.models import ModelError
 from nl2code.sampling.nucleus import nucleus_sample, uniforms
+from nl2code.sampling.prompts import Completion, PromptEncoder, Request
 from nl2code.sampling.row_cache import RowCache
-from nl2code.sampling.token_bytes import TokenBytes
 from nl2code.sampling.truncation import BOUNDARIES, first_block
 
 BATCH_SIZE = 64
@@ -23,63 +24,14 @@ _BOUNDARY_BYTES = tuple(boundary.encode() for boundary in BOUNDARIES)
 _LOOK_BACK = max(map(len, _BOUNDARY_BYTES)) - 1
 
 
-class PromptTooLongError(ValueError):
-    """Prompt and new tokens together exceed the model's context."""
-
-
-class UnsupportedModelError(ValueError):
-    """A model whose layers remember more than keys and values, or less than the context asked for."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """Samples first .. first + count - 1 of a task, to be completed from one prompt."""
-
-    prompt: str
-    task_id: str
-    first: int
-    count: int
-
-
-@dataclass(frozen=True)
-class Completion:
-    """One sample. `raw` is all that was written after the prompt, `text` its truncated form (`first_block`)."""
-
-    text: str
-    raw: str
-    num_tokens: int
-    finish: str  # "eos", "boundary" or "length"
-
-
-class Sampler:
-    """A model with its tokenizer's byte table, ready to complete prompts. Raises UnsupportedModelError."""
+class Sampler(PromptEncoder):
+    """A model with its tokenizer's byte table, ready to complete prompts. Raises ModelError (see `context_of`)."""
 
     def __init__(self, model, tokenizer):
         self.model = model
         self.vocab_size = model.get_output_embeddings().out_features
-        self.tokens = TokenBytes(tokenizer, self.vocab_size)
-        eos = model.generation_config.eos_token_id
-        model_eos = set() if eos is None else {eos} if isinstance(eos, int) else set(eos)
-        self.stop_ids = model_eos | set(tokenizer.all_special_ids)
-        self.bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        self.context = context_of(model.config)
-
-    def encode(self, prompt: str, max_new_tokens: int) -> tuple[list[int], bytes]:
-        """Token ids to condition on ([bos] + prompt, as in training) and the bytes that healing took back.
-
-        Raises:
-            PromptTooLongError: naming the lengths, the limit and the fix.
-        """
-        ids, pending = self.tokens.encode_healed(prompt)
-        ids = ([self.bos] if self.bos is not None else []) + ids
-        if self.context and len(ids) + max_new_tokens > self.context:
-            raise PromptTooLongError(
-                f"prompt of {len(ids)} tokens + {max_new_tokens} new ones exceed the context of {self.context}; "
-                "shorten the prompt or lower the number of new tokens"
-            )
-        if not ids:
-            raise PromptTooLongError("an empty prompt needs a tokenizer with a bos or eos token; give it one")
-        return ids, pending
+        ends = model.generation_config.eos_token_id
+        super().__init__(tokenizer, self.vocab_size, context_of(model.config), ends)
 
     def sample(self, prompt: str, n: int, *, task_id: str, first: int = 0, **settings) -> list[Completion]:
         """Samples first .. first + n - 1 of one task, in order; settings as in `sample_many`."""
@@ -102,12 +54,12 @@ class Sampler:
             requests: prompts with the samples wanted of each.
             temperature: 0 is greedy.
             top_p: nucleus mass, in (0, 1].
-            max_new_tokens: at most so many tokens a sample.
-            seed: of the random streams.
+            max_new_tokens: maximum number of tokens per sample.
+            seed: seed of the random streams.
             batch_size: rows decoded together.
 
         Raises:
-            PromptTooLongError: prompt and new tokens exceed the model's context.
+            PromptError: see `encode`.
         """
         prompts: dict[str, _Prompt] = {}
         rows = [self._rows(request, prompts, max_new_tokens, seed) for request in requests]
@@ -144,7 +96,7 @@ class Sampler:
         return [[row.completion() for row in group] for group in rows]
 
     def _rows(self, request: Request, prompts: dict, max_new_tokens: int, seed: int) -> list["_Row"]:
-        """The samples of a request, unbegun; equal prompts are one."""
+        """The samples of a request, none begun; equal prompts are shared."""
         if request.prompt not in prompts:
             prompts[request.prompt] = _Prompt(*self.encode(request.prompt, max_new_tokens))
         prompt = prompts[request.prompt]
@@ -153,7 +105,7 @@ class Sampler:
         return [_Row(prompt, u, prompt.pending) for u in draws]
 
     def _first_logits(self, prompt: "_Prompt") -> torch.Tensor:
-        """Logits after a prompt, (1, V); computed alone, so that no other prompt has a part in them."""
+        """Logits after a prompt, (1, V); computed without other prompts, so that they cannot affect it."""
         if prompt.logits is None:
             prompt.cache = DynamicCache()
             ids = torch.tensor([prompt.ids], device=self.model.device)
@@ -169,7 +121,7 @@ class Sampler:
             row.push(token, self.tokens.table[token], token in self.stop_ids)
 
     def _constrain(self, logits: torch.Tensor, pending: list[bytes]) -> torch.Tensor:
-        """Leave each row that still has bytes to spell only the tokens that agree with them."""
+        """Set the logits of tokens that disagree with a row's pending bytes to -inf."""
         if not any(pending):
             return logits
         logits = logits.clone()
@@ -183,10 +135,10 @@ class Sampler:
 
 @dataclass
 class _Prompt:
-    """A prompt that several samples share; what was computed of it lives until the last of them has begun."""
+    """A prompt that several samples share; its cache and logits are kept until the last of them has begun."""
 
     ids: list[int]
-    pending: bytes  # what healing took back
+    pending: bytes  # taken back by healing
     waiting: int = 0  # samples that have not begun
     cache: DynamicCache | None = None
     logits: torch.Tensor | None = None
@@ -203,8 +155,8 @@ class _Row:
 
     prompt: _Prompt
     draws: np.ndarray  # float64 (max_new_tokens,)
-    pending: bytes  # of what healing took back, the part that is still to be spelled
-    text: bytes = b""  # without those bytes, which belong to the prompt
+    pending: bytes  # bytes of the prompt that are still to be spelled
+    text: bytes = b""  # without the bytes that belong to the prompt
     num_tokens: int = 0
     token: int = -1
     finish: str | None = None
@@ -233,12 +185,13 @@ def context_of(config) -> int | None:
     """Tokens that a model can attend to, None where its configuration sets no limit.
 
     Raises:
-        UnsupportedModelError: some layers keep a state that is no list of keys and values (Mamba and its like).
+        ModelError: some layers do not use a key/value cache (Mamba, linear attention).
     """
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     if kinds - {"full_attention", "sliding_attention"}:
-        raise UnsupportedModelError(
-            f"{config.model_type} has layers of kind {', '.join(sorted(kinds))}; take a model with attention alone"
+        raise ModelError(
+            f"{config.model_type} has layers of kind {', '.join(sorted(kinds))}; only attention with a key/value cache "
+            "is supported: use another model"
         )
     limits = [getattr(config, "max_position_embeddings", None)]
     if "sliding_attention" in kinds or getattr(config, "use_sliding_window", config.model_type == "mistral"):
@@ -247,7 +200,7 @@ def context_of(config) -> int | None:
 
 
 def sample_completions(model, tokenizer, prompt: str, n: int, **settings) -> list[Completion]:
-    """Draw n completions of `prompt`, the one-call form of `Sampler.sample`.
+    """Draw n completions of `prompt`; `Sampler.sample` in one call.
 
     Args:
         model: a causal LM in evaluation mode.
@@ -257,6 +210,6 @@ def sample_completions(model, tokenizer, prompt: str, n: int, **settings) -> lis
         **settings: temperature (0 = greedy), top_p, max_new_tokens, seed, task_id; optional first, batch_size.
 
     Raises:
-        PromptTooLongError: prompt and new tokens exceed the model's context.
+        PromptError: see `Sampler.encode`.
     """
     return Sampler(model, tokenizer).sample(prompt, n, **settings)

@@ -1,13 +1,15 @@
 """The bytes that each token of a vocabulary stands for, and token healing on top of them.
 
-A prompt that ends inside what would have been one token (`return ` before ` x`, a newline before `\\n    x`) is cut
-where the model was never trained to go on. Healing backs up over the last tokens and lets the model choose again, among
-tokens that begin with the bytes taken back: the text stays the prompt's, the tokens become the ones training has seen.
+A prompt that ends inside what would have been one token (`return ` before ` x`, a newline before `\\n    x`) ends at a
+place that the model never saw in training. Healing takes the last tokens back and constrains the model to tokens that
+begin with their bytes: the text of the prompt stays, its tokens become those of training.
 """
 
 import json
 
 import numpy as np
+
+from nl2code.models import reading_text
 
 
 def _gpt2_byte_decoder() -> dict[str, int]:
@@ -23,21 +25,22 @@ class TokenBytes:
 
     Attributes:
         table: `table[id]` is the token's bytes; None for special tokens and unused ids.
+        special: ids of the special tokens.
     """
 
     def __init__(self, tokenizer, vocab_size: int):
         """`vocab_size` is the width of the model's logits, which may exceed the tokenizer's vocabulary."""
-        self.tokenizer = tokenizer
+        description = tokenizer.backend_tokenizer.to_str()
+        self.tokenizer = reading_text(description)
         self._by_prefix: dict[bytes, np.ndarray] = {}
-        decoder = json.loads(tokenizer.backend_tokenizer.to_str())["decoder"]
-        byte_level = "ByteLevel" in json.dumps(decoder)
-        mapping = _gpt2_byte_decoder()
-        special = set(tokenizer.all_special_ids)
+        byte_level = "ByteLevel" in json.dumps(json.loads(description)["decoder"])
+        mapping, added = _gpt2_byte_decoder(), tokenizer.added_tokens_decoder
+        self.special = set(tokenizer.all_special_ids) | {index for index, token in added.items() if token.special}
         self.table: list[bytes | None] = [None] * vocab_size
         for text, index in tokenizer.get_vocab().items():
-            if index in special or index >= vocab_size:
+            if index in self.special or index >= vocab_size:
                 continue
-            if index in tokenizer.added_tokens_decoder:
+            if index in added:
                 self.table[index] = text.encode()  # added tokens are stored as plain text in either scheme
             elif byte_level:
                 self.table[index] = bytes(mapping[char] for char in text)
@@ -55,24 +58,30 @@ class TokenBytes:
             )
         return self._by_prefix[pending]
 
-    def encode_healed(self, prompt: str) -> tuple[list[int], bytes]:
-        r"""Tokenize `prompt` but for its healable end.
+    def encode_healed(self, prompt: str, whole_characters: bool = False) -> tuple[list[int], bytes]:
+        r"""Tokenize `prompt` without its end, which the first generated tokens spell again.
 
-        Takes back every token that holds trailing white space of the prompt, and at least the last token.
+        Takes back every token that holds trailing white space of the prompt, and at least the last token. The text of
+        a special token is text, as in training.
+
+        Args:
+            prompt: valid Unicode text.
+            whole_characters: take back further tokens until `pending` begins with a whole character.
 
         Returns:
-            (ids, pending): the tokens to condition on, and the bytes that the first generated tokens must spell;
-            the bytes of `ids` followed by `pending` are the prompt's, exactly.
+            (ids, pending): the tokens to condition on, and the bytes that the first generated tokens must spell. The
+            bytes of `ids` followed by `pending` are exactly the prompt as the tokenizer normalises it (most change
+            nothing; some compose characters or put a blank in front).
         """
-        ids = self.tokenizer(prompt, add_special_tokens=False).input_ids
-        data = prompt.encode("utf-8", "surrogateescape")
-        lengths = [len(self.table[i] or b"") for i in ids]
-        if b"".join(self.table[i] or b"" for i in ids) != data:
-            # SentencePiece puts a blank in front of the text; drop it from the count of the first token.
-            lengths[0] -= sum(lengths) - len(data)
-        body = len(data.rstrip())
-        end, kept = len(data), len(ids)
-        while kept and (kept == len(ids) or end > body):
+        ids = self.tokenizer.encode(prompt, add_special_tokens=False).ids
+        pieces = [self.table[i] or b"" if i < len(self.table) else b"" for i in ids]
+        data = b"".join(pieces)
+        body, end, kept = len(data.rstrip()), len(data), len(ids)
+        # A token without bytes (unknown character) cannot be spelled again, so it is not taken back.
+        while kept and pieces[kept - 1]:
+            inside_character = whole_characters and end < len(data) and 0x80 <= data[end] < 0xC0
+            if not (kept == len(ids) or end > body or inside_character):
+                break
             kept -= 1
-            end -= lengths[kept]
+            end -= len(pieces[kept])
         return ids[:kept], data[end:]

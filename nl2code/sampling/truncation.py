@@ -1,10 +1,12 @@
 """Where a completion ends: the paper's `first_block` rule, and a stricter one that looks at the syntax tree."""
 
 import ast
+import re
 
 from nl2code.parsing import try_parse
 
 BOUNDARIES = ("\nclass", "\ndef", "\n#", "\n@", "\nprint", "\nif")
+_LINE_END = re.compile(r"\r\n?|\n")  # as Python's own parser counts lines
 
 
 def first_block(text: str) -> str:
@@ -23,16 +25,15 @@ def syntax(prompt: str, text: str) -> str:
     r"""Of the `first_block`, the longest run of lines that parses after the prompt and belongs to it.
 
     A prompt that stops inside a function gets the rest of that function; one that stops inside a statement gets that
-    statement; one that stops between statements gets all. Where no line parses the `first_block` stays as it is.
+    statement; one that stops between statements gets all. Where no line parses, the `first_block` is returned.
 
     >>> syntax("x = ", "f(1,\n  2)\nx = x + 1\ny = (")
     'f(1,\n  2)'
     >>> syntax("def f(x):\n    return ", "x + 1\nf(2)")
     'x + 1'
     """
-    text = first_block(text)
-    ends = [at for at, char in enumerate(text) if char == "\n"] + [len(text)]
-    for end in reversed(ends):
+    prompt, text = prompt.removeprefix("\ufeff"), first_block(text)
+    for end in reversed([*(match.start() for match in _LINE_END.finditer(text)), len(text)]):
         tree = try_parse(prompt + text[:end])
         if tree:
             return text[: min(end, _end_of_open_statement(tree, prompt, text[:end]))].rstrip()
@@ -41,14 +42,12 @@ def syntax(prompt: str, text: str) -> str:
 
 def _end_of_open_statement(tree: ast.Module, prompt: str, text: str) -> int:
     """Length of the part of `text` that finishes the top-level statement which the prompt left open, if it did."""
-    lines = (prompt + text).encode().split(b"\n")
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line) + 1)
-    cut = len(prompt.encode())
+    code, cut = prompt + text, len(prompt)
+    starts = [0, *(match.end() for match in _LINE_END.finditer(code))]
     for node in tree.body:
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-        end = starts[node.end_lineno - 1] + node.end_col_offset
+        begin = starts[node.end_lineno - 1]
+        end = begin + len(code[begin:].encode()[: node.end_col_offset].decode())  # the tree counts bytes
         if starts[first - 1] < cut < end:
-            return len(text.encode()[: end - cut].decode())
+            return end - cut
     return len(text)

@@ -1,20 +1,21 @@
-"""The same interface as `nl2code.sampling.Sampler` on vLLM, for GPUs (`pip install vllm`; not among the requirements).
+"""The interface of `nl2code.sampling.Sampler` on vLLM, for GPUs (`pip install vllm`; not among the requirements).
 
-Prompts, token healing, stopping rules and truncation are those of the torch engine; the draws are vLLM's own, seeded per
-sample, so samples differ from the torch engine's and keep to vLLM's promises of reproducibility.
+Prompts, token healing, stopping rules and truncation are those of the torch engine. The draws are vLLM's own, seeded per
+sample, so samples differ from the torch engine's and are as reproducible as vLLM's.
 """
 
 import hashlib
 import re
 
-from nl2code.models import ModelError, base_of, load_tokenizer, resolve_model
-from nl2code.sampling import Completion, PromptTooLongError, Request
-from nl2code.sampling.token_bytes import TokenBytes
+from nl2code.models import ModelError, base_of, id_space, load_tokenizer, resolve_model
+from nl2code.sampling.prompts import Completion, PromptEncoder, Request
 from nl2code.sampling.truncation import BOUNDARIES, first_block
 
 
-class VllmSampler:
-    """A model inside vLLM. Raises ModelError where vLLM is missing or cannot take the model."""
+class VllmSampler(PromptEncoder):
+    """A model inside vLLM. Raises ModelError where vLLM is missing or cannot load the model."""
+
+    whole_characters = True  # vLLM constrains text, not bytes
 
     def __init__(self, name: str, dtype: str = "bfloat16"):
         try:
@@ -29,20 +30,7 @@ class VllmSampler:
             )
         self.llm = LLM(model=path, dtype=dtype)
         tokenizer = load_tokenizer(name)
-        self.tokens = TokenBytes(tokenizer, len(tokenizer))
-        self.bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        self.context = self.llm.llm_engine.model_config.max_model_len
-
-    def encode(self, prompt: str, max_new_tokens: int) -> tuple[list[int], str]:
-        """Token ids to condition on and the text that healing took back. Raises PromptTooLongError."""
-        ids, pending = self.tokens.encode_healed(prompt)
-        ids = ([self.bos] if self.bos is not None else []) + ids
-        if len(ids) + max_new_tokens > self.context:
-            raise PromptTooLongError(
-                f"prompt of {len(ids)} tokens + {max_new_tokens} new ones exceed the context of {self.context}; "
-                "shorten the prompt or lower the number of new tokens"
-            )
-        return ids, pending.decode()
+        super().__init__(tokenizer, id_space(tokenizer), self.llm.llm_engine.model_config.max_model_len)
 
     def sample_many(
         self,
@@ -60,8 +48,9 @@ class VllmSampler:
 
         prompts, params, healed = [], [], []
         for request in requests:
-            ids, pending = self.encode(request.prompt, max_new_tokens)
-            # The bytes taken back are spelled again: any text that begins with them.
+            ids, data = self.encode(request.prompt, max_new_tokens)
+            pending = data.decode()
+            # The text taken back is spelled again: any text that begins with it.
             constraint = StructuredOutputsParams(regex=re.escape(pending) + r"[\s\S]*") if pending else None
             for sample in range(request.first, request.first + request.count):
                 digest = hashlib.sha256(f"{seed}|{request.task_id}|{sample}".encode()).digest()
@@ -74,6 +63,7 @@ class VllmSampler:
                         max_tokens=max_new_tokens,
                         seed=int.from_bytes(digest[:4], "little"),
                         stop=[] if "\n" in pending else list(BOUNDARIES),  # a boundary must not begin in the prompt
+                        stop_token_ids=sorted(self.stop_ids),
                         include_stop_str_in_output=True,
                         structured_outputs=constraint,
                     )

@@ -1,40 +1,42 @@
-"""Two-stage generation: which sketches lead the generator, and which answers stand (paper, section 3.3).
+"""Two-stage generation: which sketches the generator completes, and which answers count (paper, section 3.3).
 
-Per chunk of samples, strategies:
+Strategies, per chunk of samples (all samples of a problem, unless --chunk_size says less):
 
-- `popular`: the sketch written most often leads all samples (the paper's way);
-- `each`: sample i is led by its own sketch, which is a draw from the two stages as one distribution;
-- `top-M` (top-3, ...): the M sketches written most often share the samples in proportion to their counts.
+- `popular`: the most frequent sketch is used for all samples (as in the paper);
+- `each`: sample i uses its own sketch, so that the two stages are one distribution;
+- `top-M` (top-3, ...): the M most frequent sketches share the samples in proportion to their counts;
+- `greedy`: one sketch per problem, drawn at temperature 0.
 
-A sketch without placeholders is an answer already, and the sketcher's own samples stand; they do so as well where the
-generator writes nothing.
+The generator's prompt is sketch + SEGMENTATION + prompt; where the sketch is empty, it is the prompt alone. A sketch
+without placeholders is an answer already, and the sketcher's own samples are kept. Where the generator writes nothing, it
+writes once more without a sketch; where that is empty too, the sketcher's own text is kept if it has no placeholder.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nl2code.sampling import Completion, Request
+from nl2code.sampling.prompts import Completion, Request
 from scripts.generating.units import Chunk
-from scripts.reporting.cases import BOTH_STAGES, SKETCHER_ALONE
 from scripts.sketches.documents import SEGMENTATION
 from scripts.sketches.placeholders import has_placeholder
 
+BOTH_STAGES, SKETCHER_ALONE, CORRECTED = CASES = (1, 2, 3)  # the third is known only after execution (scripts/cases.py)
+
 
 def choose_sketches(sketches: list[str], strategy: str) -> list[str]:
-    """The sketch that leads each sample; the first written wins a tie, an empty one only where all are empty.
+    """The sketch for each sample; ties: the sketch that was drawn first.
 
     >>> choose_sketches(["", "f(number)", "g(string)", "g(string)"], "popular")
     ['g(string)', 'g(string)', 'g(string)', 'g(string)']
     >>> choose_sketches(["a", "b", "a", "c", "a", "b"], "top-2")
     ['a', 'a', 'a', 'a', 'b', 'b']
     """
-    counts = Counter(filter(None, sketches)) or Counter(sketches)
     if strategy == "each":
-        popular = counts.most_common(1)[0][0]
-        return [sketch or popular for sketch in sketches]
-    top = counts.most_common(1 if strategy == "popular" else int(strategy.removeprefix("top-")))
+        return sketches
+    top = Counter(sketches).most_common(1 if strategy == "popular" else int(strategy.removeprefix("top-")))
     total = sum(count for _, count in top)
-    # Largest remainder: whole numbers of samples that add up, as near to the proportions as they can be.
+    # Largest remainder: whole numbers of samples that add up, as close to the proportions as possible.
     shares = [len(sketches) * count / total for _, count in top]
     wholes = [int(share) for share in shares]
     by_remainder = sorted(range(len(top)), key=lambda k: wholes[k] - shares[k])
@@ -45,78 +47,75 @@ def choose_sketches(sketches: list[str], strategy: str) -> list[str]:
 
 @dataclass(frozen=True)
 class TwoStages:
-    """Sketcher and generator with the settings of each (`Sampler.sample_many`'s)."""
+    """Sketcher and generator with the settings of each (`Sampler.sample_many`'s).
+
+    `operation` is what the models' sketches replace.
+    """
 
     sketcher: object
     generator: object
     sketch_settings: dict
     code_settings: dict
     strategy: str = "popular"
-    greedy_sketch: bool = False
-    operation: str = "constants"  # what the models' sketches replace
+    operation: str = "constants"
 
     def complete(self, chunks: list[Chunk]) -> list[list[dict]]:
-        """Samples of one unit (see `scripts.generating.units.run_units`)."""
-        if self.greedy_sketch:
+        """Samples of one unit (see `scripts.generating.units.SampleFile.draw`)."""
+        if self.strategy == "greedy":
             drafts, chosen = self._greedy(chunks)
         else:
             drafts = self._drafts(chunks)
             chosen = [choose_sketches([draft.text for draft in group], self.strategy) for group in drafts]
-        rows = zip(drafts, chosen, self._led(chunks, chosen), strict=True)
+        codes = self._codes(chunks, chosen)
+        empty = [["" if code and not code.text else None for code in group] for group in codes]
+        again = self._codes(chunks, empty, "#bare")
+        rows = zip(drafts, chosen, codes, again, strict=True)
         return [[self._row(*parts) for parts in zip(*group, strict=True)] for group in rows]
 
     def _drafts(self, chunks: list[Chunk]) -> list[list[Completion]]:
-        requests = [
-            Request(chunk.problem["prompt"], f"{chunk.problem['task_id']}#sketch", chunk.first, chunk.count)
-            for chunk in chunks
-        ]
+        requests = [Request(c.problem["prompt"], f"{c.problem['task_id']}#sketch", c.first, c.count) for c in chunks]
         return self.sketcher.sample_many(requests, **self.sketch_settings)
 
     def _greedy(self, chunks: list[Chunk]) -> tuple[list[list[Completion]], list[list[str]]]:
-        """Drafts and sketches where the most likely sketch leads; where that is an answer, samples stand for it."""
+        """Drafts and sketches where the most likely sketch is used; where that is an answer, samples replace it."""
         requests = [Request(chunk.problem["prompt"], "", 0, 1) for chunk in chunks]
-        found = [
-            group[0] for group in self.sketcher.sample_many(requests, **{**self.sketch_settings, "temperature": 0})
-        ]
-        alone = [chunk for chunk, draft in zip(chunks, found, strict=True) if not self._is_sketch(draft.text)]
-        samples = iter(self._drafts(alone))
-        drafts = [
-            [draft] * chunk.count if self._is_sketch(draft.text) else next(samples)
-            for chunk, draft in zip(chunks, found, strict=True)
-        ]
-        return drafts, [[draft.text] * chunk.count for chunk, draft in zip(chunks, found, strict=True)]
+        found = [group[0] for group in self.sketcher.sample_many(requests, **self.sketch_settings | {"temperature": 0})]
+        pairs = list(zip(chunks, found, strict=True))
+        samples = iter(self._drafts([chunk for chunk, draft in pairs if not self._needs_code(draft.text)]))
+        drafts = [[d] * chunk.count if self._needs_code(d.text) else next(samples) for chunk, d in pairs]
+        return drafts, [[draft.text] * chunk.count for chunk, draft in pairs]
 
-    def _led(self, chunks: list[Chunk], chosen: list[list[str]]) -> list[list[Completion | None]]:
-        """The generator's sample for every sketch that holds a placeholder; None for others."""
-        led: list[list[Completion | None]] = [[None] * len(sketches) for sketches in chosen]
+    def _codes(self, chunks: list[Chunk], chosen: list[list], stream: str = "#code") -> list[list[Completion | None]]:
+        """The generator's sample for every sketch that needs code; None for others."""
+        codes: list[list[Completion | None]] = [[None] * len(sketches) for sketches in chosen]
         requests, places = [], []
         for index, (chunk, sketches) in enumerate(zip(chunks, chosen, strict=True)):
             for first, count in _runs(sketches):
-                if self._is_sketch(sketches[first]):
-                    prompt = sketches[first] + SEGMENTATION + chunk.problem["prompt"]
-                    requests.append(Request(prompt, f"{chunk.problem['task_id']}#code", chunk.first + first, count))
+                sketch = sketches[first]
+                if sketch is not None and self._needs_code(sketch):
+                    prompt = (sketch and sketch + SEGMENTATION) + chunk.problem["prompt"]
+                    requests.append(Request(prompt, chunk.problem["task_id"] + stream, chunk.first + first, count))
                     places.append((index, first))
-        found = self.generator.sample_many(requests, **self.code_settings)
+        found = self.generator.sample_many(requests, **self.code_settings) if requests else []
         for (index, first), samples in zip(places, found, strict=True):
-            led[index][first : first + len(samples)] = samples
-        return led
+            codes[index][first : first + len(samples)] = samples
+        return codes
 
-    def _is_sketch(self, text: str) -> bool:
-        return has_placeholder(text, self.operation)
+    def _needs_code(self, sketch: str) -> bool:
+        return not sketch or has_placeholder(sketch, self.operation)
 
-    @staticmethod
-    def _row(draft: Completion, sketch: str, code: Completion | None) -> dict:
-        if code is None or not code.text:
-            return {"raw": draft.raw, "sketch": draft.text, "case": SKETCHER_ALONE, "finish": draft.finish}
-        return {"raw": code.raw, "sketch": sketch, "case": BOTH_STAGES, "finish": code.finish}
+    def _row(self, draft: Completion, sketch: str, code: Completion | None, again: Completion | None) -> dict:
+        if code and code.text:
+            return {"raw": code.raw, "sketch": sketch, "case": BOTH_STAGES, "finish": code.finish}
+        if code and (again.text or self._needs_code(draft.text)):
+            return {"raw": again.raw, "sketch": "", "case": BOTH_STAGES, "finish": again.finish}
+        return {"raw": draft.raw, "sketch": draft.text, "case": SKETCHER_ALONE, "finish": draft.finish}
 
 
-def _runs(values: list[str]) -> list[tuple[int, int]]:
+def _runs(values: list) -> Iterator[tuple[int, int]]:
     """(first, count) of every run of equal values."""
-    found: list[tuple[int, int]] = []
-    for i, value in enumerate(values):
-        if i and values[i - 1] == value:
-            found[-1] = (found[-1][0], found[-1][1] + 1)
-        else:
-            found.append((i, 1))
-    return found
+    first = 0
+    for i in range(1, len(values) + 1):
+        if i == len(values) or values[i] != values[first]:
+            yield first, i - first
+            first = i

@@ -1,50 +1,77 @@
-"""How the two stages came to their answers, decided after execution: cases 1, 2 and 3.
+"""Cases 1, 2 and 3 of two-stage samples, decided after execution (CERT, section 3.3).
 
-1: sketcher and generator wrote the answer together. 2: the sketcher's own answer had no placeholder and stood. 3: the
-generator corrected a wrong sketch: the answer passed though it does not follow its sketch. Sampling tells 2 from the
-rest; 3 is known only here. A passing answer of another form shows that the sketch was not needed, not that no answer
-could have followed it, so the count of 3 is an upper bound.
+1: sketcher and generator wrote the answer together. 2: the sketcher's own answer had no placeholder and was kept. 3: the
+generator corrected a wrong sketch: the answer passed though it does not follow its sketch. A passing answer of another
+form shows that the sketch was not needed, not that no answer could have followed it, so the count of 3 is an upper bound.
 """
 
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.sketches.sketch import transform_code_to_sketch
+from pandas_numpy_eval.data import file_sha256, read_problems, resolve_problem_file
+from pandas_numpy_eval.errors import EvaluationError
+from scripts.file_utils import read_jsonl
+from scripts.generating.two_stages import BOTH_STAGES, CASES, CORRECTED
+from scripts.sketches.sketch import CONSTANTS, SketchedText, transform_code_to_sketch
 
-BOTH_STAGES, SKETCHER_ALONE, CORRECTED = CASES = (1, 2, 3)
 
-
-def case_of(row: dict) -> int | None:
+def case_of(row: dict, prompt: str = "", operation: str = CONSTANTS) -> int | None:
     """The case of a result line; None for a sample of one stage.
+
+    Args:
+        row: holds case, passed, sketch and completion.
+        prompt: of the task; the names in it are user-defined names of the completion too.
+        operation: of the sketch.
 
     >>> case_of({"case": 1, "passed": True, "sketch": "f(number)", "completion": "f(2)"})
     1
     >>> case_of({"case": 1, "passed": True, "sketch": "f(number)", "completion": "f(a)"})
     3
     """
-    case = row.get("case")
-    if case != BOTH_STAGES or not row["passed"]:
-        return case
-    return BOTH_STAGES if _words(transform_code_to_sketch(row["completion"])) == _words(row["sketch"]) else CORRECTED
+    if row.get("case") != BOTH_STAGES or not row["passed"] or not row["sketch"]:
+        return row.get("case")
+    code = prompt + row["completion"]
+    if operation == CONSTANTS:
+        sketch = transform_code_to_sketch(row["completion"])
+    else:
+        sketch = SketchedText(code, operation).sketch(len(prompt), len(code))
+    return BOTH_STAGES if sketch.split() == row["sketch"].split() else CORRECTED  # white space is no difference
 
 
-def _words(text: str) -> list[str]:
-    return text.split()
-
-
-def count_cases(rows: Iterable[dict]) -> dict[str, dict[str, int]]:
+def count_cases(rows: Iterable[dict], prompts: dict | None = None, operation: str = CONSTANTS) -> dict[str, dict]:
     """`{"1": {"samples", "passed"}, "2": ..., "3": ...}` of result lines; empty where no sample has two stages."""
     counts = {str(case): {"samples": 0, "passed": 0} for case in CASES}
     for row in rows:
-        case = case_of(row)
+        case = case_of(row, (prompts or {}).get(row.get("task_id"), ""), operation)
         if case is not None:
             counts[str(case)]["samples"] += 1
             counts[str(case)]["passed"] += row["passed"]
     return counts if any(count["samples"] for count in counts.values()) else {}
 
 
-def read_cases(results: Path) -> dict[str, dict[str, int]]:
-    """`count_cases` of a results file. Raises OSError, ValueError or KeyError where it is none."""
-    with open(results, encoding="utf-8") as lines:
-        return count_cases(json.loads(line) for line in lines)
+def read_cases(results: Path) -> dict[str, dict]:
+    """`count_cases` of a results file, with prompts and operation of the record of its samples.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, AttributeError: it is no results file.
+    """
+    stem = str(results).removesuffix("_results.jsonl")
+    record = {}
+    for file, key in ((f"{stem}_metrics.json", "sampling"), (f"{stem}.meta.json", None)):
+        if Path(file).is_file():
+            found = json.loads(Path(file).read_text())
+            record |= (found.get(key) if key else found) or {}
+    operation = record.get("settings", record).get("operation", CONSTANTS)
+    prompts = {} if operation == CONSTANTS else _prompts(record.get("benchmark") or {})
+    return count_cases(read_jsonl(results), prompts, operation)
+
+
+def _prompts(benchmark: dict) -> dict[str, str]:
+    """Prompts by task_id of the problem file that a record names; empty where that file is gone or changed."""
+    try:
+        file = resolve_problem_file(benchmark.get("file") or benchmark["name"].removeprefix("Cert"))
+        same = file_sha256(file) == benchmark["sha256"]
+        return {task: problem["prompt"] for task, problem in read_problems(file).items()} if same else {}
+    except (EvaluationError, OSError, KeyError):
+        return {}

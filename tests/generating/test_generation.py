@@ -3,21 +3,18 @@
 import json
 import shutil
 import sys
-from collections import Counter
-from dataclasses import dataclass, field
+import threading
+import time
 from importlib.util import find_spec
 
 import pytest
 import tiny
-from hypothesis import given
-from hypothesis import strategies as st
 
 import eval_cert
 import eval_cert_unified
-from nl2code.sampling import Completion
-from scripts.ast_utils import SEGMENTATION
-from scripts.generating.two_stages import TwoStages, choose_sketches
-from scripts.generating.units import Chunk
+from scripts.file_utils import exclusive
+from scripts.generating.options import parse_args, sample_files
+from scripts.generating.units import SampleFile
 
 TASKS = [
     {"task_id": "T/0", "prompt": "def f(x):\n    return ", "entry_point": "f", "canonical_solution": ["x"]},
@@ -44,7 +41,7 @@ def problems(tmp_path):
 
 
 def single(base, problems, output, *extra):
-    arguments = ["-model", base, "-d", problems, "-n", 6, "-c", 4, "-l", 12, "-t", 0.8, "-o", output, *extra]
+    arguments = ["-model", base, "-d", problems, "-n", 6, "-l", 12, "-t", 0.8, "-o", output, *extra]
     return eval_cert.main([str(argument) for argument in arguments])
 
 
@@ -70,7 +67,7 @@ def two_stages(base, other, problems, output, *extra):
 
 
 def rows_of(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
 
 
 def test_samples_in_order_with_everything_recorded(base, problems, tmp_path):
@@ -81,9 +78,11 @@ def test_samples_in_order_with_everything_recorded(base, problems, tmp_path):
     assert all(row["raw"].startswith(row["completion"]) for row in rows)
     meta = json.loads((tmp_path / "out/x.meta.json").read_text())
     assert meta["benchmark"]["name"] == "Tiny" and len(meta["benchmark"]["sha256"]) == 64
-    expected = {"temperature": 0.8, "top_p": 0.95, "num_samples": 6, "max_tokens": 12, "seed": 42}
-    assert expected.items() <= meta.items()
-    assert len(meta["model_sha256"]) == 64 and meta["run"]["versions"]["torch"]
+    expected = {"temperature": 0.8, "top_p": 0.9, "num_samples": 6, "max_tokens": 12, "seed": 42, "limit": None}
+    assert (expected | {"backend": "torch", "dtype": "float32", "tasks": None}).items() <= meta["settings"].items()
+    assert meta["stage"] == "generation" and meta["outputs"]["x.samples.jsonl"]["bytes"] == output.stat().st_size
+    assert len(meta["inputs"]["model"]) == 64 and meta["run"]["versions"]["torch"]
+    assert meta["inputs"]["benchmark"] == meta["benchmark"]["sha256"]
     assert not (tmp_path / "out/x.parts").exists()
 
 
@@ -94,22 +93,21 @@ def test_nothing_to_do_and_other_settings(base, problems, tmp_path, capsys):
     assert single(base, problems, output) == 0
     assert "nothing to do" in capsys.readouterr().out
     assert single(base, problems, output, "--seed", 43) == 1
-    assert "other seed" in capsys.readouterr().err
+    assert "seed: 42 -> 43" in capsys.readouterr().err
     assert output.read_bytes() == before
 
 
 @pytest.mark.parametrize("program", ["single", "two_stages"])
 def test_an_interrupted_run_ends_with_the_same_bytes(base, other, problems, tmp_path, monkeypatch, program):
     """Interrupted before every unit in turn, then finished: the bytes of the undisturbed run."""
-    module = eval_cert if program == "single" else eval_cert_unified
-    original = module.run_units
+    original = SampleFile.draw
 
     def run(output):
         if program == "single":
             return single(base, problems, output, "-u", 4)
         return two_stages(base, other, problems, output, "-u", 4, "-t", 0.8, "-t2", 0.8)
 
-    def run_two_units(run, complete):
+    def draw_two_units(file, complete):
         left = [2]
 
         def complete_some(chunks):
@@ -118,16 +116,14 @@ def test_an_interrupted_run_ends_with_the_same_bytes(base, other, problems, tmp_
             left[0] -= 1
             return complete(chunks)
 
-        return original(run, complete_some)
+        return original(file, complete_some)
 
     assert run(tmp_path / "whole.samples.jsonl") == 0
     output = tmp_path / "cut.samples.jsonl"
-    monkeypatch.setattr(module, "run_units", run_two_units)
+    monkeypatch.setattr(SampleFile, "draw", draw_two_units)
     interruptions = 0
     while not output.exists():
-        try:
-            run(output)
-        except KeyboardInterrupt:
+        if run(output) == 130:
             interruptions += 1
             assert not output.exists()
     assert interruptions == 1  # 18 samples in chunks of 4 and 2, units of 4 or more: 3 units
@@ -173,7 +169,7 @@ def test_a_full_disk_loses_no_finished_unit(base, problems, tmp_path, monkeypatc
 def test_one_run_sweeps_temperatures(base, other, problems, tmp_path, capsys):
     assert single(base, problems, tmp_path / "t{t}.samples.jsonl", "-t", "0.2,1") == 0
     assert {path.name for path in tmp_path.glob("t*.samples.jsonl")} == {"t0.2.samples.jsonl", "t1.samples.jsonl"}
-    assert json.loads((tmp_path / "t1.meta.json").read_text())["temperature"] == 1
+    assert json.loads((tmp_path / "t1.meta.json").read_text())["settings"]["temperature"] == 1
     assert single(base, problems, tmp_path / "same.samples.jsonl", "-t", "0.2,1") == 1
     assert "{t}" in capsys.readouterr().err
     name = tmp_path / "u{t}_{t2}.samples.jsonl"
@@ -183,7 +179,7 @@ def test_one_run_sweeps_temperatures(base, other, problems, tmp_path, capsys):
         "u0.6_0.8.samples.jsonl",
     }
     assert two_stages(base, other, problems, name, "-t", "0.2,0.6", "-t2", "0.8,0.1,0.2") == 1
-    assert "as many" in capsys.readouterr().err
+    assert "equally many" in capsys.readouterr().err
 
 
 def test_dry_run_and_tasks(base, problems, tmp_path, capsys):
@@ -203,7 +199,7 @@ def test_syntax_truncation_is_a_second_file_of_the_same_raw_samples(base, proble
     first, second = rows_of(tmp_path / "x.samples.jsonl"), rows_of(tmp_path / "x_syntax.samples.jsonl")
     assert [row["raw"] for row in first] == [row["raw"] for row in second]
     assert all(a["completion"].startswith(b["completion"]) for a, b in zip(first, second, strict=True))
-    assert json.loads((tmp_path / "x_syntax.meta.json").read_text())["truncate"] == "syntax"
+    assert json.loads((tmp_path / "x_syntax.meta.json").read_text())["settings"]["truncate"] == "syntax"
 
 
 def test_batch_size_leaves_the_samples_alone(base, problems, tmp_path):
@@ -282,104 +278,16 @@ def test_a_prompt_beyond_the_context_stops_before_work(base, tmp_path, capsys):
     assert not (tmp_path / "x.parts").exists()
 
 
-@dataclass
-class Script:
-    """A stand-in for `Sampler`: writes given texts and remembers what it was asked."""
-
-    texts: list[str]
-    asked: list = field(default_factory=list)
-
-    def sample_many(self, requests, **settings):
-        self.asked += [(request, settings) for request in requests]
-        return [
-            [Completion(text, text + "\nraw", 1, "eos") for text in (self.texts * request.count)[: request.count]]
-            for request in requests
-        ]
-
-
-PROBLEM = {"task_id": "T/9", "prompt": "df = "}
-
-
-def two(sketcher, generator, first, count, **options):
-    """Rows of one chunk."""
-    stages = TwoStages(sketcher, generator, {"temperature": 0.3}, {"temperature": 0.7}, **options)
-    return stages.complete([Chunk(PROBLEM, first, count)])[0]
-
-
-def texts_of(rows):
-    return [row["raw"].removesuffix("\nraw") for row in rows]
-
-
-def test_the_most_common_sketch_leads_the_generator():
-    sketcher = Script(["a[number]", "b[string]", "a[number]", ""])
-    generator = Script(["a[1]", "a[2]"])
-    rows = two(sketcher, generator, 8, 4)
-    (sketch_request, sketch_settings), (request, settings) = sketcher.asked[0], generator.asked[0]
-    assert request.prompt == "a[number]" + SEGMENTATION + "df = "
-    assert texts_of(rows) == ["a[1]", "a[2]", "a[1]", "a[2]"]
-    assert {row["sketch"] for row in rows} == {"a[number]"} and {row["case"] for row in rows} == {1}
-    assert sketch_settings["temperature"] == 0.3 and settings["temperature"] == 0.7
-    assert (sketch_request.first, request.first, request.count) == (8, 8, 4)
-    assert sketch_request.task_id != request.task_id  # other draws in each stage
-
-
-def test_each_sketch_leads_its_own_sample():
-    sketcher = Script(["a[number]", "b[string]", "b[string]", "plain"])
-    generator = Script(["code"])
-    rows = two(sketcher, generator, 0, 4, strategy="each")
-    asked = [(request.prompt.split(SEGMENTATION)[0], request.first, request.count) for request, _ in generator.asked]
-    assert asked == [("a[number]", 0, 1), ("b[string]", 1, 2)]
-    assert texts_of(rows) == ["code", "code", "code", "plain"] and [row["case"] for row in rows] == [1, 1, 1, 2]
-    assert [row["sketch"] for row in rows] == sketcher.texts
-
-
-@given(st.lists(st.sampled_from(["", "a", "b", "c", "d"]), min_size=1, max_size=60), st.integers(1, 6))
-def test_shares_are_proportional(sketches, m):
-    """top-m: every share is its exact proportion, rounded up or down; together they are all samples."""
-    chosen = choose_sketches(sketches, f"top-{m}")
-    counts = Counter(filter(None, sketches)) or Counter(sketches)
-    top = dict(counts.most_common(m))
-    assert len(chosen) == len(sketches) and set(chosen) <= set(top)
-    for sketch, count in top.items():
-        assert abs(chosen.count(sketch) - len(sketches) * count / sum(top.values())) < 1
-    assert choose_sketches(sketches, "popular") == choose_sketches(sketches, "top-1")
-
-
-def test_a_greedy_sketch_leads_all_samples():
-    sketcher, generator = Script(["a[number]"]), Script(["a[1]", ""])
-    rows = two(sketcher, generator, 0, 2, greedy_sketch=True)
-    assert [(request.count, settings["temperature"]) for request, settings in sketcher.asked] == [(1, 0)]
-    assert texts_of(rows) == ["a[1]", "a[number]"] and [row["case"] for row in rows] == [1, 2]
-
-
-def test_a_greedy_sketch_that_is_an_answer_gives_way_to_samples():
-    sketcher, generator = Script(["df.head()", "df.tail()"]), Script(["unused"])
-    rows = two(sketcher, generator, 0, 2, greedy_sketch=True)
-    assert [settings["temperature"] for _, settings in sketcher.asked] == [0, 0.3] and not generator.asked
-    assert texts_of(rows) == ["df.head()", "df.tail()"]
-
-
-def test_a_sketch_without_placeholder_is_the_answer():
-    sketcher, generator = Script(["df.astype(float)", "df.astype(float)", "df.head(number)"]), Script(["unused"])
-    rows = two(sketcher, generator, 0, 3)
-    assert not generator.asked
-    assert texts_of(rows) == sketcher.texts
-    assert {row["case"] for row in rows} == {2}
-
-
-def test_the_sketchers_answer_stands_where_the_generator_writes_nothing():
-    rows = two(Script(["a[number]", "x"]), Script(["", "a[1]"]), 0, 4)
-    assert list(zip(texts_of(rows), [row["case"] for row in rows], strict=True)) == [("a[number]", 2), ("a[1]", 1)] * 2
-
-
 def test_two_stages_end_to_end(base, other, problems, tmp_path):
     output = tmp_path / "x.samples.jsonl"
     assert two_stages(base, other, problems, output) == 0
     rows = rows_of(output)
     assert len(rows) == 18 and all({"sketch", "case", "completion", "raw"} <= row.keys() for row in rows)
     meta = json.loads((tmp_path / "x.meta.json").read_text())
-    assert meta["sketcher_sha256"] != meta["generator_sha256"]
-    assert {"temperature": 0.2, "temperature2": 0.2}.items() <= meta.items()
+    assert meta["inputs"]["sketcher"] != meta["inputs"]["generator"]
+    assert {"temperature": 0.2, "temperature2": 0.2, "operation": "constants", "chunk_size": 4}.items() <= meta[
+        "settings"
+    ].items()
 
 
 def test_vllm_is_named_where_it_is_missing(base, problems, tmp_path, capsys, monkeypatch):
@@ -393,3 +301,143 @@ def test_vllm_is_named_where_it_is_missing(base, problems, tmp_path, capsys, mon
 def test_vllm_completes_prompts(base, problems, tmp_path):
     assert single(base, problems, tmp_path / "x.samples.jsonl", "--backend", "vllm") == 0
     assert len(rows_of(tmp_path / "x.samples.jsonl")) == 18
+
+
+def test_other_inputs_are_refused(base, other, problems, tmp_path, capsys):
+    """Samples are hours of work: a changed model, tokenizer, configuration or benchmark is named, nothing is replaced."""
+    model = tmp_path / "model"
+    shutil.copytree(base, model)
+    output = tmp_path / "x.samples.jsonl"
+    assert single(model, problems, output) == 0
+    before = output.read_bytes()
+    changes = {
+        "model": lambda: shutil.copy(other / "model.safetensors", model),
+        "model_config": lambda: (model / "config.json").write_text((base / "config.json").read_text() + "\n"),
+        "model_generation_config": lambda: (model / "generation_config.json").write_text("{}"),
+        "model_tokenizer": lambda: (model / "tokenizer_config.json").write_text("{} "),
+        "benchmark": lambda: problems.write_text(problems.read_text() + "\n"),
+    }
+    kept = problems.read_text()
+    for name, change in changes.items():
+        change()
+        assert single(model, problems, output) == 1
+        assert f" {name}: " in capsys.readouterr().err
+        shutil.copytree(base, model, dirs_exist_ok=True)
+        problems.write_text(kept)
+    assert single(model, problems, output) == 0 and output.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "told"),
+    [
+        ("-n", 5, "num_samples: 6 -> 5"),
+        ("-t", 0.7, "temperature: 0.8 -> 0.7"),
+        ("-p", 0.8, "top_p: 0.9 -> 0.8"),
+        ("-l", 11, "max_tokens: 12 -> 11"),
+        ("--limit", 2, "limit: null -> 2"),
+        ("--tasks", "T/1", "tasks: null -> T/1"),
+        ("--dtype", "bfloat16", "dtype: float32 -> bfloat16"),
+        ("-b", 3, "batch_size: 64 -> 3"),
+        ("-u", 7, "unit_size: 500 -> 7"),
+        ("--backend", "vllm", "backend: torch -> vllm"),
+    ],
+)
+def test_every_setting_is_recorded(base, problems, tmp_path, capsys, flag, value, told):
+    """A changed setting is refused both of a finished run and of one that was only begun."""
+    output = tmp_path / "x.samples.jsonl"
+    arguments = ["-model", base, "-d", problems, "-n", 6, "-l", 12, "-t", 0.8, "-o", output]
+    (file,) = files_of([*arguments])
+    file.begun.begin()
+    assert single(base, problems, output, flag, value) == 1
+    assert told in capsys.readouterr().err
+    assert single(base, problems, output) == 0
+    assert single(base, problems, output, flag, value) == 1
+    assert told in capsys.readouterr().err
+
+
+def files_of(arguments, two_stages=False):
+    args = parse_args([str(argument) for argument in arguments], "", two_stages)
+    names = (
+        {"sketcher": "sketcher_path", "generator": "generator_path"} if two_stages else {"model": "model_name_or_path"}
+    )
+    return sample_files(args, {stage: getattr(args, name) for stage, name in names.items()})
+
+
+def test_files_of_others_are_left_alone(base, problems, tmp_path, capsys):
+    """Samples without a record of ours, records of earlier versions, samples edited since."""
+    output, meta = tmp_path / "x.samples.jsonl", tmp_path / "x.meta.json"
+    output.write_text("mine\n")
+    assert single(base, problems, output) == 1
+    meta.write_text('{"temperature": 0.8}')
+    assert single(base, problems, output) == 1
+    output.unlink()
+    assert single(base, problems, output) == 1
+    assert capsys.readouterr().err.count("move it away") == 3 and meta.read_text() == '{"temperature": 0.8}'
+    meta.unlink()
+    assert single(base, problems, output) == 0
+    output.write_text("edited\n")
+    assert single(base, problems, output) == 1 and output.read_text() == "edited\n"
+    output.unlink()
+    assert single(base, problems, output) == 0  # samples that are gone are drawn again
+
+
+@pytest.mark.parametrize("character", "\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\ufeff")
+def test_any_character_can_be_sampled(problems, tmp_path, capsys, character):
+    """Lines of a sample file end at a line feed alone: the run ends, and its samples are read back as drawn."""
+    raw = f"    text = 'a{character}b'\n    return text\n\ndef g():"
+    arguments = ["-model", "owner/model", "-d", problems, "-n", 2, "-o", tmp_path / "x.samples.jsonl"]
+    (file,) = files_of(arguments)
+    file.draw(lambda chunks: [[{"raw": raw, "finish": "eos"} for _ in range(chunk.count)] for chunk in chunks])
+    assert file.is_finished() and [row["raw"] for row in rows_of(file.output)] == [raw] * 6
+    assert [row["raw"] for row in rows_of(file.recut())] == [raw] * 6
+
+
+def test_a_cut_file_follows_its_source(base, problems, tmp_path, capsys):
+    output, cut = tmp_path / "x.samples.jsonl", tmp_path / "x_syntax.samples.jsonl"
+    assert single(base, problems, output, "--truncate", "syntax") == 0
+    first = cut.read_bytes()
+    record = json.loads((tmp_path / "x_syntax.meta.json").read_text())
+    assert (
+        record["inputs"]["samples"]
+        == json.loads((tmp_path / "x.meta.json").read_text())["outputs"][output.name]["sha256"]
+    )
+    for file in (output, tmp_path / "x.meta.json"):
+        file.unlink()
+    assert single(base, problems, output, "--seed", 7, "--truncate", "syntax") == 0
+    assert [row["raw"] for row in rows_of(cut)] == [row["raw"] for row in rows_of(output)] and cut.read_bytes() != first
+    (tmp_path / "x_syntax.meta.json").unlink()
+    before = cut.read_bytes()
+    assert single(base, problems, output, "--seed", 7, "--truncate", "syntax") == 1
+    assert "move it away" in capsys.readouterr().err and cut.read_bytes() == before
+
+
+def test_processes_that_end_together_merge_once(base, problems, tmp_path, monkeypatch):
+    """Both see all units done and wait for the lock: one merges, the other finds it done."""
+    assert single(base, problems, tmp_path / "one.samples.jsonl", "-u", 4) == 0
+    output = tmp_path / "two.samples.jsonl"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    arguments = ["-model", base, "-d", problems, "-n", 6, "-l", 12, "-t", 0.8, "-u", 4, "-o", output]
+    (file,) = files_of(arguments)
+    with exclusive(f"{file.parts}.lock", None):  # the other process looks before this one's last unit is there
+        ends = []
+        for rank in ("0", "1"):
+            monkeypatch.setenv("RANK", rank)
+            thread = threading.Thread(target=lambda: ends.append(single(base, problems, output, "-u", 4)))
+            thread.start()
+            while len(list(file.parts.glob("*.jsonl"))) < {"0": 2, "1": 3}[rank]:
+                time.sleep(0.05)
+        assert not output.exists()
+    thread.join(60)
+    for _ in range(100):
+        if len(ends) == 2:
+            break
+        time.sleep(0.1)
+    assert ends == [0, 0] and output.read_bytes() == (tmp_path / "one.samples.jsonl").read_bytes()
+    assert not list(tmp_path.glob("two.parts*"))
+
+
+def test_units_left_by_a_kill_after_the_merge_are_removed(base, problems, tmp_path):
+    output = tmp_path / "x.samples.jsonl"
+    assert single(base, problems, output) == 0
+    (tmp_path / "x.parts").mkdir()
+    assert single(base, problems, output) == 0 and not (tmp_path / "x.parts").exists()

@@ -8,17 +8,11 @@ import pytest
 import tiny
 import torch
 
-from nl2code.sampling.engine import (
-    PromptTooLongError,
-    Request,
-    Sampler,
-    UnsupportedModelError,
-    _Row,
-    context_of,
-    sample_completions,
-)
+from nl2code.models import ModelError
+from nl2code.sampling.engine import Sampler, _Row, context_of, sample_completions
 from nl2code.sampling.nucleus import nucleus_sample, uniforms
 from nl2code.sampling.packed_linear import PackedLinear, pack_linears
+from nl2code.sampling.prompts import PromptError, Request
 from nl2code.sampling.token_bytes import TokenBytes
 from nl2code.sampling.truncation import BOUNDARIES, first_block, syntax
 
@@ -198,7 +192,7 @@ def test_packed_layers_multiply_alike(tokenizer):
 
 
 def test_states_of_other_kinds_are_refused():
-    with pytest.raises(UnsupportedModelError, match="linear_attention"):
+    with pytest.raises(ModelError, match="linear_attention"):
         context_of(SimpleNamespace(layer_types=["full_attention", "linear_attention"], model_type="x"))
     window = SimpleNamespace(
         layer_types=["sliding_attention"], model_type="x", sliding_window=64, max_position_embeddings=512
@@ -225,6 +219,58 @@ def test_healing_keeps_the_text(sampler, tokenizer, prompt):
         remaining = remaining[len(table[token]) :]
     whole = b"".join(table[i] for i in [*ids, *chosen])
     assert whole.startswith(prompt.encode())
+
+
+SPECIAL = ("x = '<|endoftext|>' + y\n", "text.split('<|endoftext|>", "# stop at <|endoftext|>", "<|endoftext|>")
+
+
+@pytest.mark.parametrize("prompt", [*PROMPTS, *SPECIAL])
+def test_prompts_have_the_ids_of_training(sampler, tokenizer, tmp_path, prompt):
+    """The text of a special token is text, in training and in sampling; the bytes are the prompt's."""
+    from scripts.encoding.shard import load_fast_tokenizer
+
+    tokenizer.save_pretrained(tmp_path)
+    trained = load_fast_tokenizer(str(tmp_path / "tokenizer.json")).encode(prompt, add_special_tokens=False).ids
+    ids, pending = sampler.tokens.encode_healed(prompt)
+    assert ids == trained[: len(ids)] and tokenizer.eos_token_id not in ids
+    assert b"".join(sampler.tokens.table[i] for i in ids) + pending == prompt.encode()
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFKC", "Lowercase"])
+@pytest.mark.parametrize("prompt", ["# cafe\u0301", "name = 'Jose\u0301 ", "X = 'cafe\u0301'\ny = ", "\u212b\ufb01 = "])
+def test_normalising_tokenizers_lose_nothing(form, prompt):
+    from tokenizers import normalizers
+
+    tokenizer = tiny.tiny_tokenizer()
+    tokenizer.backend_tokenizer.normalizer = getattr(normalizers, form)()
+    tokens = TokenBytes(tokenizer, len(tokenizer))
+    ids, pending = tokens.encode_healed(prompt)
+    spelled = b"".join(tokens.table[i] for i in ids) + pending
+    assert spelled.decode() == getattr(normalizers, form)().normalize_str(prompt)
+    assert pending
+
+
+def test_special_tokens_end_a_sample_and_are_never_spelled(tokenizer):
+    """Also those that no attribute of the tokenizer names, such as <repo_name>."""
+    tokenizer = tiny.tiny_tokenizer()
+    tokenizer.backend_tokenizer.add_special_tokens(["<repo_name>"])
+    index = tokenizer.convert_tokens_to_ids("<repo_name>")
+    sampler = Sampler(tiny.tiny_model(tokenizer), tokenizer)
+    assert index in sampler.stop_ids and sampler.tokens.table[index] is None
+    assert index not in sampler.tokens.allowed(b"<")
+
+
+@pytest.mark.parametrize("prompt", ["a\ud800b", "\udcff"])
+def test_a_prompt_that_is_no_text(sampler, prompt):
+    with pytest.raises(PromptError, match="no valid text"):
+        sampler.encode(prompt, 3)
+
+
+def test_a_tokenizer_of_another_model(tokenizer):
+    sampler = Sampler(tiny.tiny_model(tiny.tiny_tokenizer()), tokenizer)
+    sampler.tokens.table = sampler.tokens.table[:100]
+    with pytest.raises(PromptError, match="vocabulary of 100"):
+        sampler.encode("df = pd.DataFrame", 3)
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -281,7 +327,7 @@ def test_healing_repairs_a_cut_prompt(fluent):
 
 
 def test_a_prompt_that_is_too_long(sampler):
-    with pytest.raises(PromptTooLongError, match="context of 512"):
+    with pytest.raises(PromptError, match="context of 512"):
         sampler.sample("x = 1\n" * 200, 1, **SETTINGS)
 
 
@@ -313,6 +359,12 @@ def test_first_block_cuts_at_the_earliest_boundary():
         ("x = ", "((", "(("),
         ("x = ", "1\nclass A:\n    pass", "1"),
         ("x = ", "a\0", "a\0"),
+        ("x = 1\n", "a = 1\rb = 2\rc = (", "a = 1\rb = 2"),
+        ("x = ", "f(1)\ry = 2\r\rz = 3", "f(1)"),
+        ("def f(x):\n    return ", "x\r\n\r\n\r\nz = 1\r\n", "x"),
+        ("# \r\rx = ", "1\ny = 2", "1"),
+        ("\ufeffdef f(x):\n    return ", "x\nz = 1", "x"),
+        ("x = ", "'a\u2028b\x0c'\ny = 2", "'a\u2028b\x0c'"),
     ],
 )
 def test_syntax_keeps_what_parses_and_belongs_to_the_prompt(prompt, text, kept):

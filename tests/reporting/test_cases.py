@@ -1,10 +1,12 @@
 """Cases 1 to 3 are decided by what passed and by whether it follows its sketch."""
 
+import hashlib
 import json
 
 import pytest
 
 from scripts import cases
+from scripts.reporting.cases import case_of, count_cases
 
 
 def row(case, passed, sketch, completion):
@@ -22,11 +24,11 @@ ROWS = [
 
 
 def test_counts():
-    assert [cases.case_of(sample) for sample in ROWS] == [1, 1, 1, 3, 2, 2]
+    assert [case_of(sample) for sample in ROWS] == [1, 1, 1, 3, 2, 2]
     expected = {"1": (3, 2), "2": (2, 1), "3": (1, 1)}
-    assert cases.count_cases(ROWS) == {k: {"samples": n, "passed": p} for k, (n, p) in expected.items()}
-    assert sum(count["samples"] for count in cases.count_cases(ROWS).values()) == len(ROWS)
-    assert cases.count_cases([{"task_id": "a", "passed": True, "completion": "x"}]) == {}
+    assert count_cases(ROWS) == {k: {"samples": n, "passed": p} for k, (n, p) in expected.items()}
+    assert sum(count["samples"] for count in count_cases(ROWS).values()) == len(ROWS)
+    assert count_cases([{"task_id": "a", "passed": True, "completion": "x"}]) == {}
 
 
 def test_command(tmp_path, capsys):
@@ -44,3 +46,37 @@ def test_other_files_are_one_line(tmp_path, capsys, text):
     (tmp_path / "x").write_text(text)
     assert cases.main([str(tmp_path / "x")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_operation_of_the_samples_decides(tmp_path, capsys):
+    """Names of the prompt are user-defined in the completion too; the record names operation and problem file."""
+    problems = tmp_path / "P.jsonl"
+    task = {"task_id": "a/0", "prompt": "def head(frame, n):\n    return ", "entry_point": "head", "test": ""}
+    problems.write_text(json.dumps(task) + "\n")
+    sha256 = hashlib.sha256(problems.read_bytes()).hexdigest()
+    results = tmp_path / "x_results.jsonl"
+    results.write_text(json.dumps(row(1, True, "parameter.head(parameter + number)", "frame.head(n + 1)")) + "\n")
+    for operation, file, case in (("both", problems, 1), ("constants", problems, 3), ("both", "gone.jsonl", 3)):
+        benchmark = {"name": "P", "sha256": sha256, "file": str(file)}
+        record = {"settings": {"operation": operation}, "inputs": {}, "benchmark": benchmark}
+        (tmp_path / "x.meta.json").write_text(json.dumps(record))
+        assert cases.main([str(results)]) == 0
+        assert f"case {case}: 1 of 1 passed" in capsys.readouterr().out
+    (tmp_path / "x.meta.json").unlink()
+    benchmark = {"name": "P", "sha256": sha256, "file": str(problems)}
+    sampling = {"settings": {"operation": "both"}, "inputs": {}, "benchmark": benchmark}
+    (tmp_path / "x_metrics.json").write_text(json.dumps({"sampling": sampling}))  # the evaluation's copy of the record
+    assert cases.main([str(results)]) == 0
+    assert "case 1: 1 of 1 passed" in capsys.readouterr().out
+
+
+def test_an_answer_without_a_sketch_corrects_none():
+    assert case_of(row(1, True, "", "df.head(3)")) == 1
+
+
+@pytest.mark.parametrize("character", "\x0b\x0c\x1c\x85\u2028\u2029")
+def test_lines_end_at_a_line_feed(tmp_path, capsys, character):
+    text = json.dumps(row(1, True, "f(string)", f"f('{character}')"), ensure_ascii=False)
+    (tmp_path / "x_results.jsonl").write_text(text + "\n")
+    assert cases.main([str(tmp_path / "x_results.jsonl")]) == 0
+    assert "case 1: 1 of 1 passed" in capsys.readouterr().out

@@ -37,15 +37,30 @@ def test_rows_of_base_and_cert_stand_together(tmp_path, capsys):
     assert page.count("&quot;cases&quot;") == 1 and "&quot;passed&quot;: 1" in page
 
 
-def test_sweeps_tell_the_best_temperature_and_the_fixed_one(tmp_path, capsys):
-    for heat, score in ((0.2, 0.1), (0.4, 0.3), (0.6, 0.2)):
-        write_metrics(tmp_path / f"run{heat}", "base", score, sampling={"temperature": heat})
+def test_sweeps_tell_the_best_temperature_and_the_fixed_one_for_every_k(tmp_path, capsys):
+    for temperature, score, ten in ((0.2, 0.1, 0.5), (0.4, 0.3, 0.6), (0.6, 0.2, 0.7)):
+        more = {"pass@10": {"value": ten, "ci95": [0, 1]}}
+        write_metrics(tmp_path / f"run{temperature}", "base", score, sampling={"temperature": temperature}, **more)
     write_metrics(tmp_path / "cut", "base", 0.4, sampling={"temperature": 0.4, "truncate": "syntax"})
+    write_metrics(tmp_path / "seed", "base", 0.9, sampling={"temperature": 0.4, "seed": 1})  # another experiment
     assert report.main([str(tmp_path)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    told = "CertPandas base: best pass@1 30.00 at T 0.4, chosen of 3 on the problems scored; at the fixed T 0.2 10.00"
-    assert [line for line in lines if "best pass@1" in line] == [told]
+    out = capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "benchmark run temperatures n best pass@1 (T) at T 0.2 best pass@10 (T) at T 0.2" in lines
+    told = "CertPandas base 3 10 30.00 (0.4) 10.00 70.00 (0.6) 50.00"
+    assert told in lines and lines.count(told) == 1
     assert sum("base +syntax" in line for line in lines) == 1
+    assert "30.00 (0.4)" in (tmp_path / "report.html").read_text()
+
+
+def test_two_stages_are_fixed_at_both_temperatures(tmp_path, capsys):
+    """Settings as a record tells them; at the fixed temperature both stages are."""
+    for t, t2, score in ((0.2, 0.4, 0.3), (0.2, 0.2, 0.1)):
+        sampling = {"settings": {"temperature": t, "temperature2": t2}, "inputs": {}}
+        write_metrics(tmp_path / f"{t2}", "x_cert", score, sampling=sampling)
+    assert report.main([str(tmp_path)]) == 0
+    out = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "CertPandas x_cert 2 10 30.00 (0.2/0.4) 10.00" in out
 
 
 def test_unreadable_metrics_are_named_and_the_rest_shown(tmp_path, capsys):

@@ -1,0 +1,75 @@
+"""What both engines share: requests, completions, and how a prompt becomes token ids."""
+
+from dataclasses import dataclass
+
+from nl2code.errors import UserError
+from nl2code.models import document_ends
+from nl2code.sampling.token_bytes import TokenBytes
+
+
+class PromptError(UserError):
+    """A prompt that the model cannot read: too long for its context, empty without a bos token, or no valid text."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Samples first .. first + count - 1 of a task, to be completed from one prompt."""
+
+    prompt: str
+    task_id: str
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sample. `raw` is all text written after the prompt, `text` its truncated form (`first_block`)."""
+
+    text: str
+    raw: str
+    num_tokens: int
+    finish: str  # "eos", "boundary" or "length"
+
+
+class PromptEncoder:
+    """Base class of the engines: prompts to token ids.
+
+    Attributes:
+        tokens: bytes of each token.
+        stop_ids: ids that end a sample: all special tokens, and the model's own end tokens.
+        context: tokens that the model can attend to; None for no limit.
+    """
+
+    whole_characters = False  # whether the pending bytes must be whole characters
+
+    def __init__(self, tokenizer, vocab_size: int, context: int | None, end_ids: int | list[int] | None = None):
+        self.tokens = TokenBytes(tokenizer, vocab_size)
+        self.stop_ids = self.tokens.special | set([end_ids] if isinstance(end_ids, int) else end_ids or ())
+        self.bos = document_ends(tokenizer)[0]
+        self.context = context
+
+    def encode(self, prompt: str, max_new_tokens: int) -> tuple[list[int], bytes]:
+        """Token ids to condition on ([bos] + prompt, as in training) and the pending bytes (see `TokenBytes`).
+
+        Raises:
+            PromptError: naming the lengths, the limit and the fix.
+        """
+        try:
+            prompt.encode()
+        except UnicodeEncodeError as error:
+            raise PromptError(f"prompt {prompt[:40]!r} is no valid text ({error.reason}); correct it") from None
+        ids, pending = self.tokens.encode_healed(prompt, self.whole_characters)
+        ids = ([] if self.bos is None else [self.bos]) + ids
+        if max(ids, default=0) >= len(self.tokens.table):
+            size = len(self.tokens.table)
+            raise PromptError(
+                f"token {max(ids)} exceeds the model's vocabulary of {size}; use the model's own tokenizer"
+            )
+        if self.context and len(ids) + max_new_tokens > self.context:
+            raise PromptError(
+                f"prompt of {len(ids)} tokens + {max_new_tokens} new ones exceed the context of {self.context}; "
+                "shorten the prompt or lower the number of new tokens"
+            )
+        if not ids:
+            raise PromptError("an empty prompt needs a tokenizer with a bos or eos token; give it one")
+        return ids, pending

@@ -1,0 +1,73 @@
+"""Where samples go by default: `<results>/<benchmark>/<run>/<settings>.samples.jsonl`, a place for each setting."""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+ENDING = ".samples.jsonl"
+_TRAINED = re.compile(r"([^/]+)/experiments/([^/]+)_models/([^/]+)/([^/]+)/?$")
+_VAGUE = re.compile(r"/|models?|checkpoint-\d+|final|output|[0-9a-f]{40}")  # folder names that tell nothing of a model
+
+
+def model_name(path: str) -> str:
+    """Name of a model in results: by domain, run and type where we trained it, else by its folder.
+
+    >>> model_name("data/Pandas/experiments/sketcher_models/smollm2-135m_quick/model")
+    'Pandas_smollm2-135m_quick_sketcher'
+    >>> model_name("Daoguang/PyCodeGPT")
+    'Daoguang_PyCodeGPT'
+    """
+    folder = os.path.abspath(path)
+    if trained := _TRAINED.search(folder):
+        domain, kind, run, leaf = trained.groups()
+        return f"{domain}_{run}_{kind}" + ("" if leaf == "model" else f"_{leaf}")
+    if not os.path.isdir(folder):
+        return path.strip("./").replace("/", "_")
+    name = next((part for part in reversed(Path(folder).parts) if not _VAGUE.fullmatch(part)), "model")
+    return name if name == Path(folder).name else f"{name}_{_digest(folder)}"
+
+
+def run_name(paths: list[str]) -> str:
+    """Name of the run of one model, or of a sketcher and a generator: `_cert` where both belong to one training run.
+
+    >>> trained = "data/Numpy/experiments/{}_models/tiny/model"
+    >>> run_name([trained.format("sketcher"), trained.format("generator")])
+    'Numpy_tiny_cert'
+    """
+    names = [model_name(path) for path in paths]
+    stems = {name.removesuffix(f"_{stage}") for name, stage in zip(names, ("sketcher", "generator"), strict=False)}
+    if len(names) == 2 and len(stems) == 1 and stems.isdisjoint(names):
+        return f"{stems.pop()}_cert"
+    return "+".join(names)
+
+
+def file_name(settings: dict, defaults: dict) -> str:
+    """Name of a sample file: what most runs differ in, then every other setting that is not its default.
+
+    Args:
+        settings: of a record (see `scripts.generating.units`).
+        defaults: values that are left out.
+    """
+    shown = {"num_samples": "n", "temperature": "t", "temperature2": "t2", "sketch_strategy": ""}
+    shown |= {
+        "top_p": "p",
+        "max_tokens": "l",
+        "seed": "s",
+        "limit": "first",
+        "operation": "",
+        "backend": "",
+        "dtype": "",
+    }
+    shown |= {"chunk_size": "c", "batch_size": "b", "unit_size": "u", "tasks": "tasks"}
+    parts = []
+    for key, prefix in shown.items():
+        value = settings.get(key)
+        if value is not None and value != defaults.get(key):
+            text = f"{value:.12g}" if isinstance(value, float) else _digest(value) if key == "tasks" else value
+            parts.append(f"{prefix}{text}")
+    return "_".join(parts) + ENDING
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]

@@ -1,0 +1,227 @@
+"""Flags of the two generation programs, and the runs that they ask for."""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from nl2code.errors import UserError
+from nl2code.models import resolve_model, tokenizer_sha256, weights_sha256
+from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
+from pandas_numpy_eval.errors import EvaluationError
+from scripts.file_utils import sha256_file
+from scripts.generating.names import ENDING, file_name, run_name
+from scripts.generating.units import FORMAT, SampleFile
+from scripts.presets import with_preset
+from scripts.records import Record
+from scripts.sketches.sketch import CONSTANTS, OPERATIONS
+
+DEFAULTS = {"sketch_strategy": "popular", "operation": CONSTANTS, "backend": "torch", "dtype": "float32"}
+DEFAULTS |= {"batch_size": 64, "unit_size": 500}
+CHUNK = 50  # samples of a problem that are not parted between units, with one model
+
+
+def _number(kind: type, low: float, high: float, low_open: bool = False) -> Callable[[str], float]:
+    """An argparse type: a number in [low, high], or (low, high]; errors name the value and the range."""
+
+    def parse(text: str):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not (low < value <= high if low_open else low <= value <= high):
+            left = "(" if low_open else "["
+            raise argparse.ArgumentTypeError(f"{text!r} is no {kind.__name__} in {left}{low}, {high}]")
+        return value
+
+    return parse
+
+
+def temperatures(text: str) -> list[float]:
+    """An argparse type: temperatures in [0, 2], one or several with commas between.
+
+    >>> temperatures("0.2,0.4")
+    [0.2, 0.4]
+    """
+    return [_number(float, 0, 2)(part) for part in text.split(",")]
+
+
+def _strategy(text: str) -> str:
+    if not re.fullmatch(r"popular|each|greedy|top-[1-9]\d{0,3}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of popular, each, greedy, top-2, top-3, ...")
+    return text
+
+
+def _gpu(text: str) -> str:
+    number = _number(int, -1, 1023)(text)
+    return "cpu" if number < 0 else f"cuda:{number}"
+
+
+def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.Namespace:
+    """Flags of `eval_cert.py`, or with two stages of `eval_cert_unified.py`; a preset file may stand first."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=doc, formatter_class=formatter, allow_abbrev=False)
+    add = parser.add_argument
+    path = "folder, name under models/, LoRA adapter, or hub id"
+    if two_stages:
+        add("-sketcher", "--sketcher_path", "-model", "--model_name_or_path", required=True, help=f"sketcher: {path}")
+        add(
+            "-generator",
+            "--generator_path",
+            "-model2",
+            "--model2_name_or_path",
+            required=True,
+            help=f"generator: {path}",
+        )
+    else:
+        add("-model", "--model_name_or_path", required=True, help=f"model: {path}")
+    add("-d", "--domain", default="Pandas", help="benchmark: Pandas, Numpy, HumanEval, ... or a .jsonl file (Pandas)")
+    count, one = _number(int, 1, 100_000), [0.2]
+    add("-n", "--num_samples", "--num_completions", type=count, default=200, help="samples per problem (200)")
+    add("-t", "--temperature", type=temperatures, default=one, help="0 is greedy; 0.2,0.4 samples at both (0.2)")
+    if two_stages:
+        add(
+            "-t2", "--temperature2", type=temperatures, default=one, help="temperature of the generator, likewise (0.2)"
+        )
+    add("-p", "--top_p", type=_number(float, 0, 1, low_open=True), default=0.9, help="nucleus mass, in (0, 1] (0.9)")
+    tokens = _number(int, 1, 4096)
+    add("-l", "--max_tokens", "--max_new_tokens", type=tokens, default=100, help="maximum of new tokens (100)")
+    add("--seed", type=_number(int, 0, 2**63), default=42, help="random seed (42)")
+    add("--limit", type=_number(int, 0, 100_000), help="only the first LIMIT problems; 0 for all (all)")
+    add("--tasks", help="only problems whose whole task_id matches this regular expression")
+    if two_stages:
+        text = "sketches for the generator: popular (most frequent, as in the paper), each, top-2, top-3, ... or greedy"
+        add("--sketch_strategy", type=_strategy, default="popular", help=f"{text} (popular)")
+        add("--greedy_sketch", dest="sketch_strategy", action="store_const", const="greedy", help="the same as greedy")
+        add("-c", "--chunk_size", type=count, help="samples of a problem that choose sketches together (all)")
+        add("--operation", choices=OPERATIONS, help="what sketches replace (that of the models, else constants)")
+    add("--truncate", choices=("first_block", "syntax"), default="first_block", help="end of a completion: the paper's "
+        "first_block; syntax adds X_syntax.samples.jsonl, the same samples cut to what parses (first_block)")  # fmt: skip
+    add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="type of the weights (float32)")
+    add("--backend", choices=("torch", "vllm"), default="torch", help="engine; vllm needs that package (torch)")
+    add("--device", help="torch device; cuda is the process's own GPU under torchrun (cpu)")
+    add("-gpu", "--gpu_device", dest="device", type=_gpu, help="number of the GPU, -1 for the CPU")
+    add("-b", "--batch_size", type=tokens, help="rows decoded together (64)")
+    unit = _number(int, 1, 1_000_000)
+    add("-u", "--unit_size", type=unit, default=500, help="samples per saved unit; a kill loses at most one unit (500)")
+    add("--dry_run", action="store_true", help="print what would be done and stop")
+    add("-o", "--output", help=f"file X{ENDING}, {{t}} and {{t2}} in it become the temperatures; or a folder, in which "
+        "the file is named after the settings (results/<benchmark>/<run>/)")  # fmt: skip
+    add("--results_dir", help="folder of the default output (results)")
+    add("-mv", "--model_version", help="label that is added to <run> in the default output")
+    sections = ("sampling", "two_stages") if two_stages else ("sampling",)
+    args = parser.parse_args(with_preset(sys.argv[1:] if argv is None else argv, *sections))
+    if args.backend == "vllm" and (args.batch_size or args.device):
+        parser.error("--backend vllm chooses batches and device itself; leave --batch_size and --device out")
+    if args.output and (args.results_dir or args.model_version):
+        parser.error("--results_dir and --model_version are for the default output; leave them out, or -o/--output")
+    if args.backend == "torch":
+        args.batch_size, args.device = args.batch_size or DEFAULTS["batch_size"], args.device or "cpu"
+    return args
+
+
+def sample_files(args: argparse.Namespace, models: dict[str, str]) -> list[SampleFile]:
+    """The sample files asked for, one for each temperature (or pair of them).
+
+    Args:
+        args: of `parse_args`.
+        models: {"model": name}, or {"sketcher": name, "generator": name}.
+
+    Raises:
+        UserError: unknown model or benchmark, broken problem file, no such task, an output name that does not fit.
+    """
+    inputs = {key: digest for stage, name in models.items() for key, digest in _model_inputs(stage, name).items()}
+    keys = ("num_samples", "top_p", "max_tokens", "seed", "tasks", "backend", "dtype", "batch_size", "unit_size")
+    settings = {key: getattr(args, key) for key in keys} | {"limit": args.limit or None}
+    chunk = min(args.num_samples, CHUNK, args.unit_size)
+    if len(models) == 2:
+        chunk = settings["chunk_size"] = min(args.chunk_size or args.num_samples, args.num_samples)
+        settings |= {"sketch_strategy": args.sketch_strategy, "operation": sketch_operation(models, args.operation)}
+    try:
+        file = resolve_problem_file(args.domain)
+        problems = list(read_problems(file).values())[: settings["limit"]]
+        if args.tasks:
+            problems = [problem for problem in problems if re.fullmatch(args.tasks, problem["task_id"])]
+        benchmark = {**benchmark_info(file), "file": args.domain}
+    except (EvaluationError, OSError, re.error) as error:
+        raise UserError(f"problems {args.domain!r}: {error}") from error
+    if not problems:
+        raise UserError(f"--tasks {args.tasks!r} matches no task_id of {args.domain}; try --tasks '.*/[0-9]'")
+    inputs["benchmark"] = benchmark["sha256"]
+    found = []
+    for t, t2 in temperature_pairs(args.temperature, getattr(args, "temperature2", [None])):
+        own = settings | {"temperature": t} | ({} if t2 is None else {"temperature2": t2})
+        output = _output(args, own, models)
+        meta = Path(str(output).removesuffix(ENDING) + ".meta.json")
+        record = Record(meta, "generation", FORMAT, inputs, own)
+        found.append(SampleFile(problems, output, record, benchmark, chunk))
+    if len({one.output for one in found}) < len(found):
+        raise UserError(f"several temperatures need {{t}} and {{t2}} in the name of --output {args.output}")
+    return found
+
+
+def temperature_pairs(first: list, second: list) -> list[tuple]:
+    """Temperatures of the two stages, paired in order; a single one is paired with all of the other stage.
+
+    Raises:
+        UserError: lists of different lengths.
+    """
+    length = max(len(first), len(second))
+    if {len(first), len(second)} - {1, length}:
+        raise UserError(f"-t has {len(first)} temperatures and -t2 {len(second)}; give equally many, or a single one")
+    return [(first[min(i, len(first) - 1)], second[min(i, len(second) - 1)]) for i in range(length)]
+
+
+def sketch_operation(models: dict[str, str], asked: str | None) -> str:
+    """The operation that sketcher and generator were trained with, `asked` or constants where they do not say.
+
+    Raises:
+        UserError: they differ from each other or from `asked`, or a model was trained as something else.
+    """
+    known = {}
+    for stage, name in models.items():
+        encoding = _encoding(name)
+        if encoding.get("type", stage) != stage:
+            raise UserError(f"--{stage}_path {name} was trained as {encoding['type']}; give a model of type {stage}")
+        if "operation" in encoding:
+            known[stage] = encoding["operation"]
+    if len(set(known.values())) > 1:
+        told = ", ".join(f"{stage}: {operation}" for stage, operation in known.items())
+        raise UserError(f"the models were trained with different operations ({told}); give two of the same")
+    operation = next(iter(known.values()), asked or CONSTANTS)
+    if asked not in (None, operation):
+        raise UserError(f"--operation {asked}, but the models were trained with {operation}; leave --operation out")
+    return operation
+
+
+def _encoding(name: str) -> dict:
+    """What a trained model's training data were: {"type", "operation"}; empty where nothing is recorded."""
+    try:
+        return dict(json.loads((Path(resolve_model(name)) / "train_results.json").read_text())["encoding"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _model_inputs(stage: str, name: str) -> dict[str, str]:
+    """sha256 of everything that is read of a model."""
+    found = {stage: weights_sha256(name), f"{stage}_tokenizer": tokenizer_sha256(name)}
+    files = (Path(resolve_model(name)) / file for file in ("config.json", "generation_config.json"))
+    return found | {f"{stage}_{file.stem}": sha256_file(file) for file in files if file.is_file()}
+
+
+def _output(args: argparse.Namespace, settings: dict, models: dict[str, str]) -> Path:
+    """The sample file of one run."""
+    if args.output and args.output.endswith(ENDING):
+        texts = {key: f"{settings.get(name, 0):.12g}" for key, name in (("t", "temperature"), ("t2", "temperature2"))}
+        return Path(re.sub(r"\{(t2?)\}", lambda match: texts[match[1]], args.output))
+    if args.output is None:
+        benchmark = Path(args.domain).name.partition(".json")[0]
+        label = f"_{args.model_version}" if args.model_version else ""
+        folder = Path(args.results_dir or "results", benchmark, run_name(list(models.values())) + label)
+    else:
+        folder = Path(args.output)
+        if folder.suffix and not folder.is_dir() and not args.output.endswith("/"):
+            raise UserError(f"--output {args.output} must end in {ENDING}, or be a folder (with / at its end)")
+    return folder / file_name(settings, DEFAULTS | {"chunk_size": settings["num_samples"]})

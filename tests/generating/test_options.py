@@ -1,0 +1,208 @@
+"""Flags, presets and default places of the generation programs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+
+import eval_cert
+import eval_cert_unified
+from scripts.generating.names import file_name, model_name, run_name
+from scripts.generating.options import DEFAULTS, parse_args, sample_files
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs/generating"
+PAPER = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+
+
+def files_of(*arguments):
+    args = parse_args(["-model", "owner/a", *map(str, arguments)], "", two_stages=False)
+    return sample_files(args, {"model": args.model_name_or_path})
+
+
+def two_files_of(sketcher, generator, *arguments):
+    args = parse_args(["-sketcher", str(sketcher), "-generator", str(generator), *map(str, arguments)], "", True)
+    return sample_files(args, {"sketcher": args.sketcher_path, "generator": args.generator_path})
+
+
+def trained(tmp_path, domain, kind, operation, run="tiny"):
+    """A trained model as run_cert.py leaves it."""
+    folder = tmp_path / f"data/{domain}/experiments/{kind}_models/{run}/model"
+    tiny.save_tiny(folder)
+    (folder / "train_results.json").write_text(json.dumps({"encoding": {"type": kind, "operation": operation}}))
+    return folder
+
+
+def test_presets():
+    paper = parse_args([str(CONFIGS / "paper.yaml"), "-sketcher", "a/b", "-generator", "a/c"], "", True)
+    assert (paper.temperature, paper.temperature2) == (PAPER, PAPER)
+    assert (paper.num_samples, paper.top_p, paper.max_tokens, paper.limit) == (200, 0.9, 100, None)
+    assert (paper.sketch_strategy, paper.truncate, paper.chunk_size) == ("popular", "first_block", None)
+    quick = parse_args([str(CONFIGS / "quick.yaml"), "-model", "a/b", "-t", "0.4", "--limit", "0"], "", False)
+    assert (quick.num_samples, quick.limit, quick.temperature, quick.top_p) == (10, 0, [0.4], 0.9)
+    one, two = sample_files(paper, {"sketcher": "a/b", "generator": "a/c"})[:2]
+    assert one.record.settings["chunk_size"] == 200  # the sketch is chosen among all samples
+    assert (two.record.settings["temperature"], two.record.settings["temperature2"]) == (0.2, 0.2)
+
+
+def test_default_places():
+    (file,) = files_of("-n", 10, "--limit", 20)
+    assert str(file.output) == "results/Pandas/owner_a/n10_t0.2_p0.9_l100_s42_first20.samples.jsonl"
+    (file,) = files_of("-d", "Numpy", "--results_dir", "r", "-mv", "CERT", "-t", "1.0", "--limit", 0)
+    assert str(file.output) == "r/Numpy/owner_a_CERT/n200_t1_p0.9_l100_s42.samples.jsonl"
+    (file,) = two_files_of(
+        "a/s", "a/g", "--sketch_strategy", "top-3", "--operation", "both", "-t2", 0, "--dtype", "float16"
+    )
+    assert str(file.output) == "results/Pandas/a_s+a_g/n200_t0.2_t20_top-3_p0.9_l100_s42_both_float16.samples.jsonl"
+    assert [file.output.name[:9] for file in files_of("-t", "0.2,0.4", "-o", "out/")] == ["n200_t0.2", "n200_t0.4"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("smollm2-135m", "smollm2-135m"),
+        ("models/smollm2-135m", "smollm2-135m"),
+        ("data/Pandas/experiments/normal_models/a_quick/model", "Pandas_a_quick_normal"),
+        ("/x/data/My/experiments/generator_models/a/checkpoint-40/", "My_a_generator_checkpoint-40"),
+    ],
+)
+def test_names_of_models(path, name, monkeypatch):
+    monkeypatch.chdir(CONFIGS.parents[1])
+    assert model_name(path).removeprefix("models_") == name
+
+
+def test_models_called_model_have_different_names(tmp_path):
+    folders = [tmp_path / part for part in ("a/mine/model", "b/mine/model", "b/mine/checkpoint-5", "mine", "yours")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    names = [model_name(str(folder)) for folder in folders]
+    assert (
+        len(set(names)) == 5 and all(name.startswith("mine_") for name in names[:3]) and names[3:] == ["mine", "yours"]
+    )
+
+
+def test_two_domains_do_not_share_a_folder():
+    places = {
+        run_name([f"data/{domain}/experiments/{kind}_models/{run}/model" for kind in ("sketcher", "generator")])
+        for domain in ("Pandas", "Numpy")
+        for run in ("a", "b")
+    }
+    assert places == {"Pandas_a_cert", "Pandas_b_cert", "Numpy_a_cert", "Numpy_b_cert"}
+    mixed = ["data/Pandas/experiments/sketcher_models/a/model", "data/Numpy/experiments/generator_models/a/model"]
+    assert run_name(mixed) == "Pandas_a_sketcher+Numpy_a_generator"
+
+
+SETTINGS = st.fixed_dictionaries(
+    {
+        "num_samples": st.integers(1, 300),
+        "temperature": st.floats(0, 2).map(lambda value: float(f"{value:.9g}")),
+        "temperature2": st.sampled_from([0.2, 0.4, 1.0]),
+        "sketch_strategy": st.sampled_from(["popular", "each", "greedy", "top-2", "top-12"]),
+        "top_p": st.sampled_from([0.9, 0.95, 1.0]),
+        "max_tokens": st.integers(1, 300),
+        "seed": st.integers(0, 300),
+        "limit": st.none() | st.integers(1, 300),
+        "tasks": st.none() | st.sampled_from(["a/.*", "b"]),
+        "operation": st.sampled_from(["constants", "names", "both"]),
+        "backend": st.sampled_from(["torch", "vllm"]),
+        "dtype": st.sampled_from(["float32", "bfloat16"]),
+        "batch_size": st.sampled_from([64, 1, None]),
+        "chunk_size": st.sampled_from([50, 7]),
+        "unit_size": st.sampled_from([500, 5]),
+    }
+)
+
+
+@given(
+    SETTINGS, SETTINGS, st.sets(st.sampled_from(["num_samples", "limit", "seed", "tasks", "unit_size", "temperature"]))
+)
+def test_no_two_settings_share_a_name(one, two, kept):
+    two = two | {key: one[key] for key in one if key not in kept}
+    names = [file_name(settings, DEFAULTS | {"chunk_size": 50}) for settings in (one, two)]
+    same = one == two
+    assert (names[0] == names[1]) == same
+
+
+def test_arguments_of_the_original_work(tmp_path):
+    original = [
+        "-t",
+        "1.0",
+        "-t2",
+        "0.4",
+        "-p",
+        "0.9",
+        "-l",
+        "50",
+        "-n",
+        "1",
+        "-d",
+        "Numpy",
+        "-mv",
+        "CERT",
+        "-gpu",
+        "0",
+    ]
+    args = parse_args(["-model", "a/s", "-model2", "a/g", *original], "", two_stages=True)
+    assert (args.sketcher_path, args.generator_path, args.device) == ("a/s", "a/g", "cuda:0")
+    assert (args.temperature, args.temperature2, args.max_tokens, args.num_samples) == ([1.0], [0.4], 50, 1)
+    long = "--model_name_or_path a/b --num_completions 3 --max_new_tokens 9 --model_version PYCODEGPT --gpu_device -1"
+    args = parse_args(long.split(), "", two_stages=False)
+    assert (args.model_name_or_path, args.num_samples, args.max_tokens, args.device) == ("a/b", 3, 9, "cpu")
+    assert "owner_a_PYCODEGPT" in str(files_of("-mv", "PYCODEGPT")[0].output)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--backend", "vllm", "-b", "3"], "--batch_size"),
+        (["--backend", "vllm", "--device", "cuda"], "--device"),
+        (["-o", "x.samples.jsonl", "-mv", "CERT"], "--model_version"),
+        (["-o", "x.samples.jsonl", "--results_dir", "r"], "--results_dir"),
+        (["--max_tok", "3"], "--max_tok"),
+        (["-c", "3"], "-c"),
+    ],
+)
+def test_flags_that_would_change_nothing_are_refused(capsys, flags, told):
+    with pytest.raises(SystemExit) as stopped:
+        parse_args(["-model", "a/b", *flags], "", two_stages=False)
+    assert stopped.value.code == 2 and told in capsys.readouterr().err
+
+
+def test_the_models_tell_their_operation(tmp_path, capsys):
+    both = [trained(tmp_path, "Pandas", kind, "both") for kind in ("sketcher", "generator")]
+    (file,) = two_files_of(*both)
+    assert file.record.settings["operation"] == "both"
+    assert str(file.output.parent) == "results/Pandas/Pandas_tiny_cert" and "_both" in file.output.name
+    (file,) = two_files_of(*both, "--operation", "both")
+    names = trained(tmp_path, "Numpy", "generator", "names")
+    capsys.readouterr()
+    for models, flags, told in (
+        (both, ["--operation", "names"], "trained with both"),
+        ((both[0], names), [], "sketcher: both, generator: names"),
+        ((both[1], both[0]), [], "trained as generator"),
+        ((both[0], both[0]), [], "trained as sketcher"),
+    ):
+        arguments = ["-sketcher", models[0], "-generator", models[1], *flags]
+        assert eval_cert_unified.main([*map(str, arguments), "--dry_run"]) == 1
+        error = capsys.readouterr().err
+        assert told in error and error.count("\n") == 1
+    (file,) = two_files_of("a/b", "a/c")
+    assert file.record.settings["operation"] == "constants"
+
+
+@pytest.mark.parametrize("operation", ["names", "both"])
+def test_other_operations_end_to_end(tmp_path, operation, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    models = [trained(tmp_path, "Pandas", kind, operation) for kind in ("sketcher", "generator")]
+    arguments = ["-sketcher", models[0], "-generator", models[1], "-n", 3, "-l", 8, "--limit", 2, "-t", 1]
+    assert eval_cert_unified.main(list(map(str, arguments))) == 0
+    (meta,) = (tmp_path / "results/Pandas/Pandas_tiny_cert").glob("*.meta.json")
+    assert json.loads(meta.read_text())["settings"]["operation"] == operation and f"_{operation}" in meta.name
+
+
+def test_a_broken_preset_is_one_line(tmp_path, capsys):
+    (tmp_path / "x.yaml").write_text("sampling: [1")
+    assert eval_cert.main([str(tmp_path / "x.yaml"), "-model", "a/b"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1

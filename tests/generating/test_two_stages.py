@@ -1,0 +1,137 @@
+"""The two stages: which sketches are used, and which answers count."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nl2code.sampling import Completion
+from scripts.ast_utils import SEGMENTATION
+from scripts.generating.two_stages import TwoStages, choose_sketches
+from scripts.generating.units import Chunk
+
+
+@dataclass
+class Script:
+    """A stand-in for `Sampler`: writes given texts and remembers what it was asked."""
+
+    texts: list[str]
+    asked: list = field(default_factory=list)
+
+    def sample_many(self, requests, **settings):
+        self.asked += [(request, settings) for request in requests]
+        return [
+            [Completion(text, text + "\nraw", 1, "eos") for text in (self.texts * request.count)[: request.count]]
+            for request in requests
+        ]
+
+
+PROBLEM = {"task_id": "T/9", "prompt": "df = "}
+
+
+def two(sketcher, generator, first, count, **options):
+    """Rows of one chunk."""
+    stages = TwoStages(sketcher, generator, {"temperature": 0.3}, {"temperature": 0.7}, **options)
+    return stages.complete([Chunk(PROBLEM, first, count)])[0]
+
+
+def texts_of(rows):
+    return [row["raw"].removesuffix("\nraw") for row in rows]
+
+
+def test_the_most_common_sketch_leads_the_generator():
+    sketcher = Script(["a[number]", "b[string]", "a[number]", ""])
+    generator = Script(["a[1]", "a[2]"])
+    rows = two(sketcher, generator, 8, 4)
+    (sketch_request, sketch_settings), (request, settings) = sketcher.asked[0], generator.asked[0]
+    assert request.prompt == "a[number]" + SEGMENTATION + "df = "
+    assert texts_of(rows) == ["a[1]", "a[2]", "a[1]", "a[2]"]
+    assert {row["sketch"] for row in rows} == {"a[number]"} and {row["case"] for row in rows} == {1}
+    assert sketch_settings["temperature"] == 0.3 and settings["temperature"] == 0.7
+    assert (sketch_request.first, request.first, request.count) == (8, 8, 4)
+    assert sketch_request.task_id != request.task_id  # other draws in each stage
+
+
+def test_each_sketch_leads_its_own_sample():
+    sketcher = Script(["a[number]", "b[string]", "b[string]", "plain"])
+    generator = Script(["code"])
+    rows = two(sketcher, generator, 0, 4, strategy="each")
+    asked = [(request.prompt.split(SEGMENTATION)[0], request.first, request.count) for request, _ in generator.asked]
+    assert asked == [("a[number]", 0, 1), ("b[string]", 1, 2)]
+    assert texts_of(rows) == ["code", "code", "code", "plain"] and [row["case"] for row in rows] == [1, 1, 1, 2]
+    assert [row["sketch"] for row in rows] == sketcher.texts
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "c", "d"]), min_size=1, max_size=60), st.integers(1, 6))
+def test_shares_are_proportional(sketches, m):
+    """top-m: every share is its exact proportion, rounded up or down; together they are all samples."""
+    chosen = choose_sketches(sketches, f"top-{m}")
+    counts = Counter(sketches)
+    top = dict(counts.most_common(m))
+    assert len(chosen) == len(sketches) and set(chosen) <= set(top)
+    for sketch, count in top.items():
+        assert abs(chosen.count(sketch) - len(sketches) * count / sum(top.values())) < 1
+    assert choose_sketches(sketches, "popular") == choose_sketches(sketches, "top-1")
+
+
+def test_a_greedy_sketch_leads_all_samples():
+    sketcher, generator = Script(["a[number]"]), Script(["a[1]", "a[2]"])
+    rows = two(sketcher, generator, 0, 2, strategy="greedy")
+    assert [(request.count, settings["temperature"]) for request, settings in sketcher.asked] == [(1, 0)]
+    assert texts_of(rows) == ["a[1]", "a[2]"] and [row["case"] for row in rows] == [1, 1]
+
+
+def test_a_greedy_sketch_that_is_an_answer_gives_way_to_samples():
+    sketcher, generator = Script(["df.head()", "df.tail()"]), Script(["unused"])
+    rows = two(sketcher, generator, 0, 2, strategy="greedy")
+    assert [settings["temperature"] for _, settings in sketcher.asked] == [0, 0.3] and not generator.asked
+    assert texts_of(rows) == ["df.head()", "df.tail()"]
+
+
+def test_a_sketch_without_placeholder_is_the_answer():
+    sketcher, generator = Script(["df.astype(float)", "df.astype(float)", "df.head(number)"]), Script(["unused"])
+    rows = two(sketcher, generator, 0, 3)
+    assert not generator.asked
+    assert texts_of(rows) == sketcher.texts
+    assert {row["case"] for row in rows} == {2}
+
+
+def test_an_empty_sketch_gives_the_generator_the_bare_prompt():
+    """Empty sketches have a vote, as in the paper: the most frequent one wins, empty or not."""
+    sketcher, generator = Script(["", "", "a[number]"]), Script(["a[1]"])
+    rows = two(sketcher, generator, 0, 3)
+    assert [(request.prompt, request.count) for request, _ in generator.asked] == [("df = ", 3)]
+    assert texts_of(rows) == ["a[1]"] * 3 and {(row["case"], row["sketch"]) for row in rows} == {(1, "")}
+    sketcher, generator = Script(["", "a[number]"]), Script(["a[1]"])
+    two(sketcher, generator, 0, 2, strategy="each")
+    assert [request.prompt for request, _ in generator.asked] == ["df = ", "a[number]" + SEGMENTATION + "df = "]
+    generator = Script(["a[1]"])
+    assert texts_of(two(Script([""]), generator, 0, 2, strategy="greedy")) == ["a[1]", "a[1]"]
+
+
+@dataclass
+class Shy(Script):
+    """A generator that writes nothing behind a sketch."""
+
+    def sample_many(self, requests, **settings):
+        found = super().sample_many(requests, **settings)
+        empty = Completion("", "\nraw", 1, "eos")
+        return [
+            [empty] * len(group) if SEGMENTATION in request.prompt else group
+            for request, group in zip(requests, found, strict=True)
+        ]
+
+
+def test_where_the_generator_writes_nothing_it_writes_without_a_sketch():
+    generator = Shy(["a[1]", "a[2]"])
+    rows = two(Script(["a[number]"]), generator, 4, 2)
+    assert texts_of(rows) == ["a[1]", "a[2]"] and {(row["case"], row["sketch"]) for row in rows} == {(1, "")}
+    (first, _), (second, _) = generator.asked
+    assert (second.prompt, second.first, second.count) == ("df = ", 4, 2) and first.task_id != second.task_id
+
+
+def test_a_sketch_with_placeholders_is_never_an_answer():
+    """Where the generator writes nothing at all, the sketcher's own text is kept only if it is an answer."""
+    rows = two(Script(["a[number]", "a[number]", "x"]), Script([""]), 0, 3)
+    assert list(zip(texts_of(rows), [row["case"] for row in rows], strict=True)) == [("", 1), ("", 1), ("x", 2)]
