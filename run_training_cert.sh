@@ -15,11 +15,7 @@ ensure_env
 ensure_base
 
 say "corpus of $DOMAIN"
-if [ -n "$CORPUS_IS_READY" ]; then
-  say "$CORPUS is used as it is"
-else
-  "$PYTHON" -m scripts.prepare_corpus "$PRESET_FILE" -d "$DOMAIN" -o "$CORPUS" "${CORPUS_FLAGS[@]}"
-fi
+"$PYTHON" -m scripts.prepare_corpus "$PRESET_FILE" -d "$DOMAIN" -o "$CORPUS" "${CORPUS_FLAGS[@]}"
 
 for type in "${TYPES[@]}"; do
   say "encoding for the $type"

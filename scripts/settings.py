@@ -65,12 +65,12 @@ class Settings:
         for name, _, _, check, *_ in self.rows:
             if self.value[name] and (problem := wrong(check, self.value[name])):
                 raise UserError(f"{name}={self.value[name]} {problem}")
-        self.known = self.read_presets()
+        self.read_presets()
+        if "BASE_MODEL" in self.value:
+            self.add_places()
         self.shell |= {f"{section.upper()}_FLAGS": self.flags(section) for section in SECTIONS}
         if not {"CERT_PYTHON", "VIRTUAL_ENV"} & environment.keys() and not (ROOT / ".venv/.installed").is_file():
             need_disk(6000, ROOT)  # for the environment that will be made
-        if "BASE_MODEL" in self.value:
-            self.add_places()
         follow = {"t": self.train, "n": self.encode, "g": self.generate, "e": self.evaluate, "q": self.quickstart}
         follow.get(self.letter, dict)()
         self.shell["TRAINING_FLAGS"] += extra
@@ -85,8 +85,8 @@ class Settings:
             advice = "for a library of your own set SOURCES to its folders or archives as well"
             raise UserError(f"DOMAIN={domain} is not one of: {' '.join(known)}; {advice}")
 
-    def read_presets(self) -> dict[str, str]:
-        """`section:--key` -> value, of the plain lines of the preset files; what the user left unset is shown with it."""
+    def read_presets(self) -> None:
+        """Give settings that the user left unset the values of the preset files (of their plain lines)."""
         found, section = {}, ""
         for name, check in ((row[0], row[3]) for row in self.rows if row[3].startswith("preset ")):
             file = self.shell[f"{name}_FILE"] = preset_file(check.split()[1], self.value[name])
@@ -98,7 +98,6 @@ class Settings:
                     found[f"{section}--{pair[1]}"] = pair[2].strip("\"'")
         for name, _, _, _, flags, _ in self.rows:
             self.value[name] = self.value[name] or next((found[flag] for flag in flags.split() if flag in found), "")
-        return found
 
     def flags(self, section: str) -> list[str]:
         """What the user set, as flags of the program that a section of a preset file belongs to."""
@@ -115,7 +114,11 @@ class Settings:
         value["OPERATION"] = value["OPERATION"] or "constants"
         suffix = "" if value["OPERATION"] == "constants" or kind == "normal" else f"_{value['OPERATION']}"
         if types != both and kind not in both:
-            self.ignore(kind, "OPERATION", "TEMP2", "SKETCH_STRATEGY")
+            idle = [name for name in ("OPERATION", "TEMP2", "SKETCH_STRATEGY") if name in self.given]
+            self.notes = [f"{name} changes nothing for {kind}" for name in idle]
+            self.given = {name: text for name, text in self.given.items() if name not in idle}
+            if self.letter in "tn":
+                self.given["OPERATION"] = "constants"  # whatever the preset says
         name = f"{Path(value['BASE_MODEL']).resolve().name}_{Path(value['PRESET']).stem}{suffix}"
         value["RUN_NAME"] = value.get("RUN_NAME") or name
         data = f"{value['DATA_DIR']}/{value['DOMAIN']}"
@@ -123,64 +126,38 @@ class Settings:
         runs = {of: f"{data}/experiments/{of}_models/{value['RUN_NAME']}" for of in types}
         self.shell |= {"TYPES": types, "SHARDS": shards, "RUNS": runs}
 
-    def ignore(self, kind: str, *names: str) -> None:
-        """Say that settings change nothing; they may be meant for another command of the same environment."""
-        self.notes += [f"{name} changes nothing for {kind}" for name in names if name in self.given]
-
-    def corpus(self) -> tuple[Path, bool]:
-        """(folder of the domain's corpus, whether it is used as it is): one of the user's own, or that of the preset."""
-        own = Path(self.value["DATA_DIR"], self.value["DOMAIN"], "data")
-        made = own / Path(self.value["PRESET"]).stem
-        if "SOURCES" in self.given:
-            return made, False
-        if (
-            any((own / "train").glob("*.json*"))
-            and not any(own.glob("record.json"))
-            and not any(own.glob("*_stats.json"))
-        ):
-            made = own
-        elif self.value["DOMAIN"] in DOMAINS:
-            return made, False
-        elif not (made / "train").is_dir():
-            made = own  # made by hand, or by an earlier version
-        if not (made / "train").is_dir():
-            raise UserError(
-                f"DOMAIN={self.value['DOMAIN']} has no corpus yet; set SOURCES to folders or archives that use it"
-            )
-        for name in {"KINDS", "NEAR_COPIES", "SPLIT_BY"} & self.given.keys():
-            raise UserError(
-                f"{name}={self.given[name]} needs SOURCES; without it the corpus in {made} is used as it is"
-            )
-        return made, True
+    def corpus(self) -> str:
+        """Folder of the domain's corpus: data/DOMAIN/data where a corpus of the user's own lies there, else its PRESET."""
+        folder, ours = Path(self.value["DATA_DIR"], self.value["DOMAIN"], "data"), self.value["DOMAIN"] in DOMAINS
+        made = folder / Path(self.value["PRESET"]).stem
+        marks = ["record.json", *["corpus_stats.json"] * ours]  # of a corpus that this project made, now or formerly
+        own = any((folder / "train").glob("*.json*")) and not any((folder / mark).exists() for mark in marks)
+        if own and "SOURCES" not in self.given:
+            for name in {"KINDS", "NEAR_COPIES", "SPLIT_BY"} & self.given.keys():
+                raise UserError(f"{name}={self.given[name]} needs SOURCES; the corpus in {folder} is used as it is")
+            return str(folder)
+        if not ours and "SOURCES" not in self.given and not (made / "train").is_dir():
+            raise UserError(f"DOMAIN={self.value['DOMAIN']} has no corpus in {made}; set SOURCES to code that uses it")
+        return str(made)
 
     def train(self) -> None:
-        """CORPUS, flags and launcher."""
+        """CORPUS and LAUNCH."""
         value, shell = self.value, self.shell
-        folder, ready = self.corpus()
-        number = next((kind for kind in ("fp16", "bf16") if self.known.get(f"training:--{kind}") == "true"), "fp32")
-        value["PRECISION"] = value["PRECISION"] or number
-        if value["PRECISION"] != "fp32" and not has_gpu():
+        shell["CORPUS"] = self.corpus()
+        if value["PRECISION"] in ("fp16", "bf16") and not has_gpu():
             raise UserError(f"PRECISION={value['PRECISION']} needs a GPU, none is here; use PRECISION=fp32")
-        if "PRECISION" in self.given:
-            for kind in ("fp16", "bf16"):
-                shell["TRAINING_FLAGS"] += [f"--{kind}", str(value["PRECISION"] == kind).lower()]
-        few = 0 < value["SOURCES"].count(",") + 1 < 20 and "dataset:" not in value["SOURCES"]
-        if value["SOURCES"] and few and "SPLIT_BY" not in self.given:
-            value["SPLIT_BY"] = "file"  # one repository of a few would be far more than is held out
-            shell["CORPUS_FLAGS"] += ["--split_by", "file"]
         need_disk(2000, value["DATA_DIR"])
         if subprocess.run([sys.executable, "-m", "scripts.fetch", "--verify"], stdout=subprocess.DEVNULL).returncode:
             raise SystemExit(1)  # it said which file is not what it should be
         launch = ["-m", "accelerate.commands.launch", "--config_file", value["ACCELERATE"]]
         launch += ["--num_processes", value["NPROC"]]
-        shell |= {"CORPUS": str(folder), "CORPUS_IS_READY": "1" * ready}
         shell["LAUNCH"] = launch if value["ACCELERATE"] else torchrun(value["NPROC"])
 
     def encode(self) -> None:
         """CORPUS of scripts/run_encode_domain.sh."""
         if self.value["OUTPUT"] and self.value["TYPE"] == "all":
             raise UserError(f"OUTPUT={self.value['OUTPUT']} with TYPE=all; set TYPE to one type, or leave OUTPUT unset")
-        self.shell["CORPUS"] = self.value["INPUT"] or str(self.corpus()[0])
+        self.shell["CORPUS"] = self.value["INPUT"] or self.corpus()
 
     def generate(self) -> None:
         """PROGRAM, its models, the types that have to be trained first, and the launcher."""
@@ -198,7 +175,7 @@ class Settings:
         shell["PROGRAM"] = "eval_cert_unified.py" if version == "cert" else "eval_cert.py"
         shell["MODELS"] = two if version == "cert" else ["-model", single]
         shell["MISSING"] = missing
-        shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"] if version == "cert" else []
+        shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"]
         value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")
         if "DEVICE" not in self.given and value["BACKEND"] != "vllm":
             shell["SAMPLING_FLAGS"] += ["--device", value["DEVICE"]]

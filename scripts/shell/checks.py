@@ -64,7 +64,7 @@ def wrong_model(value: str) -> str:
             return ""
         if any(folder.glob("pytorch_model*.bin")):
             copy = f"models/{folder.resolve().name}-safetensors"
-            command = f"python -m scripts.fetch_model --source {shlex.quote(str(folder))} -o {copy}"
+            command = f"python -m scripts.fetch_model --source {shlex.quote(str(folder))} -o {shlex.quote(copy)}"
             return (
                 f"has pickled weights (pytorch_model.bin), which are not read; run `{command}` and give {copy} instead"
             )

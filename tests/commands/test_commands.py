@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts import settings
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("run_quickstart.sh", "run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh")
 PROGRAMS = (
@@ -15,15 +17,15 @@ PROGRAMS = (
     *("-m scripts.decontaminate", "-m scripts.cases", "-m scripts.train_tokenizer", "-m pandas_numpy_eval.fetch"),
     "-m pandas_numpy_eval.evaluate_functional_correctness",
 )
-SETTINGS = ("DOMAIN", "PROBLEMS", "TEMP", "NUM_SAMPLES", "BASE_MODEL", "SOURCES", "VIRTUAL_ENV")
+SETTINGS = {row[0] for row in settings.ROWS} | {"VIRTUAL_ENV"}
 
 
-def run(command, tmp_path, **settings):
+def run(command, tmp_path, **given):
     """Run a command of the checkout with nothing of the caller's settings; DATA_DIR and RESULTS_DIR are empty folders."""
     environment = {key: value for key, value in os.environ.items() if key not in SETTINGS}
     environment |= {"DATA_DIR": str(tmp_path / "data"), "RESULTS_DIR": str(tmp_path / "results")}
     environment |= {"CERT_LOCKED": "1"}  # the suite itself runs under the lock
-    environment |= {"CERT_PYTHON": "/nowhere/python", **settings}  # whoever gets as far as work fails on this
+    environment |= {"CERT_PYTHON": "/nowhere/python", **given}  # whoever gets as far as work fails on this
     command = command.split()
     return subprocess.run(
         ["bash", *command],
@@ -75,6 +77,11 @@ def test_unknown_domain(command, settings, words, tmp_path):
         ("PRESET", "fast", ("quick paper",)),
         ("BASE_MODEL", "no-such-model", ("smollm2-135m", "models/", "hub id")),
         ("PROBLEMS", "Pandaz", ("Pandas Numpy PandasDev NumpyDev HumanEval",)),
+        ("PROTOCOL", "slow", ("quick paper", ".yaml")),
+        ("OPERATION", "name", ("constants names both",)),
+        ("SKETCH_STRATEGY", "top-0", ("popular each",)),
+        ("BACKEND", "jax", ("torch vllm",)),
+        ("RUN_NAME", "../x", ("a name of letters",)),
     ],
 )
 def test_bad_generation_settings(command, name, value, words, tmp_path):
@@ -91,6 +98,13 @@ def test_bad_generation_settings(command, name, value, words, tmp_path):
         ("BLOCK_SIZE", "2", ("from 8",)),
         ("PRECISION", "fp8", ("fp32 fp16 bf16",)),
         ("RESAMPLING_WEIGHTS", "1_2", ("a_b_c",)),
+        ("GROWTH", "512K", ("TOKENS_STEPS", "512K_150K")),
+        ("KINDS", "code,docs", ("code, mined",)),
+        ("NEAR_COPIES", "0.5", ("from 0.8 to 1",)),
+        ("SPLIT_BY", "folder", ("file repository",)),
+        ("CONTINUATION_RATIO", "-1", ("from 0 to 1",)),
+        ("ACCELERATE", "none.yaml", ("no file",)),
+        ("SOURCES", "pandas,/no/such/folder", ("/no/such/folder", "scripts/sources.json")),
     ],
 )
 def test_bad_training_settings(command, name, value, words, tmp_path):

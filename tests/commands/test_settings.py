@@ -1,0 +1,318 @@
+"""Settings of the shells: what is refused before any work, what is passed on, and the places of different settings."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nl2code.errors import UserError
+from pandas_numpy_eval import data
+from scripts import fetch_model, settings
+from scripts.settings import Settings
+from scripts.shell import checks, requirements
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAIN, GENERATE, EVALUATE = "run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh"
+# Names that shells, schedulers, CI and tools of this field set.
+OTHERS = """
+HOME USER LOGNAME SHELL PATH PWD OLDPWD LANG LC_ALL LC_CTYPE TERM TMP TEMP_DIR TMPDIR TEMPDIR TMOUT TZ PS1 PS4 IFS UID
+HOSTNAME HOSTTYPE OSTYPE MACHTYPE SHLVL EDITOR VISUAL PAGER LESS MAIL MANPATH DISPLAY COLUMNS LINES COLORTERM SSH_TTY
+SSH_CLIENT XDG_RUNTIME_DIR XDG_DATA_DIRS XDG_CACHE_HOME LD_LIBRARY_PATH LIBRARY_PATH CPATH CC CXX CFLAGS LDFLAGS LIB
+INCLUDE MAKEFLAGS CUDA_HOME CUDA_PATH CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES NCCL_DEBUG OMP_NUM_THREADS
+MKL_NUM_THREADS RANK WORLD_SIZE LOCAL_RANK MASTER_ADDR MASTER_PORT NODE_RANK HF_HOME HF_TOKEN HF_HUB_OFFLINE
+TRANSFORMERS_OFFLINE TORCH_HOME WANDB_MODE PYTHONPATH PYTHONHOME PYTHONHASHSEED PYTHONUNBUFFERED VIRTUAL_ENV
+CONDA_PREFIX CONDA_DEFAULT_ENV PIP_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS CI GITHUB_ACTIONS GITHUB_SHA RUNNER_TEMP
+RUNNER_OS BUILD_ID BUILD_NUMBER JOB_NAME JOB_ID NODE_NAME WORKSPACE SLURM_JOB_ID SLURM_NPROCS SLURM_NTASKS
+SLURM_PROCID SBATCH_PARTITION PBS_JOBID PBS_NODEFILE NCPUS NSLOTS LSB_JOBID SGE_TASK_ID JAVA_HOME JAVA_DIR META_DIR
+NODE_ENV NODE_OPTIONS DEBIAN_FRONTEND HTTP_PROXY HTTPS_PROXY NO_PROXY REQUESTS_CA_BUNDLE SSL_CERT_FILE AWS_REGION
+GOPATH CARGO_HOME RUSTFLAGS KUBECONFIG DOCKER_HOST CONTAINER_NAME MPLBACKEND MPLCONFIGDIR TOKENIZERS_PARALLELISM
+CERT_DOWNLOADS CERT_LIBS CERT_LOCKED WSL_DISTRO_NAME STEP LIMITS
+"""
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Empty DATA_DIR and RESULTS_DIR, and no GPU."""
+    monkeypatch.setattr(settings, "has_gpu", lambda: False)
+    return {"DATA_DIR": f"{tmp_path}/data", "RESULTS_DIR": f"{tmp_path}/results", "CERT_PYTHON": sys.executable}
+
+
+def corpus(folder: Path, *marks: str) -> None:
+    """A corpus made by hand, or with a record one of ours."""
+    for part in ("train", "valid"):
+        (folder / part).mkdir(parents=True)
+        (folder / part / "a.jsonl").write_text('{"content": "import x"}\n')
+    for mark in marks:
+        (folder / mark).write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *(("MAX_TOKNES", "MAX_TOKENS"), ("MAXTOKENS", "MAX_TOKENS"), ("SEEDS", "SEED"), ("DOMIAN", "DOMAIN")),
+        *(("STEP_S", "STEPS"), ("PRESETS", "PRESET"), ("OPERTAION", "OPERATION"), ("TYPES", "TYPE"), ("TEMP3", "TEMP")),
+        ("RESULT_DIR", "RESULTS_DIR"),
+    ],
+)
+def test_misspelt_settings_are_refused_by_every_command(name, meant, folders):
+    for script in settings.COMMANDS:
+        with pytest.raises(UserError, match=rf"^{name} is no setting; did you mean {meant}\d?\? .*env -u {name}"):
+            Settings(script, [], {**folders, name: "3"})
+    Settings(TRAIN, [], {**folders, name: ""})  # as good as unset
+
+
+def test_names_of_other_programs_are_no_settings(folders):
+    Settings(TRAIN, [], {**dict.fromkeys(OTHERS.split(), "x"), "VIRTUAL_ENV": "", **folders})
+
+
+def test_edit_distance():
+    for a, b, letters in (
+        ("ab", "ba", 1),
+        ("abc", "abc", 0),
+        ("", "ab", 2),
+        ("kitten", "sitting", 3),
+        ("abcd", "acbd", 1),
+    ):
+        assert checks.distance(a, b) == checks.distance(b, a) == letters
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--max_stepz", "3"], "no flag --max_stepz; did you mean --max_steps"),
+        (["--weight_decay", "0.1", "--nonsense=1"], "no flag --nonsense;"),
+        (["fast"], "unknown argument fast"),
+        (["--output_dir", "x"], "--output_dir is set by this command; use the setting RUN_NAME"),
+        (["--model_name_or_path=x"], "use the setting BASE_MODEL"),
+        (["8", "2"], "N_GPUS NODE_SIZE = 8 2: configs/accelerate/ddp.yaml .* NPROC=8"),
+        (["8", "1", "1"], "N_GPUS NODE_SIZE"),
+    ],
+)
+def test_arguments_of_training_that_are_refused(arguments, words, folders):
+    with pytest.raises(UserError, match=words):
+        Settings(TRAIN, arguments, folders)
+
+
+def test_arguments_of_training_that_are_passed_on(folders):
+    made = Settings(TRAIN, ["--weight_decay", "-0.1", "--fp16=false", "--max-steps", "3"], {**folders, "STEPS": "9"})
+    assert made.shell["TRAINING_FLAGS"] == [
+        "--max_steps",
+        "9",
+        "--weight_decay",
+        "-0.1",
+        "--fp16=false",
+        "--max-steps",
+        "3",
+    ]
+    for arguments in (["4"], ["4", "1"]):
+        made = Settings(TRAIN, arguments, folders)
+        assert made.value["NPROC"] == "4" and made.shell["LAUNCH"][-2:] == ["--nproc_per_node", "4"]
+        assert made.shell["TRAINING_FLAGS"] == []
+
+
+def test_known_training_flags_are_those_of_the_program():
+    """After a new version of transformers: python -m scripts.settings --flags > configs/training/flags.txt"""
+    assert (ROOT / "configs/training/flags.txt").read_text() == settings.training_flags() + "\n"
+
+
+def test_names_that_stand_elsewhere_as_well():
+    assert list(data.NAMES) == list(checks.BENCHMARKS)
+    assert {row[2] for row in settings.ROWS if row[0] == "BASE_MODEL"} == {fetch_model.DEFAULT_BASE}
+    for file in ("common.sh", "shell/checks.py"):
+        assert fetch_model.DEFAULT_BASE in (ROOT / "scripts" / file).read_text()
+
+
+def test_every_row_is_whole():
+    for name, commands, default, check, flags, text in settings.ROWS:
+        assert re.fullmatch("[A-Z][A-Z0-9_]*", name) and set(commands) <= set(settings.COMMANDS.values()) and text
+        assert all(flag.partition(":")[0] in settings.SECTIONS for flag in flags.split())
+        assert check.startswith(("model", "preset", "domain")) or not default or not checks.wrong(check, default)
+
+
+def test_it_needs_no_package_and_little_time(folders):
+    """-S leaves site-packages out."""
+    command = [sys.executable, "-S", "-X", "importtime", "-m", "scripts.settings", "run_tests.sh"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **folders})
+    assert result.returncode == 0, result.stderr
+    assert not re.search(r"\| +(torch|yaml|numpy|transformers)\b", result.stderr)
+
+
+def test_only_what_the_user_set_becomes_a_flag(folders):
+    shell = Settings(TRAIN, [], folders).shell
+    assert shell["CORPUS_FLAGS"] == shell["ENCODING_FLAGS"] == shell["TRAINING_FLAGS"] == shell["LAUNCH"] == []
+    ours = {"SEED": "7", "KINDS": "code", "NEAR_COPIES": "0", "SPLIT_BY": "file", "CONTINUATION_RATIO": "0"}
+    ours |= {"OPERATION": "both", "LR": "1e-3", "GROWTH": "512k_150K", "PRECISION": "fp32", "BATCH": "2"}
+    shell = Settings(TRAIN, [], {**folders, **ours}).shell
+    assert shell["CORPUS_FLAGS"] == ["--kinds", "code", "--near_copies", "0", "--split_by", "file", "--seed", "7"]
+    assert shell["ENCODING_FLAGS"] == ["--operation", "both", "--continuation_ratio", "0", "--seed", "7"]
+    batch, growth = ["--per_device_train_batch_size", "2"], ["--gradient_accumulation_strategy", "512k_150K"]
+    precision = ["--precision", "fp32"]
+    assert shell["TRAINING_FLAGS"] == [*batch, "--learning_rate", "1e-3", *precision, *growth, "--seed", "7"]
+
+
+def test_places_of_bases_presets_and_operations_differ(folders, tmp_path):
+    (tmp_path / "mine.yaml").write_text("training:\n  max_steps: 3\n")
+    seen = []
+    for changed in (
+        {},
+        {"BASE_MODEL": "o/b"},
+        {"PRESET": f"{tmp_path}/mine.yaml"},
+        {"OPERATION": "names"},
+        {"DOMAIN": "Numpy"},
+    ):
+        shell = Settings(TRAIN, [], {**folders, **changed}).shell
+        assert shell["TYPES"] == ["sketcher", "generator"]
+        seen += [*shell["SHARDS"].values(), *shell["RUNS"].values()]
+    assert len(set(seen)) == len(seen) == 20
+    name = "experiments/sketcher_models/smollm2-135m_quick"
+    assert seen[2] == f"{folders['DATA_DIR']}/Pandas/{name}"
+    made = Settings(TRAIN, [], {**folders, "OPERATION": "both"})
+    assert made.value["RUN_NAME"] == "smollm2-135m_quick_both"
+    assert made.shell["SHARDS"]["generator"].endswith("/generator_bin/smollm2-135m_quick_both")
+    assert made.shell["CORPUS"].endswith("/Pandas/data/quick")
+
+
+def test_plain_training_has_no_operation(folders):
+    made = Settings(TRAIN, [], {**folders, "TYPE": "normal", "OPERATION": "names"})
+    assert made.shell["TYPES"] == ["normal"] and made.value["RUN_NAME"] == "smollm2-135m_quick"
+    assert made.shell["ENCODING_FLAGS"] == ["--operation", "constants"] and made.notes == [
+        "OPERATION changes nothing for normal"
+    ]
+
+
+def test_a_preset_file_of_ones_own(folders, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("# mine\nencoding:\n  operation: names  # CERT-N\ntraining:\n  max_steps: 3\n  precision: bf16\n")
+    made = Settings(TRAIN, [], {**folders, "PRESET": str(file), "PRECISION": "fp32"})
+    assert made.value["STEPS"] == "3" and made.value["OPERATION"] == "names"
+    assert made.shell["PRESET_FILE"] == str(file) and made.value["RUN_NAME"] == "smollm2-135m_mine_names"
+    with pytest.raises(UserError, match="PRECISION=bf16 needs a GPU"):
+        Settings(TRAIN, [], {**folders, "PRESET": str(file)})
+
+
+def test_the_paper_needs_a_gpu(folders, monkeypatch):
+    with pytest.raises(UserError, match="needs a GPU, none is here; use PRECISION=fp32"):
+        Settings(TRAIN, [], {**folders, "PRECISION": "fp16"})
+    monkeypatch.setattr(settings, "has_gpu", lambda: True)
+    assert Settings(TRAIN, [], {**folders, "PRESET": "paper"}).shell["PRESET_FILE"] == "configs/training/paper.yaml"
+
+
+def test_a_protocol_never_decides_what_is_trained(folders):
+    made = Settings(GENERATE, [], {**folders, "PROTOCOL": "paper"})
+    assert made.shell["PROTOCOL_FILE"] == "configs/generating/paper.yaml" and made.value["NUM_SAMPLES"] == "200"
+    assert made.shell["PRESET_FILE"] == "configs/training/quick.yaml" and made.shell["MISSING"] == [
+        "sketcher",
+        "generator",
+    ]
+    with pytest.raises(UserError, match="no sketcher at .*sketcher_models/smollm2-135m_paper/model; train it first"):
+        Settings(GENERATE, [], {**folders, "PRESET": "paper"})
+    for of in ("sketcher", "generator"):
+        Path(folders["DATA_DIR"], f"Pandas/experiments/{of}_models/smollm2-135m_paper/model").mkdir(parents=True)
+    made = Settings(GENERATE, [], {**folders, "PRESET": "paper"})
+    assert made.shell["MISSING"] == [] and made.value["NUM_SAMPLES"] == "10"
+    assert made.shell["MODELS"][3].endswith("generator_models/smollm2-135m_paper/model")
+
+
+def test_what_has_to_be_made_first_is_checked_as_well(folders):
+    for script in (GENERATE, EVALUATE):
+        with pytest.raises(UserError, match="STEPS=0 is not a whole number from 1"):
+            Settings(script, [], {**folders, "STEPS": "0"})
+        with pytest.raises(UserError, match="DOMAIN=HumanEval is not one of: Pandas Numpy"):
+            Settings(script, [], {**folders, "DOMAIN": "HumanEval"})
+    base = Settings(GENERATE, [], {**folders, "DOMAIN": "HumanEval", "MODEL_VERSION": "base"})
+    assert base.shell["MODELS"] == ["-model", "smollm2-135m"] and base.shell["PROGRAM"] == "eval_cert.py"
+
+
+def test_flags_of_sampling(folders):
+    ours = {"TEMP": "0.2,0.8", "TEMP2": "0.4", "OPERATION": "names", "LIMIT": "0", "DEVICE": "cuda:1", "PROCESSES": "2"}
+    cert = Settings(GENERATE, [], {**folders, **ours})
+    flags = [
+        "--limit",
+        "0",
+        "--temperature",
+        "0.2,0.8",
+        "--device",
+        "cuda:1",
+        "--operation",
+        "names",
+        "--temperature2",
+        "0.4",
+    ]
+    assert cert.shell["SAMPLING_FLAGS"] == flags and cert.shell["LAUNCH"][-1] == "2"
+    base = Settings(GENERATE, [], {**folders, **ours, "MODEL_VERSION": "base"})
+    assert base.shell["SAMPLING_FLAGS"] == flags[:6]
+    assert base.notes == ["OPERATION changes nothing for base", "TEMP2 changes nothing for base"]
+    assert Settings(GENERATE, [], folders).shell["SAMPLING_FLAGS"] == ["--device", "cpu"]
+    assert Settings(GENERATE, [], {**folders, "BACKEND": "vllm"}).shell["SAMPLING_FLAGS"] == ["--backend", "vllm"]
+
+
+def test_switches_of_evaluation(folders):
+    ours = {"K": "1,5", "TIMEOUT": "2", "MODEL_VERSION": "base"}
+    for unsafe, expected in (("0", []), ("1", ["--unsafe"])):
+        shell = Settings(EVALUATE, [], {**folders, **ours, "UNSAFE": unsafe, "PROBLEMS": "NumpyDev"}).shell
+        assert shell["EVALUATION_FLAGS"] == ["--k", "1,5", "--timeout", "2", *expected]
+        assert shell["SCORES"] == f"{folders['RESULTS_DIR']}/NumpyDev"
+
+
+def test_a_corpus_of_ones_own_is_used_as_it_is(folders):
+    own = Path(folders["DATA_DIR"]) / "Mylib/data"
+    with pytest.raises(UserError, match="DOMAIN=Mylib is not one of: Pandas Numpy; .* set SOURCES"):
+        Settings(TRAIN, [], {**folders, "DOMAIN": "Mylib"})
+    corpus(own)
+    corpus(own.parents[1] / "Pandas/data")
+    for domain in ("Mylib", "Pandas"):
+        shell = Settings(TRAIN, [], {**folders, "DOMAIN": domain}).shell
+        assert shell["CORPUS"] == str(own.parents[1] / domain / "data")
+    with pytest.raises(UserError, match="KINDS=code needs SOURCES; the corpus in .*Mylib/data is used as it is"):
+        Settings(TRAIN, [], {**folders, "DOMAIN": "Mylib", "KINDS": "code"})
+    shell = Settings(TRAIN, [], {**folders, "DOMAIN": "Mylib", "SOURCES": str(own)}).shell
+    assert shell["CORPUS"] == str(own / "quick")
+
+
+def test_a_second_run_without_sources(folders):
+    own = Path(folders["DATA_DIR"]) / "Mylib/data"
+    corpus(own / "quick", "record.json")
+    shell = Settings(TRAIN, [], {**folders, "DOMAIN": "Mylib"}).shell
+    assert shell["CORPUS"] == str(own / "quick")
+    with pytest.raises(UserError, match="DOMAIN=Mylib has no corpus in .*/paper; set SOURCES"):
+        Settings(TRAIN, [], {**folders, "DOMAIN": "Mylib", "PRESET": "paper"})
+
+
+def test_a_corpus_of_ours_in_the_old_place_is_made_anew(folders):
+    corpus(Path(folders["DATA_DIR"]) / "Pandas/data", "corpus_stats.json")
+    shell = Settings(TRAIN, [], folders).shell
+    assert shell["CORPUS"].endswith("Pandas/data/quick")
+
+
+def test_pickled_weights_name_the_command_that_copies_them(folders, tmp_path):
+    folder = tmp_path / "old model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "pytorch_model.bin").write_bytes(b"x")
+    for name, given in (("BASE_MODEL", {}), ("MODEL_VERSION", {})):
+        with pytest.raises(UserError) as caught:
+            Settings(GENERATE, [], {**folders, **given, name: str(folder)})
+        assert f"--source '{folder}' -o 'models/old model-safetensors'" in str(caught.value)
+
+
+def test_a_value_is_quoted_for_the_shell(folders, tmp_path):
+    place = tmp_path / "it's $HOME; `x`"
+    made = Settings(TRAIN, [], {**folders, "DATA_DIR": str(place)})
+    code = made.assignments() + '\nprintf "%s\\n" "$DATA_DIR" "${RUNS[sketcher]}" "${#CORPUS_FLAGS[@]}"'
+    told = subprocess.run(["bash", "-uc", f"f() {{ {code}\n}}; f"], capture_output=True, text=True, check=True).stdout
+    assert told.split("\n")[:3] == [str(place), made.shell["RUNS"]["sketcher"], "0"]
+
+
+def test_versions_of_an_environment(tmp_path, capsys):
+    file = tmp_path / "requirements-dev.txt"
+    (tmp_path / "requirements.txt").write_text("# core\npytest==1.0  # old\nnumpy>=1\nno-such-package>=2\n")
+    file.write_text("-r requirements.txt\nhypothesis<2\n")
+    found = requirements.unmet(file)
+    assert [line.partition(" ")[0] for line in found] == ["pytest==1.0", "no-such-package>=2", "hypothesis<2"]
+    assert re.match(r"pytest==1.0 \(found \d", found[0]) and found[1].endswith("(missing)")
+    assert requirements.main([str(file)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "pytest==1.0 (found" in error and f"-m pip install -r {file}" in error
+    assert requirements.main([str(ROOT / "requirements-dev.txt")]) == 0
