@@ -37,7 +37,7 @@ SKIPPED = re.compile(
 )
 DAMAGE = (  # what reading a damaged archive raises; RuntimeError where a member is encrypted
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-    *(EOFError, OSError, RuntimeError, ValueError, LookupError, OverflowError),
+    *(EOFError, OSError, RuntimeError, ValueError, LookupError, OverflowError, MemoryError),
 )
 Entry = tuple[str, int, Callable[[], bytes]]  # path, bytes, reader
 
@@ -149,7 +149,7 @@ def members(path: Path) -> Iterator[Member]:
                 needed = size <= MAX_BYTES and (gives_documents or states_licence(name))
                 yield Member(name, size, read() if needed else b"")
     except DAMAGE as error:
-        reason = str(error) or type(error).__name__
+        reason = (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(":")
         raise SourceError(f"cannot read source {path}: {reason}; replace the file and run again") from error
 
 
@@ -169,6 +169,9 @@ def entries_of(path: Path) -> Iterator[list[Entry]]:
     elif path.name.endswith(ARCHIVES):
         with tarfile.open(path) as archive:
             infos = archive.getmembers()
+            archive.fileobj.seek(archive.offset)
+            if archive.fileobj.read(512) != bytes(512):  # tarfile takes a damaged header for the end of the archive
+                raise tarfile.ReadError("damaged header, or no end")
             entries = []
             for info in infos:
                 file = archive.getmember(info.linkname) if info.islnk() else info  # a hard link is a file too
