@@ -1,6 +1,9 @@
 """The commands people type: complete help, effective settings, and bad settings that stop before any work."""
 
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from scripts import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("run_quickstart.sh", "run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh")
+SHELLS = (*COMMANDS, "scripts/run_encode_domain.sh", "run_tests.sh")
 PROGRAMS = (
     *("run_cert.py", "eval_cert.py", "eval_cert_unified.py", "-m scripts.fetch", "-m scripts.fetch_model"),
     *("-m scripts.prepare_corpus", "-m scripts.encode_domain", "-m scripts.report", "-m nl2code.indexed_dataset"),
@@ -153,25 +157,199 @@ def test_a_missing_python_is_named(tmp_path):
     assert "DOMAIN=Pandas" in result.stdout and "STEPS=15" in result.stdout  # the effective settings
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", SHELLS)
 def test_check_and_unknown_arguments(command, tmp_path):
     result = run(f"{command} --check", tmp_path)
     assert result.returncode == 0 and "settings are fine" in result.stdout
     assert not (tmp_path / "data").exists()
-    if command != "run_training_cert.sh":  # there, further flags go to run_cert.py
+    if command != "run_tests.sh":  # there, arguments go to pytest
         assert_refused(run(f"{command} --nonsense", tmp_path), "--nonsense", "--help")
+        assert_refused(run(f"{command} --check --nonsense", tmp_path), "--nonsense", "--help")
+        assert_refused(run(f"{command} --check stray", tmp_path), "stray")
+    assert_refused(run(f"{command} --check", tmp_path, MAX_TOKNES="3"), "MAX_TOKNES", "did you mean MAX_TOKENS")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def test_misspelt_training_flags_are_refused(tmp_path):
+    for arguments in ("--max_stepz 3", "--check --max_stepz 3", "--weight_decay 0.1 --max_stepz 3 --check"):
+        assert_refused(run(f"run_training_cert.sh {arguments}", tmp_path), "--max_stepz; did you mean --max_steps?")
+    assert_refused(run("run_training_cert.sh 8 2", tmp_path), "NODE_SIZE", "ddp.yaml")
+
+
+@pytest.mark.parametrize("command", SHELLS)
 def test_help_names_every_setting(command, tmp_path):
-    """A setting is a variable that the command gives a default."""
+    """And every setting that the shell reads stands in the table."""
     text = run(f"{command} --help", tmp_path).stdout
-    names = {
-        line.partition("=")[0] for line in (ROOT / command).read_text().splitlines() if ":-" in line and "=" in line
-    }
-    names = {name for name in names if name.isupper() and name.isidentifier()}
-    assert names
-    assert not [name for name in names if name not in text]
+    letter = settings.COMMANDS[Path(command).name]
+    names = {row[0] for row in settings.ROWS if letter in row[1]}
+    assert names and not [name for name in names if f"\n  {name} " not in text]
+    made = {"PYTHON", "LAUNCH", "TYPES", "SHARDS", "RUNS", "CORPUS", "MISSING", "PROGRAM", "MODELS", "SCORES"}
+    made |= {"BASH_SOURCE", "PRESET_FILE", "PROTOCOL_FILE"}
+    made |= {f"{section.upper()}_FLAGS" for section in settings.SECTIONS}
+    read = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]*)", (ROOT / command).read_text()))
+    assert read - made <= names | {row[0] for row in settings.ROWS if command == "run_quickstart.sh"}
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """A Python that writes down what it is asked to run, and makes what the shells look for."""
+    stub, log = tmp_path / "python", tmp_path / "calls.jsonl"
+    stub.write_text(
+        f"#!{sys.executable}\nimport json, os, pathlib, sys\n"
+        "words = sys.argv[1:]\n"
+        "if words[:2] == ['-m', 'scripts.settings'] or words[0] == '-c':\n"
+        f"    os.execv({sys.executable!r}, ['python', *words])\n"
+        f"open({str(log)!r}, 'a').write(json.dumps(words) + '\\n')\n"
+        "after = dict(zip(words, words[1:]))\n"
+        "if 'run_cert.py' in words:\n"
+        "    pathlib.Path(after['--output_dir'], 'model').mkdir(parents=True)\n"
+        "if '--results_dir' in words:\n"
+        "    folder = pathlib.Path(after['--results_dir'], after['-d'], 'run')\n"
+        "    folder.mkdir(parents=True, exist_ok=True)\n"
+        "    (folder / 'x.samples.jsonl').touch()\n"
+    )
+    stub.chmod(0o755)
+
+    def made(command, **given):
+        log.unlink(missing_ok=True)
+        base = tmp_path / "tiny"
+        base.mkdir(exist_ok=True)
+        for name in ("config.json", "model.safetensors"):
+            (base / name).write_text("{}")
+        result = run(command, tmp_path, CERT_PYTHON=str(stub), BASE_MODEL=str(base), **given)
+        assert result.returncode == 0, result.stderr
+        found = [json.loads(line) for line in log.read_text().split("\n") if line]
+        assert found[0] == ["-m", "scripts.shell.requirements", "requirements.txt"]
+        text = [" ".join(words).replace(str(tmp_path), "") for words in found]
+        return [line for line in text if "shell.requirements" not in line]
+
+    return made
+
+
+def test_what_training_runs(calls, tmp_path):
+    found = calls("run_training_cert.sh --weight_decay 0.2", STEPS="3", OPERATION="names", SEED="1")
+    preset, name = "configs/training/quick.yaml", "tiny_quick_names"
+    assert found == [
+        f"-m scripts.prepare_corpus {preset} -d Pandas -o /data/Pandas/data/quick --seed 1",
+        *(
+            line
+            for kind in ("sketcher", "generator")
+            for line in (
+                f"-m scripts.encode_domain {preset} -d Pandas -type {kind} -model /tiny -i /data/Pandas/data/quick "
+                f"-o /data/Pandas/{kind}_bin/{name} --operation names --seed 1",
+                f"run_cert.py {preset} --model_name_or_path /tiny --train_file /data/Pandas/{kind}_bin/{name}/train "
+                f"--eval_strategy no --output_dir /data/Pandas/experiments/{kind}_models/{name} --max_steps 3 --seed 1 "
+                "--weight_decay 0.2",
+            )
+        ),
+    ]
+    valid = tmp_path / "data/Pandas/normal_bin/tiny_quick/valid.idx"
+    valid.parent.mkdir(parents=True)
+    valid.touch()
+    found = calls("run_training_cert.sh 2 1", TYPE="normal")
+    assert "-m torch.distributed.run --standalone --nproc_per_node 2 run_cert.py" in found[-1]
+    assert "--validation_file /data/Pandas/normal_bin/tiny_quick/valid --output_dir" in found[-1]
+
+
+def test_what_generation_and_evaluation_run(calls):
+    """Samples need models and evaluation needs samples; what is missing is made first."""
+    found = calls("run_evaluating_codes.sh", PROTOCOL="paper", NUM_SAMPLES="4", K="1")
+    models = "/data/Pandas/experiments/{}_models/tiny_quick/model"
+    trained = [line for line in found if "run_cert.py" in line]
+    assert len(trained) == 2 and all("configs/training/quick.yaml" in line for line in trained)
+    assert found[-3:] == [
+        f"eval_cert_unified.py configs/generating/paper.yaml -sketcher {models.format('sketcher')} -generator "
+        f"{models.format('generator')} -d Pandas --results_dir /results --num_samples 4 --device cpu",
+        "-m pandas_numpy_eval.evaluate_functional_correctness /results/Pandas/run/x.samples.jsonl --problem_file Pandas "
+        "--k 1",
+        "-m scripts.report /results/Pandas",
+    ]
+    found = calls("run_generating_codes.sh", MODEL_VERSION="base", PROCESSES="2", DEVICE="cuda", PROBLEMS="Numpy")
+    assert found == [
+        "-m torch.distributed.run --standalone --nproc_per_node 2 eval_cert.py configs/generating/quick.yaml -model /tiny "
+        "-d Numpy --results_dir /results --device cuda"
+    ]
+
+
+def test_what_the_quickstart_runs(calls):
+    found = calls("run_quickstart.sh", DOMAINS="Numpy")
+    programs = [next(word for word in line.split() if word.endswith(".py") or "." in word) for line in found]
+    assert programs == [
+        *(
+            "scripts.prepare_corpus",
+            *["scripts.encode_domain", "run_cert.py"] * 2,
+            "eval_cert.py",
+            "eval_cert_unified.py",
+        ),
+        *("pandas_numpy_eval.evaluate_functional_correctness", "scripts.report", "scripts.report"),
+    ]
+    assert found[-1].endswith("--files models/tiny /data/Numpy /results")
+
+
+def test_what_encoding_alone_runs(calls):
+    found = calls("scripts/run_encode_domain.sh", TYPE="normal", OUTPUT="/out", THREADS="2", DEBUG="1", SPLIT="valid")
+    assert found == [
+        "-m scripts.encode_domain configs/training/quick.yaml -d Pandas -type normal -model /tiny -i /data/Pandas/data/quick "
+        "-o /out -t 2 -split valid -isdebug --operation constants"
+    ]
+
+
+def test_an_environment_with_wrong_versions(tmp_path):
+    """Another Python without our packages."""
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    for given in ({"CERT_PYTHON": f"{bare}/bin/python"}, {"CERT_PYTHON": "", "VIRTUAL_ENV": str(bare)}):
+        result = run("run_evaluating_codes.sh", tmp_path, **given)
+        assert result.returncode != 0 and result.stderr.count("\n") == 1
+        assert result.stderr.startswith(f"error: {bare}/bin/python does not have what requirements.txt asks for: ")
+        assert f"run {bare}/bin/python -m pip install -r requirements.txt" in result.stderr
+
+
+def test_the_environment_that_is_made(tmp_path):
+    """In a copy of the shells, with a `venv` and a `pip` that write down what they are asked."""
+    for name in ("scripts/shell", "nl2code", "configs", "pandas-numpy-eval", "scripts"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    for name in (
+        *("run_tests.sh", "scripts/common.sh", "scripts/settings.py", "scripts/__init__.py", "scripts/sources.json"),
+        *("configs/settings.txt", "nl2code/__init__.py", "nl2code/errors.py", "pandas-numpy-eval/pyproject.toml"),
+        *("scripts/shell/__init__.py", "scripts/shell/checks.py", "requirements.txt", "requirements-dev.txt"),
+    ):
+        shutil.copy(ROOT / name, tmp_path / name)
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    stub = binaries / "python3"
+    stub.write_text(
+        "#!/usr/bin/env bash\n"
+        f"log={tmp_path}/log\n"
+        'case "$*" in\n'
+        f'  "-m venv .venv") mkdir -p .venv/bin; cp "$0" .venv/bin/python; echo venv >> $log ;;\n'
+        '  "-m pip "*) echo "$*" >> $log; [ ! -e fail ] ;;\n'
+        f'  -c*version* | "-m scripts.settings"*) exec {sys.executable} "$@" ;;\n'
+        '  *) echo "ran $*" >> $log ;;\n'
+        "esac\n"
+    )
+    stub.chmod(0o755)
+    environment = {"PATH": f"{binaries}:{os.environ['PATH']}", "CERT_LOCKED": "1", "HOME": str(tmp_path)}
+
+    def tests():
+        (tmp_path / "log").write_text("")
+        command = ["bash", "run_tests.sh"]
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        return result, (tmp_path / "log").read_text().split("\n")[:-1]
+
+    (tmp_path / "fail").touch()
+    result, log = tests()
+    assert result.returncode == 2 and "pip could not install the requirements" in result.stderr and len(log) == 2
+    (tmp_path / "fail").unlink()
+    result, log = tests()
+    assert result.returncode == 0, result.stderr
+    assert log[1].endswith("-r requirements-dev.txt")
+    assert log[2].endswith("--no-deps --no-build-isolation -e ./pandas-numpy-eval")  # the last to be installed
+    assert len(log) == 7 and log[-1].startswith("ran -m pytest")
+    assert [line for line in tests()[1] if not line.startswith("ran")] == []  # made once
+    (tmp_path / ".venv/.installing").touch()
+    (tmp_path / ".venv/.installed").write_text("of before")
+    (tmp_path / ".venv/broken").touch()
+    assert tests()[1][0] == "venv" and not (tmp_path / ".venv/broken").exists()
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
