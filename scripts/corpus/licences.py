@@ -91,10 +91,10 @@ def file_licence(text: str) -> str:
     >>> file_licence("<!-- SPDX-License-Identifier: MIT OR GPL-2.0+ -->")
     'MIT OR GPL-2.0+'
     """
-    found = [
-        re.sub(r"( *\)){%d}$" % max(0, name.count(")") - name.count("(")), "", name)
-        for name in _SPDX.findall(text[:2000])
-    ]
+    found = []
+    for name in _SPDX.findall(text[:2000]):
+        surplus = max(0, name.count(")") - name.count("("))  # parentheses around the line
+        found.append(re.sub(rf"( *\)){{{surplus}}}$", "", name))
     return found[0] if len(found) == 1 else " AND ".join(f"({name})" for name in dict.fromkeys(found))
 
 
