@@ -115,11 +115,11 @@ def markdown_sections(text: str) -> Iterator[Section]:
         if not stripped or fence or stripped.startswith(">>>"):
             prose, paragraph = " ".join(paragraph) or prose, []
         code = None
-        if fence and fence[1][0] != ":":
+        language = fence[2].strip().lower().split(" ")[0] if fence else ""
+        if fence and (fence[1][0] != ":" or (language and language in _LANGUAGES)):  # other colons fence prose
             start = at = at + 1
             while at < len(lines) and (not lines[at].strip().startswith(fence[1]) or lines[at].strip().strip(fence[1])):
                 at += 1
-            language = fence[2].strip().lower().split(" ")[0]
             if language in _LANGUAGES and (language or any(">>>" in line for line in lines[start:at])):
                 code = code_of(lines[start:at])
         elif stripped.startswith(">>>"):

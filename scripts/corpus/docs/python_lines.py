@@ -8,6 +8,7 @@ import re
 
 from scripts.sketches.lexer import tokens
 
+_EDGES = "\n\ufeff"
 IPYTHON_LINES = "line of IPython syntax"  # the reason under which they are counted
 # A text without a match has nothing to cut; most texts are done with this one search.
 _SUSPECT = re.compile(
@@ -33,7 +34,7 @@ def python_only(code: str) -> tuple[str, int]:
     ("x = (a\n% 5)\ns = '''\n!ls'''", 3)
     """
     if not _SUSPECT.search(code):
-        return code.strip("\n"), 0
+        return code.strip(_EDGES), 0
     kept, left_out, position, last = [], 0, 0, ""
     while position < len(code):
         match = _ESCAPE.match(code, position)
@@ -42,7 +43,7 @@ def python_only(code: str) -> tuple[str, int]:
         else:
             line, end, is_escape, word = _logical_line(code, position)
             if word == "unterminated":
-                return code.strip("\n"), 0
+                return code.strip(_EDGES), 0
             indentation = line[: len(line) - len(line.lstrip(" \t\f"))]
         if not is_escape:
             kept.append(line)
@@ -53,7 +54,7 @@ def python_only(code: str) -> tuple[str, int]:
                 kept.append(f"{indentation}pass")
                 last = "pass"
         position = end
-    return "\n".join(kept).strip("\n"), left_out
+    return "\n".join(kept).strip(_EDGES), left_out
 
 
 def _logical_line(code: str, position: int) -> tuple[str, int, bool, str]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from nl2code.parsing import try_parse
 from scripts.corpus.docs.python_lines import python_only
 
-_OPTIONS = re.compile(r"(?:[ \t]*+\n|:[\w-]++:[^\n]*+(?:\n|\Z))*+")
+_OPTIONS = re.compile(  # of directives: empty lines, `:name: value`, YAML between two `---`
+    r"(?:[ \t]*+\n|:[\w-]++:[^\n]*+(?:\n|\Z)|---[ \t]*+\n(?:(?!---)[^\n]*+\n)*+---[ \t]*+(?:\n|\Z))*+"
+)
 _SESSION_INPUT = re.compile(r"In \[\d*\]: ?(.*)$")
 _SESSION_CONTINUED = re.compile(r"\s*\.{3,}: ?(.*)$")
 
