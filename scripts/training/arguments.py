@@ -169,6 +169,10 @@ class RunArguments(TrainingArguments):
         if self.precision is not None:
             self.fp16, self.bf16 = (_resolved(self.precision) == name for name in ("fp16", "bf16"))
         super().__post_init__()
+        if self.fp16 and self.device.type == "cpu":
+            raise UserError(
+                "fp16 needs a GPU, none is used here; choose --precision fp32 (or bf16 with --use_cpu true)"
+            )
         self.include_num_input_tokens_seen = "non_padding"
 
     def _refuse(self) -> None:
@@ -189,7 +193,7 @@ class RunArguments(TrainingArguments):
             "--precision and --fp16/--bf16 are two settings of one thing; give --precision only": (
                 self.precision is not None and (self.fp16 or self.bf16)
             ),
-            "--include_num_input_tokens_seen is always non_padding here; leave it out": (
+            "--include_num_input_tokens_seen counts non-padding tokens here; leave it out": (
                 self.include_num_input_tokens_seen not in ("no", "non_padding", False)
             ),
             f"--num_train_epochs {self.num_train_epochs} changes nothing with --max_steps {self.max_steps}; "
@@ -241,10 +245,11 @@ def check_together(model_args: ModelArguments, data_args: DataArguments, trainin
         raise UserError(
             "--config_overrides makes a new model, whose weights --lora_r would keep untrained; use --lora_r 0"
         )
-    if not data_args.validation_file:
-        wanted = {"do_eval": training_args.do_eval, "eval_on_start": training_args.eval_on_start}
-        wanted |= {"max_eval_tokens": data_args.max_eval_tokens}
-        for name in filter(wanted.get, wanted):
+    evaluations = {"eval_strategy": training_args.eval_strategy != "no", "do_eval": training_args.do_eval}
+    for name in filter(
+        {**evaluations, "eval_on_start": training_args.eval_on_start}.get, [*evaluations, "eval_on_start"]
+    ):
+        if not data_args.validation_file:
             raise UserError(f"--{name} needs --validation_file, the prefix of the validation shards")
     if training_args.evaluate_only and training_args.resume_from_checkpoint:
         raise UserError("--do_eval alone evaluates --model_name_or_path; name the checkpoint there")
