@@ -13,20 +13,19 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from scripts.file_utils import write_text
-from scripts.reporting.tables import COLUMNS, page, read_rows, sweeps, text_table
+from scripts.reporting.tables import SHOWN, page, read_rows, sweeps
 
 PASSING_FOLDERS = ("checkpoint-", "runs", ".")  # intermediate files of runs
 
 
 def list_files(folders: list[Path]) -> list[str]:
     """Size in bytes and path of every file under the folders, without checkpoints, logs and hidden files."""
-    lines = []
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            inside = path.relative_to(folder).parts
-            if path.is_file() and not any(part.startswith(PASSING_FOLDERS) for part in inside):
-                lines.append(f"{path.stat().st_size:>12,}  {path}")
-    return lines
+    found = [(folder, path) for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [
+        f"{path.stat().st_size:>12,}  {path}"
+        for folder, path in found
+        if not any(part.startswith(PASSING_FOLDERS) for part in path.relative_to(folder).parts)
+    ]
 
 
 def work(argv: list[str] | None) -> None:
@@ -37,14 +36,16 @@ def work(argv: list[str] | None) -> None:
     rows, complaints = read_rows(args.results)
     for complaint in complaints:
         print(f"warning: {complaint}", file=sys.stderr)
-    if not rows:
+    if rows.empty:
         raise UserError(f"no *_metrics.json under {args.results}; run run_evaluating_codes.sh first")
     write_text(args.results / "report.html", page(rows))
     if args.files:
         print("\n".join(["Files (bytes, path):", *list_files(args.files), ""]))
-    print(text_table([tuple(COLUMNS), *(row.cells for row in rows)]))
-    if best := sweeps(rows):
-        print(f"\nBest temperature of each sweep, chosen on the problems that are scored:\n{text_table(best)}")
+    print(rows[SHOWN].to_string(index=False))
+    if len(best := sweeps(rows)):
+        print(
+            f"\nBest temperature of each sweep, chosen on the problems that are scored:\n{best.to_string(index=False)}"
+        )
     print(f"\nscores in per cent, every sample executed; details: {args.results / 'report.html'}")
 
 

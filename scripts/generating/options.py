@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from nl2code.errors import UserError
@@ -23,18 +24,14 @@ DEFAULTS |= {"batch_size": 64, "unit_size": 500}
 CHUNK = 50  # samples of a problem that are not parted between units, with one model
 
 
-def _number(kind: type, low: float, high: float, low_open: bool = False) -> Callable[[str], float]:
-    """An argparse type: a number in [low, high], or (low, high]; errors name the value and the range."""
+def _number(kind: type, low: float, high: float) -> Callable[[str], float]:
+    """An argparse type: a number in [low, high]; errors name the value and the range."""
 
     def parse(text: str):
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not (low < value <= high if low_open else low <= value <= high):
-            left = "(" if low_open else "["
-            raise argparse.ArgumentTypeError(f"{text!r} is no {kind.__name__} in {left}{low}, {high}]")
-        return value
+        with suppress(ValueError):
+            if low <= (value := kind(text)) <= high:
+                return value
+        raise argparse.ArgumentTypeError(f"{text!r} is no {kind.__name__} in [{low}, {high}]")
 
     return parse
 
@@ -54,19 +51,22 @@ def _strategy(text: str) -> str:
     return text
 
 
-def _gpu(text: str) -> str:
-    number = _number(int, -1, 1023)(text)
-    return "cpu" if number < 0 else f"cuda:{number}"
-
-
 def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.Namespace:
-    """Flags of `eval_cert.py`, or with two stages of `eval_cert_unified.py`; a preset file may stand first."""
+    """Flags of `eval_cert.py`, or with two stages of `eval_cert_unified.py`; a preset file may come first.
+
+    Second names of flags are those of the released code.
+    """
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=doc, formatter_class=formatter, allow_abbrev=False)
     add = parser.add_argument
-    path = "folder, name under models/, LoRA adapter, or hub id"
+    path, count, size = (
+        "folder, name under models/, LoRA adapter, or hub id",
+        _number(int, 1, 10**5),
+        _number(int, 1, 4096),
+    )
+    model = ("-model", "--model_name_or_path")
     if two_stages:
-        add("-sketcher", "--sketcher_path", "-model", "--model_name_or_path", required=True, help=f"sketcher: {path}")
+        add("-sketcher", "--sketcher_path", *model, required=True, help=f"sketcher: {path}")
         add(
             "-generator",
             "--generator_path",
@@ -76,43 +76,42 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
             help=f"generator: {path}",
         )
     else:
-        add("-model", "--model_name_or_path", required=True, help=f"model: {path}")
+        add(*model, required=True, help=f"model: {path}")
     add("-d", "--domain", default="Pandas", help="benchmark: Pandas, Numpy, HumanEval, ... or a .jsonl file (Pandas)")
-    count, one = _number(int, 1, 100_000), [0.2]
     add("-n", "--num_samples", "--num_completions", type=count, default=200, help="samples per problem (200)")
-    add("-t", "--temperature", type=temperatures, default=one, help="0 is greedy; 0.2,0.4 samples at both (0.2)")
+    add("-t", "--temperature", type=temperatures, default=[0.2], help="0 is greedy; 0.2,0.4 samples at both (0.2)")
     if two_stages:
-        add(
-            "-t2", "--temperature2", type=temperatures, default=one, help="temperature of the generator, likewise (0.2)"
-        )
-    add("-p", "--top_p", type=_number(float, 0, 1, low_open=True), default=0.9, help="nucleus mass, in (0, 1] (0.9)")
-    tokens = _number(int, 1, 4096)
-    add("-l", "--max_tokens", "--max_new_tokens", type=tokens, default=100, help="maximum of new tokens (100)")
+        add("-t2", "--temperature2", type=temperatures, default=[0.2], help="temperature of the generator (0.2)")
+    add("-p", "--top_p", type=_number(float, 1e-6, 1), default=0.9, help="nucleus mass (0.9)")
+    add("-l", "--max_tokens", "--max_new_tokens", type=size, default=100, help="maximum of new tokens (100)")
     add("--seed", type=_number(int, 0, 2**63), default=42, help="random seed (42)")
-    add("--limit", type=_number(int, 0, 100_000), help="only the first LIMIT problems; 0 for all (all)")
-    add("--tasks", help="only problems whose whole task_id matches this regular expression")
+    add("--limit", type=_number(int, 0, 10**5), help="only the first LIMIT problems; 0 for all (all)")
+    add("--tasks", help="only problems whose whole task_id matches this regular expression (all)")
     if two_stages:
-        text = "sketches for the generator: popular (most frequent, as in the paper), each, top-2, top-3, ... or greedy"
-        add("--sketch_strategy", type=_strategy, default="popular", help=f"{text} (popular)")
+        sketches = "popular (most frequent, as in the paper), each, top-2, top-3, ..., greedy (popular)"
+        add("--sketch_strategy", type=_strategy, default="popular", help=f"sketches for the generator: {sketches}")
         add("--greedy_sketch", dest="sketch_strategy", action="store_const", const="greedy", help="the same as greedy")
-        add("-c", "--chunk_size", type=count, help="samples of a problem that choose sketches together (all)")
+        add("-c", "--chunk_size", type=count, help="samples of a problem that choose a sketch together (all)")
         add("--operation", choices=OPERATIONS, help="what sketches replace (that of the models, else constants)")
-    add("--truncate", choices=("first_block", "syntax"), default="first_block", help="end of a completion: the paper's "
-        "first_block; syntax adds X_syntax.samples.jsonl, the same samples cut to what parses (first_block)")  # fmt: skip
+    cut = "end of a completion: first_block, as in the paper; syntax: also X_syntax.samples.jsonl, cut to what parses"
+    add("--truncate", choices=("first_block", "syntax"), default="first_block", help=f"{cut} (first_block)")
     add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="type of the weights (float32)")
     add("--backend", choices=("torch", "vllm"), default="torch", help="engine; vllm needs that package (torch)")
     add("--device", help="torch device; cuda is the process's own GPU under torchrun (cpu)")
-    add("-gpu", "--gpu_device", dest="device", type=_gpu, help="number of the GPU, -1 for the CPU")
-    add("-b", "--batch_size", type=tokens, help="rows decoded together (64)")
-    unit = _number(int, 1, 1_000_000)
-    add("-u", "--unit_size", type=unit, default=500, help="samples per saved unit; a kill loses at most one unit (500)")
+    add("-gpu", "--gpu_device", type=_number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
+    add("-b", "--batch_size", type=size, help="rows decoded together (64)")
+    add(
+        "-u", "--unit_size", type=count, default=500, help="samples per saved unit; a kill loses at most one unit (500)"
+    )
     add("--dry_run", action="store_true", help="print what would be done and stop")
-    add("-o", "--output", help=f"file X{ENDING}, {{t}} and {{t2}} in it become the temperatures; or a folder, in which "
-        "the file is named after the settings (results/<benchmark>/<run>/)")  # fmt: skip
+    place = "file X.samples.jsonl, in which {t} and {t2} become temperatures; or a folder, where settings make the name"
+    add("-o", "--output", help=f"{place} (results/<benchmark>/<run>/)")
     add("--results_dir", help="folder of the default output (results)")
-    add("-mv", "--model_version", help="label that is added to <run> in the default output")
+    add("-mv", "--model_version", help="label that is added to <run> in the default output (none)")
     sections = ("sampling", "two_stages") if two_stages else ("sampling",)
     args = parser.parse_args(with_preset(sys.argv[1:] if argv is None else argv, *sections))
+    if args.gpu_device is not None:
+        args.device = "cpu" if args.gpu_device < 0 else f"cuda:{args.gpu_device}"
     if args.backend == "vllm" and (args.batch_size or args.device):
         parser.error("--backend vllm chooses batches and device itself; leave --batch_size and --device out")
     if args.output and (args.results_dir or args.model_version):
@@ -168,10 +167,10 @@ def temperature_pairs(first: list, second: list) -> list[tuple]:
     Raises:
         UserError: lists of different lengths.
     """
-    length = max(len(first), len(second))
-    if {len(first), len(second)} - {1, length}:
+    if len(first) != len(second) and 1 not in (len(first), len(second)):
         raise UserError(f"-t has {len(first)} temperatures and -t2 {len(second)}; give equally many, or a single one")
-    return [(first[min(i, len(first) - 1)], second[min(i, len(second) - 1)]) for i in range(length)]
+    length = max(len(first), len(second))
+    return [(first[i % len(first)], second[i % len(second)]) for i in range(length)]
 
 
 def sketch_operation(models: dict[str, str], asked: str | None) -> str:

@@ -217,7 +217,7 @@ def test_batch_size_leaves_the_samples_alone(base, problems, tmp_path):
         ("-t", "abc", "'abc' is no float"),
         ("-t", "0.2,-1", "'-1' is no float in [0, 2]"),
         ("-n", "0", "'0' is no int"),
-        ("-p", "0", "(0, 1]"),
+        ("-p", "0", "[1e-06, 1]"),
         ("--limit", "-1", "'-1'"),
     ],
 )

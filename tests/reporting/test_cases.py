@@ -55,7 +55,7 @@ def test_the_operation_of_the_samples_decides(tmp_path, capsys):
     problems.write_text(json.dumps(task) + "\n")
     sha256 = hashlib.sha256(problems.read_bytes()).hexdigest()
     results = tmp_path / "x_results.jsonl"
-    results.write_text(json.dumps(row(1, True, "parameter.head(parameter + number)", "frame.head(n + 1)")) + "\n")
+    results.write_text(json.dumps(row(1, True, "argument.head(argument + number)", "frame.head(n + 1)")) + "\n")
     for operation, file, case in (("both", problems, 1), ("constants", problems, 3), ("both", "gone.jsonl", 3)):
         benchmark = {"name": "P", "sha256": sha256, "file": str(file)}
         record = {"settings": {"operation": operation}, "inputs": {}, "benchmark": benchmark}
