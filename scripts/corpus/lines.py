@@ -29,8 +29,10 @@ def corpus_files(folder: Path) -> list[Path]:
     """Corpus files in a folder and below it, links followed, hidden ones left out; in the order of their paths."""
     found, seen = [], set()
     for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if name[0] != "." and os.path.realpath(place) not in seen]
+        if os.path.realpath(place) in seen:  # a link to a folder that was read before
+            files, folders[:] = [], []
         seen.add(os.path.realpath(place))
+        folders[:] = sorted(name for name in folders if name[0] != ".")
         found += [Path(place, name) for name in files if _CORPUS_FILE.fullmatch(name)]
     return sorted(file for file in found if file.is_file())
 
