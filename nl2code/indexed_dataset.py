@@ -220,10 +220,12 @@ def check(prefix: str) -> str:
             tokenizer in `model/` beside the shard, or below 0.
         FileNotFoundError: one of the two files is missing.
     """
-    dataset = MMapIndexedDataset(prefix)
-    features = f"{prefix}_features.npy"
+    dataset, features = MMapIndexedDataset(prefix), f"{prefix}_features.npy"
     if os.path.exists(features):
-        shape = np.load(features, mmap_mode="r").shape
+        try:
+            shape = np.load(features, mmap_mode="r").shape
+        except (ValueError, EOFError) as error:
+            raise IndexedDatasetError(f"{features} cannot be read ({error}); encode this shard again") from error
         if shape != (len(dataset), 3):
             raise IndexedDatasetError(f"{features} has shape {shape}, not ({len(dataset)}, 3); encode this shard again")
     lowest, highest, limit, tokens = 0, -1, None, 0
@@ -245,8 +247,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("action", choices=["check"], help="check: read each shard whole, with its features")
     parser.add_argument("prefix", nargs="+", help="path without .bin/.idx")
     args = parser.parse_args(argv)
-    also = (ValueError, EOFError)  # of NumPy, for a file that holds no features
-    return max(exit_status(lambda prefix=prefix: print(check(prefix)), also) for prefix in args.prefix)
+    return max(exit_status(lambda prefix=prefix: print(check(prefix))) for prefix in args.prefix)
 
 
 if __name__ == "__main__":

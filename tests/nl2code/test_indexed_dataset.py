@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import tiny_tokenizer
 
 from nl2code import indexed_dataset
 from nl2code.indexed_dataset import (
@@ -139,12 +140,74 @@ def test_check_command(tmp_path, capsys):
     assert "encode this shard again" in capsys.readouterr().err
 
 
+def damaged(prefix, place: int, value: int, letter: str = "q"):
+    """The dataset with one number of its index replaced; sizes begin at byte 26, offsets behind them."""
+    data = bytearray((prefix.parent / f"{prefix.name}.idx").read_bytes())
+    struct.pack_into("<" + letter, data, place, value)
+    (prefix.parent / f"{prefix.name}.idx").write_bytes(data)
+    return prefix
+
+
+@pytest.mark.parametrize("value", [-8, -(1 << 62), 1 << 40, (1 << 63) - 1, 5, 2, 0, 6], ids=str)
+def test_offsets_that_are_not_back_to_back_are_refused(tmp_path, capsys, value):
+    """Negative, beyond the file, shifted, overlapping: offset 2 of [0, 4, 10] bytes."""
+    prefix = damaged(write(tmp_path / "x", [[1, 2], [3, 4, 5], [6]]), 26 + 3 * 4 + 8, value)
+    with pytest.raises(IndexedDatasetError, match="x.idx: sizes or offsets are damaged; encode this shard again"):
+        MMapIndexedDataset(prefix)
+    builder = make_builder(tmp_path / "y.bin")
+    with pytest.raises(IndexedDatasetError):
+        builder.merge_file_(prefix)
+    assert indexed_dataset.main(["check", str(prefix)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_negative_size_is_refused(tmp_path):
+    """Sizes [-1, 3] have the same sum as [1, 1], and offsets can agree with them."""
+    prefix = damaged(damaged(write(tmp_path / "x", [[1], [2]]), 26, -1, "i"), 30, 3, "i")
+    with pytest.raises(IndexedDatasetError, match="damaged"):
+        MMapIndexedDataset(damaged(prefix, 26 + 8 + 8, -2))
+
+
+def test_check_looks_at_the_range_of_tokens(tmp_path, capsys):
+    write(tmp_path / "train", [[0, 5], [300]], np.int32)
+    prefix = str(tmp_path / "train")
+    assert indexed_dataset.main(["check", prefix]) == 0
+    assert "2 documents, 3 tokens, int32, highest id 300" in capsys.readouterr().out
+    tokenizer = tiny_tokenizer()
+    tokenizer.save_pretrained(tmp_path / "model")
+    limit = max(tokenizer.get_vocab().values()) + 1
+    for token, message in [
+        (limit - 1, ""),
+        (limit, f"below {limit}, the vocabulary of model/"),
+        (-1, "ids are 0 or more"),
+    ]:
+        write(tmp_path / "train", [[0, 5], [token]], np.int32)
+        assert indexed_dataset.main(["check", prefix]) == bool(message)
+        error = capsys.readouterr().err
+        assert message in error and (not message or f"train.bin holds token {token}" in error)
+
+
+@pytest.mark.parametrize("features", [np.zeros((1, 3)), np.zeros((2, 4)), np.zeros(6), b"", b"junk"], ids=str)
+def test_check_looks_at_the_features(tmp_path, capsys, features):
+    prefix = str(write(tmp_path / "train", [[0, 5], [3]]))
+    np.save(f"{prefix}_features.npy", np.zeros((2, 3), np.float32))
+    assert indexed_dataset.main(["check", prefix]) == 0
+    file = tmp_path / "train_features.npy"
+    if isinstance(features, bytes):
+        file.write_bytes(features)
+    else:
+        np.save(file, features)
+    assert indexed_dataset.main(["check", prefix]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and "train_features.npy" in error
+
+
 def test_truncation_names_the_byte_counts(tmp_path):
     prefix = write(tmp_path / "x", [[1, 2], [3]])
     whole = (tmp_path / "x.bin").read_bytes()
     for data in (whole[:-2], whole + b"\0\0"):
         (tmp_path / "x.bin").write_bytes(data)
-        with pytest.raises(IndexedDatasetError, match=f"has {len(data)} bytes, .* speaks of 6"):
+        with pytest.raises(IndexedDatasetError, match=f"has {len(data)} bytes, but its index needs 6"):
             MMapIndexedDataset(prefix)
     (tmp_path / "x.bin").write_bytes(whole)
     index = (tmp_path / "x.idx").read_bytes()
