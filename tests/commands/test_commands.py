@@ -288,8 +288,8 @@ def test_what_the_quickstart_runs(calls):
 def test_what_encoding_alone_runs(calls):
     found = calls("scripts/run_encode_domain.sh", TYPE="normal", OUTPUT="/out", THREADS="2", DEBUG="1", SPLIT="valid")
     assert found == [
-        "-m scripts.encode_domain configs/training/quick.yaml -d Pandas -type normal -model /tiny -i /data/Pandas/data/quick "
-        "-o /out -t 2 -split valid -isdebug --operation constants"
+        "-m scripts.encode_domain configs/training/quick.yaml -d Pandas -type normal -model /tiny "
+        "-i /data/Pandas/data/quick -o /out --operation constants -t 2 -split valid -isdebug"
     ]
 
 

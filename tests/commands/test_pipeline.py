@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +73,10 @@ def finish(process):
     return output
 
 
+def train(folder, sources, base, **settings):
+    return finish(start("run_training_cert.sh", environment(folder, sources, base, TYPE="sketcher", **settings)))
+
+
 def outcome(folder):
     """What must not depend on kills: trained weights, samples, verdicts, and the metrics without their `run` part."""
     found = {}
@@ -92,19 +97,20 @@ def outcome(folder):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, sources, base):
-    """The folder of one whole run, and how long it took."""
+    """The folder of one whole run, how long it took, and its outcome."""
     folder = tmp_path_factory.mktemp("undisturbed")
     started = time.time()
     for command, settings in COMMANDS:
         finish(start(command, environment(folder, sources, base, **settings)))
-    return folder, time.time() - started
+    return folder, time.time() - started, outcome(folder)
 
 
 def test_from_sources_to_the_table(undisturbed):
-    folder, seconds = undisturbed
+    folder, seconds, _ = undisturbed
     assert seconds < 180
-    assert (folder / "data/Pandas/data/train").is_dir()
-    stats = json.loads((folder / "data/Pandas/data/corpus_stats.json").read_text())
+    assert (folder / "data/Pandas/data/quick/train").is_dir()
+    assert (folder / "data/Pandas/sketcher_bin/tiny_quick/train.idx").is_file()
+    stats = json.loads((folder / "data/Pandas/data/quick/corpus_stats.json").read_text())
     assert stats
     for kind in ("sketcher", "generator"):
         results = json.loads(
@@ -112,7 +118,7 @@ def test_from_sources_to_the_table(undisturbed):
         )
         assert results["steps"] == 6 and results["tokens"] > 0
     metrics = {path.parent.name: json.loads(path.read_text()) for path in folder.rglob("*_metrics.json")}
-    assert set(metrics) == {"tiny", "tiny_quick_cert"}
+    assert set(metrics) == {"tiny", "Pandas_tiny_quick_cert"}
     for values in metrics.values():
         assert values["n"] == 5 and values["benchmark"]["evaluated"] == 3
         assert 0 <= values["pass@1"]["value"] <= 1 and values["ceiling"]["value"] == 1
@@ -120,17 +126,61 @@ def test_from_sources_to_the_table(undisturbed):
     table = subprocess.run(
         [sys.executable, "-m", "scripts.report", str(folder / "results")], cwd=ROOT, capture_output=True, text=True
     ).stdout
-    assert "CertPandas" in table and "tiny_quick_cert" in table
+    assert "CertPandas" in table and "Pandas_tiny_quick_cert" in table
 
 
 def test_a_second_run_has_nothing_to_do(undisturbed, sources, base):
-    folder, _ = undisturbed
-    before = outcome(folder)
+    folder, _, before = undisturbed
     started = time.time()
     texts = [finish(start(command, environment(folder, sources, base, **settings))) for command, settings in COMMANDS]
     assert time.time() - started < 60
     assert outcome(folder) == before
     assert all("nothing to do" in text or "up to date" in text for text in texts), texts
+
+
+def test_switching_back_and_forth_redoes_nothing(undisturbed, sources, base, tmp_path_factory):
+    """Other bases, presets and operations have places of their own."""
+    folder, _, before = undisturbed
+    other = tiny.save_tiny(tmp_path_factory.mktemp("models") / "other", context=2048)
+    preset = tmp_path_factory.mktemp("presets") / "mine.yaml"
+    preset.write_text((ROOT / "configs/training/quick.yaml").read_text().replace("lora_r: 16", "lora_r: 4"))
+    switches = ({"BASE_MODEL": str(other)}, {"PRESET": str(preset)}, {"OPERATION": "names"})
+    texts = [train(folder, sources, base, **switch) for switch in switches]
+    assert not any("nothing to do" in text for text in texts)
+    runs = {path.parent.name for path in folder.glob("data/Pandas/experiments/sketcher_models/*/model")}
+    assert runs == {"tiny_quick", "other_quick", "tiny_mine", "tiny_quick_names"}
+    for switch in ({}, *switches):
+        text = train(folder, sources, base, **switch)
+        assert "wrote" not in text and "nothing to do" in text, text
+    assert {name: data for name, data in outcome(folder).items() if name in before} == before
+
+
+def test_a_corpus_of_ones_own_and_a_second_run_without_sources(sources, base, tmp_path):
+    """For a library that is not shipped; sources that are gone do not matter."""
+    mine = tmp_path / "mine"
+    shutil.copytree(sources, mine)
+    settings = {"DOMAIN": "Mylib", "STEPS": "2", "KINDS": ""}
+    for file in mine.iterdir():
+        file.write_text(file.read_text().replace("pandas", "mylib"))
+    for given in ({"SOURCES": str(mine)}, {"SOURCES": ""}):
+        text = train(tmp_path, sources, base, **(settings | given))
+        shutil.rmtree(mine, ignore_errors=True)
+    assert "nothing to do" in text
+    own = tmp_path / "own/Other/data"
+    for part in ("train", "valid"):
+        (own / part).mkdir(parents=True)
+        (own / part / "a.jsonl").write_text(json.dumps({"content": "import other\n" + "x = other.f(1)\n" * 300}) + "\n")
+    there = {path: path.read_bytes() for path in own.rglob("*.jsonl")}
+    train(tmp_path, sources, base, **settings | {"DOMAIN": "Other", "DATA_DIR": f"{tmp_path}/own", "SOURCES": ""})
+    assert {path: path.read_bytes() for path in own.rglob("*.jsonl")} == there
+    assert (own.parent / "experiments/sketcher_models/tiny_quick/model").is_dir()
+
+
+def test_the_papers_preset_on_one_folder(sources, base, tmp_path):
+    """One repository cannot be split by repository."""
+    settings = {"PRESET": "paper", "PRECISION": "fp32", "STEPS": "2", "BATCH": "2", "KINDS": "", "DOMAIN": "Pandas"}
+    train(tmp_path, sources, base, **settings)
+    assert (tmp_path / "data/Pandas/sketcher_bin/tiny_paper/valid.idx").is_file()
 
 
 def test_killed_at_random_moments_the_outcome_is_the_same(undisturbed, sources, base, tmp_path):
@@ -143,6 +193,6 @@ def test_killed_at_random_moments_the_outcome_is_the_same(undisturbed, sources, 
         process.wait()
         process.stdout.close()
         finish(start(command, environment(tmp_path, sources, base, **settings)))
-    expected, found = outcome(undisturbed[0]), outcome(tmp_path)
+    expected, found = undisturbed[2], outcome(tmp_path)
     assert found.keys() == expected.keys()
     assert [name for name in expected if expected[name] != found[name]] == []

