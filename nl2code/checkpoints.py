@@ -49,6 +49,6 @@ def newest_checkpoint(run_dir: Path) -> str | None:
 
 def remove_old(run_dir: Path, limit: int | None, protected: set[str]) -> None:
     """Remove all but the newest `limit` checkpoints of a run; None or 0 keeps all, `protected` ones stay anyway."""
-    for folder in checkpoints(run_dir)[: -limit if limit else 0]:
+    for folder in checkpoints(run_dir)[: -limit if limit and limit > 0 else 0]:
         if str(folder) not in protected:
             shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 
 from nl2code.code_dataset import CodeBlockDataset
@@ -129,6 +128,9 @@ def padding_id(tokenizer, model) -> int:
 def check_fit(model, tokenizer_name: str, datasets: list[CodeBlockDataset]) -> None:
     """Compare shards, tokenizer and model with each other before any training.
 
+    The tokenizer of a shard is known by its record, else by the tokenizer in `model/` beside it; else only its highest token
+    can be compared.
+
     Raises:
         UserError: blocks longer than the model's positions, shards of another tokenizer, or tokens that it does not have.
     """
@@ -138,32 +140,22 @@ def check_fit(model, tokenizer_name: str, datasets: list[CodeBlockDataset]) -> N
         raise UserError(
             f"--block_size {block_size} exceeds the {positions} positions of the model; use {positions} or less"
         )
+    prefixes, unlike = [shard.prefix for dataset in datasets for shard in dataset.shards], {}
+    for prefix in prefixes:
+        recorded = (read_record(Path(f"{prefix}.record.json")) or {"inputs": {}})["inputs"].get("tokenizer")
+        if recorded != tokenizer_sha256(tokenizer_name):
+            unlike[Path(prefix).parent / "model", recorded] = prefix
+    for (beside, recorded), prefix in unlike.items():
+        is_there = (beside / "tokenizer.json").is_file()
+        if (recorded and not is_there) or (is_there and not same_tokenizer(str(beside), tokenizer_name)):
+            raise UserError(
+                f"shard {prefix} was encoded with another tokenizer than that of {tokenizer_name}; encode the corpus again "
+                "with this base, or name the tokenizer's folder with --tokenizer_name"
+            )
     for dataset in datasets:
-        for shard in dataset.shards:
-            _check_tokenizer(shard.prefix, tokenizer_name)
         low, high = dataset.token_range()
         if low < 0 or high >= rows:
             raise UserError(
                 f"{dataset.shards[0].prefix}: tokens from {low} to {high}, but the model has {rows} (0 to {rows - 1}); "
                 "encode the corpus again with this base"
             )
-
-
-def _check_tokenizer(prefix: str, tokenizer_name: str) -> None:
-    """By the shard's record, else by the tokenizer in `model/` beside it; a shard of neither cannot be checked."""
-    known = read_record(Path(f"{prefix}.record.json"))
-    recorded, beside = known and known["inputs"].get("tokenizer"), Path(prefix).parent / "model"
-    if recorded == tokenizer_sha256(tokenizer_name):
-        return
-    if (beside / "tokenizer.json").is_file():
-        if _same(str(beside), tokenizer_name):
-            return
-    elif not recorded:
-        return
-    raise UserError(
-        f"shard {prefix} was encoded with another tokenizer than that of {tokenizer_name}; encode the corpus again with "
-        "this base, or name the tokenizer's folder with --tokenizer_name"
-    )
-
-
-_same = lru_cache(maxsize=8)(same_tokenizer)  # all shards of a folder share one
