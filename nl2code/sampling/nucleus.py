@@ -1,4 +1,4 @@
-"""Exact nucleus sampling from logits, with random streams that can be addressed sample by sample.
+"""Exact nucleus sampling from logits, with one addressable random stream per sample.
 
 Holtzman et al., "The Curious Case of Neural Text Degeneration" (2020).
 """
@@ -14,7 +14,7 @@ WIDTHS = (64, 512, 4096)  # sizes of the top-k prefix that is tried before a who
 def uniforms(seed: int, task_id: str, first: int, count: int, length: int) -> np.ndarray:
     """Float64 (count, length) draws in [0, 1) for samples first .. first + count - 1 of a task.
 
-    Philox, keyed by (seed, task) and counted from the sample's number: a stream is the same whoever draws it, and when.
+    Philox, keyed by (seed, task), its counter set by the sample's number: a stream does not depend on process or time.
     """
     key = np.frombuffer(hashlib.sha256(f"{seed}|{task_id}".encode()).digest()[:16], dtype=np.uint64)
     rows = [
@@ -29,8 +29,8 @@ def nucleus_sample(logits: torch.Tensor, u: torch.Tensor, temperature: float, to
 
     Args:
         logits: (B, V), any float dtype; -inf marks tokens that are not allowed.
-        u: float64 (B,), uniform in [0, 1); the draw is its inverse-CDF image, so equal u give equal tokens.
-        temperature: 0 takes the most likely token.
+        u: float64 (B,), uniform in [0, 1); the token is the inverse CDF at u, so equal u give equal tokens.
+        temperature: 0 chooses the most likely token.
         top_p: in (0, 1].
 
     Returns:
@@ -39,8 +39,8 @@ def nucleus_sample(logits: torch.Tensor, u: torch.Tensor, temperature: float, to
     if temperature == 0:
         return logits.argmax(-1)
     logits = logits.float()
-    # The mass of the whole vocabulary in one pass; sorting is for the few tokens that can be drawn. What is below e^-80
-    # of the most likely token adds nothing to a float32 sum, but as denormal numbers it would slow it down tenfold.
+    # One pass over the whole vocabulary gives its mass; only the few tokens that can be drawn are sorted. Terms below
+    # e^-80 of the largest add nothing to a float32 sum, but denormal numbers would make it ten times slower.
     largest = logits.amax(-1, keepdim=True)
     normaliser = (logits - largest).div_(temperature).clamp_(min=-80).exp_().sum(-1, keepdim=True).double()  # (B, 1)
     vocab_size = logits.shape[-1]

@@ -1,8 +1,8 @@
-"""Key/value cache of a batch whose rows come and go, each with a prompt of its own.
+"""Key/value cache of a batch whose rows join and leave at any step, each with its own prompt.
 
-All rows end in the same column, so that a decoding step writes one column and reads one slice, and nothing is copied
-but what moves: a row that joins brings the keys and values of its prompt, the last row takes the place of one that
-leaves. Being aligned on the right suits every causal model, those with local attention (GPT-Neo) included.
+All rows end in the same column, so that a decoding step writes one column and reads one slice. Little is copied: a
+joining row brings the keys and values of its prompt, and the last row moves to the place of a leaving one. Alignment on
+the right is correct for every causal model, with local attention (GPT-Neo) too.
 
     columns    first            end          row 0: a long prompt, 5 tokens written since
     row 0      p p p p p p t t t t t         row 1: joined three steps ago
@@ -13,7 +13,7 @@ import torch
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import CacheLayerMixin
 
-SLACK = 64  # columns beyond the longest row; when they are used up everything moves back to the left
+SLACK = 64  # columns beyond the longest row; when they are used up, all rows move back to the left
 
 
 class RowLayer(CacheLayerMixin):
@@ -84,11 +84,11 @@ class RowCache(Cache):
         self.first = min(self.starts, default=self.end)
 
     def inputs(self, dtype: torch.dtype) -> dict:
-        """What a model needs beside a token for each live row: this cache, attention mask and positions."""
+        """The model's inputs besides a token for each live row: this cache, attention mask and positions."""
         starts = torch.tensor(self.starts, device=self.device)[:, None]
         columns = torch.arange(self.first, self.end + 1, device=self.device)
         mask = torch.zeros(self.live, len(columns), dtype=dtype, device=self.device)
-        mask.masked_fill_(columns < starts, torch.finfo(dtype).min)  # additive: every attention takes that form
+        mask.masked_fill_(columns < starts, torch.finfo(dtype).min)  # additive, for eager and SDPA attention
         return {
             "past_key_values": self,
             "attention_mask": mask[:, None, None],  # (live, 1, 1, columns)
@@ -97,7 +97,7 @@ class RowCache(Cache):
         }
 
     def advance(self) -> None:
-        """The column written last belongs to the rows now; make room for the next one."""
+        """Make room for the next column."""
         self.end += 1
         if self.end < self.columns:
             return

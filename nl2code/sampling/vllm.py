@@ -40,34 +40,27 @@ class VllmSampler(PromptEncoder):
         top_p: float,
         max_new_tokens: int,
         seed: int,
-        batch_size: int | None = None,
+        batch_size: None,
     ) -> list[list[Completion]]:
         """As `Sampler.sample_many`; vLLM chooses its batches itself."""
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
         prompts, params, healed = [], [], []
+        common = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens}
+        common |= {"stop_token_ids": sorted(self.stop_ids), "include_stop_str_in_output": True}
         for request in requests:
             ids, data = self.encode(request.prompt, max_new_tokens)
             pending = data.decode()
             # The text taken back is spelled again: any text that begins with it.
+            stop = [] if "\n" in pending else list(BOUNDARIES)  # a boundary must not begin in the prompt
             constraint = StructuredOutputsParams(regex=re.escape(pending) + r"[\s\S]*") if pending else None
             for sample in range(request.first, request.first + request.count):
                 digest = hashlib.sha256(f"{seed}|{request.task_id}|{sample}".encode()).digest()
                 prompts.append({"prompt_token_ids": ids})
                 healed.append(len(pending))
-                params.append(
-                    SamplingParams(
-                        temperature=temperature,
-                        top_p=top_p,
-                        max_tokens=max_new_tokens,
-                        seed=int.from_bytes(digest[:4], "little"),
-                        stop=[] if "\n" in pending else list(BOUNDARIES),  # a boundary must not begin in the prompt
-                        stop_token_ids=sorted(self.stop_ids),
-                        include_stop_str_in_output=True,
-                        structured_outputs=constraint,
-                    )
-                )
+                common["seed"] = int.from_bytes(digest[:4], "little")
+                params.append(SamplingParams(**common, stop=stop, structured_outputs=constraint))
         outputs = iter(zip(self.llm.generate(prompts, params), healed, strict=True))
         return [[_completion(*next(outputs)) for _ in range(request.count)] for request in requests]
 

@@ -8,6 +8,11 @@ from pathlib import Path
 ENDING = ".samples.jsonl"
 _TRAINED = re.compile(r"([^/]+)/experiments/([^/]+)_models/([^/]+)/([^/]+)/?$")
 _VAGUE = re.compile(r"/|models?|checkpoint-\d+|final|output|[0-9a-f]{40}")  # folder names that tell nothing of a model
+# What a file name tells, as setting:prefix.
+_SHOWN = (
+    "num_samples:n temperature:t temperature2:t2 sketch_strategy: top_p:p max_tokens:l seed:s limit:first operation: "
+)
+_SHOWN += "backend: dtype: chunk_size:c batch_size:b unit_size:u tasks:tasks"
 
 
 def model_name(path: str) -> str:
@@ -49,24 +54,18 @@ def file_name(settings: dict, defaults: dict) -> str:
         settings: of a record (see `scripts.generating.units`).
         defaults: values that are left out.
     """
-    shown = {"num_samples": "n", "temperature": "t", "temperature2": "t2", "sketch_strategy": ""}
-    shown |= {
-        "top_p": "p",
-        "max_tokens": "l",
-        "seed": "s",
-        "limit": "first",
-        "operation": "",
-        "backend": "",
-        "dtype": "",
-    }
-    shown |= {"chunk_size": "c", "batch_size": "b", "unit_size": "u", "tasks": "tasks"}
     parts = []
-    for key, prefix in shown.items():
+    for key, prefix in (pair.split(":") for pair in _SHOWN.split()):
         value = settings.get(key)
         if value is not None and value != defaults.get(key):
             text = f"{value:.12g}" if isinstance(value, float) else _digest(value) if key == "tasks" else value
             parts.append(f"{prefix}{text}")
     return "_".join(parts) + ENDING
+
+
+def beside(output: Path, ending: str) -> Path:
+    """`X` + ending, for a sample file `X.samples.jsonl`."""
+    return Path(str(output).removesuffix(ENDING) + ending)
 
 
 def _digest(text: str) -> str:

@@ -13,7 +13,7 @@ from nl2code.models import resolve_model, tokenizer_sha256, weights_sha256
 from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.file_utils import sha256_file
-from scripts.generating.names import ENDING, file_name, run_name
+from scripts.generating.names import ENDING, beside, file_name, run_name
 from scripts.generating.units import FORMAT, SampleFile
 from scripts.presets import with_preset
 from scripts.records import Record
@@ -37,11 +37,7 @@ def _number(kind: type, low: float, high: float) -> Callable[[str], float]:
 
 
 def temperatures(text: str) -> list[float]:
-    """An argparse type: temperatures in [0, 2], one or several with commas between.
-
-    >>> temperatures("0.2,0.4")
-    [0.2, 0.4]
-    """
+    """An argparse type: temperatures in [0, 2], one or several with commas between."""
     return [_number(float, 0, 2)(part) for part in text.split(",")]
 
 
@@ -59,24 +55,16 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=doc, formatter_class=formatter, allow_abbrev=False)
     add = parser.add_argument
-    path, count, size = (
-        "folder, name under models/, LoRA adapter, or hub id",
-        _number(int, 1, 10**5),
-        _number(int, 1, 4096),
-    )
-    model = ("-model", "--model_name_or_path")
+    count, size, one = _number(int, 1, 10**5), _number(int, 1, 4096), ("-model", "--model_name_or_path")
+    models = {"": one}
     if two_stages:
-        add("-sketcher", "--sketcher_path", *model, required=True, help=f"sketcher: {path}")
-        add(
-            "-generator",
-            "--generator_path",
-            "-model2",
-            "--model2_name_or_path",
-            required=True,
-            help=f"generator: {path}",
-        )
-    else:
-        add(*model, required=True, help=f"model: {path}")
+        two = ("-model2", "--model2_name_or_path")
+        models = {
+            "sketcher: ": ("-sketcher", "--sketcher_path", *one),
+            "generator: ": ("-generator", "--generator_path", *two),
+        }
+    for stage, names in models.items():
+        add(*names, required=True, help=f"{stage}folder, name under models/, LoRA adapter, or hub id")
     add("-d", "--domain", default="Pandas", help="benchmark: Pandas, Numpy, HumanEval, ... or a .jsonl file (Pandas)")
     add("-n", "--num_samples", "--num_completions", type=count, default=200, help="samples per problem (200)")
     add("-t", "--temperature", type=temperatures, default=[0.2], help="0 is greedy; 0.2,0.4 samples at both (0.2)")
@@ -100,9 +88,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     add("--device", help="torch device; cuda is the process's own GPU under torchrun (cpu)")
     add("-gpu", "--gpu_device", type=_number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
     add("-b", "--batch_size", type=size, help="rows decoded together (64)")
-    add(
-        "-u", "--unit_size", type=count, default=500, help="samples per saved unit; a kill loses at most one unit (500)"
-    )
+    add("-u", "--unit_size", type=count, default=500, help="samples per saved unit; a kill loses at most one (500)")
     add("--dry_run", action="store_true", help="print what would be done and stop")
     place = "file X.samples.jsonl, in which {t} and {t2} become temperatures; or a folder, where settings make the name"
     add("-o", "--output", help=f"{place} (results/<benchmark>/<run>/)")
@@ -111,6 +97,8 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     sections = ("sampling", "two_stages") if two_stages else ("sampling",)
     args = parser.parse_args(with_preset(sys.argv[1:] if argv is None else argv, *sections))
     if args.gpu_device is not None:
+        if args.device:
+            parser.error("--gpu_device and --device name the same; leave one out")
         args.device = "cpu" if args.gpu_device < 0 else f"cuda:{args.gpu_device}"
     if args.backend == "vllm" and (args.batch_size or args.device):
         parser.error("--backend vllm chooses batches and device itself; leave --batch_size and --device out")
@@ -153,8 +141,7 @@ def sample_files(args: argparse.Namespace, models: dict[str, str]) -> list[Sampl
     for t, t2 in temperature_pairs(args.temperature, getattr(args, "temperature2", [None])):
         own = settings | {"temperature": t} | ({} if t2 is None else {"temperature2": t2})
         output = _output(args, own, models)
-        meta = Path(str(output).removesuffix(ENDING) + ".meta.json")
-        record = Record(meta, "generation", FORMAT, inputs, own)
+        record = Record(beside(output, ".meta.json"), "generation", FORMAT, inputs, own)
         found.append(SampleFile(problems, output, record, benchmark, chunk))
     if len({one.output for one in found}) < len(found):
         raise UserError(f"several temperatures need {{t}} and {{t2}} in the name of --output {args.output}")

@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from nl2code.sampling.truncation import first_block, syntax
 from scripts.file_utils import exclusive, read_jsonl, sha256_file, write_jsonl
-from scripts.generating.names import ENDING
+from scripts.generating.names import ENDING, beside
 from scripts.records import Record, RecordError, rank_and_world
+from scripts.sketches.documents import SEGMENTATION
 
 FORMAT = 2
 
@@ -38,22 +39,24 @@ class SampleFile:
     """A sample file that is asked for.
 
     Attributes:
-        problems: benchmark lines, in file order.
-        output: the sample file.
         record: everything that decides the samples; its file is `X.meta.json`.
         benchmark: name, sha256, problems (count) and file, as the record tells them.
-        chunk_size: samples of a problem that are drawn in one unit.
     """
 
-    problems: list[dict]
+    problems: list[dict]  # benchmark lines, in file order
     output: Path
     record: Record
     benchmark: dict
-    chunk_size: int
+    chunk_size: int  # samples of a problem that are drawn in one unit
 
     @property
     def parts(self) -> Path:
-        return Path(str(self.output).removesuffix(ENDING) + ".parts")
+        return beside(self.output, ".parts")
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """Of each stage, in order."""
+        return {key: value for key, value in self.record.settings.items() if key.startswith("temperature")}
 
     @property
     def begun(self) -> Record:
@@ -87,9 +90,8 @@ class SampleFile:
                 raise RecordError(f"{record.file} was made with other settings: {'; '.join(changed)}; {advice}")
         if self.record.is_finished():
             return True
-        if self.begun.known() is None and (
-            self.output.exists() or self.record.file.exists() and not self.record.known()
-        ):
+        unknown = self.output.exists() or (self.record.file.exists() and not self.record.known())
+        if unknown and not self.begun.known():
             raise RecordError(f"{self.output} is there, but not as {self.record.file.name} records it; {advice}")
         return False
 
@@ -110,8 +112,7 @@ class SampleFile:
         """
         started = time.time()
         self.begun.begin()
-        settings, (rank, world) = self.record.settings, rank_and_world()
-        facts = {key: settings[key] for key in ("temperature", "temperature2") if key in settings}
+        rank, world = rank_and_world()
         share = self.units()[rank::world]
         total = sum(chunk.count for _, chunks in share for chunk in chunks)
         with tqdm(total=total, unit="sample", desc=self.output.parent.name, disable=rank > 0) as bar:
@@ -121,11 +122,15 @@ class SampleFile:
                     bar.initial += count  # not this run's speed
                 else:
                     pairs = zip(chunks, complete(chunks), strict=True)
-                    rows = [_row(chunk, i, sample) | facts for chunk, found in pairs for i, sample in enumerate(found)]
+                    rows = [self._row(chunk, i, s) for chunk, samples in pairs for i, s in enumerate(samples)]
                     assert len(rows) == count, (part, len(rows), count)
                     write_jsonl(part, rows)
                 bar.update(count)
         self.merge(time.time() - started)
+
+    def _row(self, chunk: Chunk, i: int, sample: dict) -> dict:
+        row = {"task_id": chunk.problem["task_id"], "sample_id": chunk.first + i}
+        return row | {"completion": first_block(sample["raw"])} | sample | self.temperatures
 
     def merge(self, seconds: float = 0) -> None:
         """Write the sample file where all units are there, and remove the parts of a finished one."""
@@ -145,8 +150,7 @@ class SampleFile:
         Raises:
             RecordError: a file of that name is of unknown origin.
         """
-        stem = str(self.output).removesuffix(ENDING) + "_syntax"
-        output, file = Path(stem + ENDING), Path(f"{stem}.meta.json")
+        output, file = beside(self.output, "_syntax" + ENDING), beside(self.output, "_syntax.meta.json")
         inputs = self.record.inputs | {"samples": sha256_file(self.output)}
         record = replace(self.record, file=file, inputs=inputs, settings=self.record.settings | {"truncate": "syntax"})
         if not record.is_finished():
@@ -158,11 +162,6 @@ class SampleFile:
             write_jsonl(output, (row | {"completion": syntax(prompts[row["task_id"]], row["raw"])} for row in rows))
             record.finish([output], benchmark=self.benchmark)
         return output
-
-
-def _row(chunk: Chunk, i: int, sample: dict) -> dict:
-    row = {"task_id": chunk.problem["task_id"], "sample_id": chunk.first + i}
-    return row | {"completion": first_block(sample["raw"])} | sample
 
 
 def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile], stages: Callable) -> None:
@@ -183,16 +182,15 @@ def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile
         samplers = [open_sampler(name, args) for name in models]
         for problem in files[0].problems:
             # Errors in a prompt are found before any work; the generator's also holds a sketch of up to max_tokens.
-            for stage, sampler in enumerate(samplers, 1):
-                sampler.encode(problem["prompt"], stage * args.max_tokens)
+            samplers[0].encode(problem["prompt"], args.max_tokens)
+            samplers[-1].encode(SEGMENTATION * (len(models) - 1) + problem["prompt"], len(models) * args.max_tokens)
     for file, there in zip(files, finished, strict=True):
         if there:
             file.merge()
         else:
             common = {"top_p": args.top_p, "max_new_tokens": args.max_tokens, "seed": args.seed}
-            heats = [file.record.settings.get(key) for key in ("temperature", "temperature2")]
-            settings = [common | {"temperature": t, "batch_size": args.batch_size} for t in heats[: len(models)]]
-            file.draw(stages(*samplers, *settings))
+            common["batch_size"] = args.batch_size
+            file.draw(stages(*samplers, *(common | {"temperature": value} for value in file.temperatures.values())))
         if not file.is_finished():
             print(f"this process's share of {file.output} is done; the last process to end merges all shares")
             continue

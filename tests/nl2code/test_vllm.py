@@ -11,7 +11,7 @@ import tiny
 from nl2code.sampling.prompts import PromptError, Request
 from nl2code.sampling.truncation import BOUNDARIES
 
-SETTINGS = {"temperature": 0.8, "top_p": 0.9, "max_new_tokens": 12, "seed": 7}
+SETTINGS = {"temperature": 0.8, "top_p": 0.9, "max_new_tokens": 12, "seed": 7, "batch_size": None}
 
 
 @dataclass
