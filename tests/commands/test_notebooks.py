@@ -35,7 +35,7 @@ def test_generate_data(base, tmp_path, capsys):
     run_cells("generate_data.ipynb", replaced)
     output = capsys.readouterr().out
     assert "def func(x):" in output and "# [segmentation]" in output
-    assert (tmp_path / "data/generator_bin/train.idx").exists()
+    assert (tmp_path / f"data/generator_bin/{base.name}_quick/train.idx").exists()
 
 
 def test_interacting(base, capsys):
