@@ -15,8 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +24,9 @@ from scripts.file_utils import PROJECT_ROOT, exclusive, sha256_file
 
 SOURCES_FILE = Path(__file__).with_name("sources.json")
 STAGING_PREFIX = ".download-"
+CHOICE = {"wheel": "--no-deps --only-binary :all:", "sdist": "--no-deps --no-binary :all:"}
+PIP = "--quiet --no-input --disable-pip-version-check --progress-bar off --retries 2 --ignore-requires-python"
+BUILD = " --no-build-isolation --use-pep517"
 STAND_IN = '''"""Python starts with this. In pip's build subprocess it takes the build back-end's place, whatever its
 name and wherever it lies (some archives carry their own): it hands out the metadata, and runs nothing."""
 import os, re, sys, types
@@ -89,15 +91,29 @@ def fetch(name: str, folder: str | Path | None = None) -> Path:
 
 
 def fetch_all(names: Iterable[str], folder: str | Path | None = None) -> list[Path]:
-    """Paths of the verified files of several sources; what is there is verified before anything is downloaded."""
+    """Paths of the verified files of several sources; what is there is verified before anything is downloaded.
+
+    One process downloads into a folder at a time; what a killed one left half done is removed.
+
+    Raises:
+        FetchError: a file is another one than expected, or cannot be had; the message lists all that are missing.
+    """
     folder = downloads_folder(folder)
     entries = [source_entry(name) for name in dict.fromkeys(names)]
     missing = [entry for entry in entries if not verified(entry, folder)]
     if missing:
-        with locked(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / ".lock").touch()
+        except OSError as error:
+            raise FetchError(f"cannot write to {folder}: {error.strerror}; free it or set CERT_DOWNLOADS") from error
+        with exclusive(folder / ".lock", None):
+            for leftover in folder.glob(STAGING_PREFIX + "*"):
+                shutil.rmtree(leftover, ignore_errors=True)
             for position, entry in enumerate(missing):
-                if not verified(entry, folder):  # another process may have fetched it while this one waited
-                    download(entry, folder, missing[position:])
+                # Another process may have fetched it while this one waited.
+                if not verified(entry, folder) and (why := download(entry, folder)):
+                    raise FetchError(missing_message(missing[position:], folder, why))
     return [folder / entry["filename"] for entry in entries]
 
 
@@ -111,61 +127,39 @@ def verified(entry: dict, folder: Path) -> bool:
     except OSError as error:
         raise FetchError(f"cannot read {path}: {error.strerror}; remove it and run again") from error
     if found != entry["sha256"]:
-        raise FetchError(
-            f"{path} has sha256 {found}, expected {entry['sha256']}; remove it and run again, or put the right file in"
-        )
+        expected = f"{path} has sha256 {found}, expected {entry['sha256']}"
+        raise FetchError(f"{expected}; remove it and run again, or put the right file in")
     return True
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One downloader per folder at a time; what a killed one left half done is removed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".lock").touch()
-    except OSError as error:
-        raise FetchError(f"cannot write to {folder}: {error.strerror}; free it or set CERT_DOWNLOADS") from error
-    with exclusive(folder / ".lock", None):
-        for leftover in folder.glob(STAGING_PREFIX + "*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        yield
+def download(entry: dict, folder: Path) -> str:
+    """Download exactly this version and hash through pip, and rename the file into `folder`.
 
-
-def download(entry: dict, folder: Path, missing: list[dict]) -> None:
-    """Download one file through pip and rename it into `folder`; `missing` is what the error lists."""
+    Returns:
+        What pip says went wrong, in one short line; empty where nothing did.
+    """
     print(f"fetch: downloading {describe(entry)}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=folder) as staging:
-        result = run_pip(entry, Path(staging))
-        arrived = Path(staging) / entry["filename"]
-        if result.returncode or not arrived.exists():
-            raise FetchError(missing_message(missing, folder, reason(result)))
-        if verified(entry, Path(staging)):
+        arrived, stand_in = Path(staging, entry["filename"]), Path(staging, "stand_in")
+        stand_in.mkdir()
+        (stand_in / "sitecustomize.py").write_text(STAND_IN)
+        requirement = stand_in / "requirement.txt"
+        requirement.write_text(f"{entry['project']}=={entry['version']} --hash=sha256:{entry['sha256']}\n")
+        command = (
+            f"-m pip download {CHOICE[entry['kind']]} {PIP} --require-hashes{BUILD if entry['kind'] == 'sdist' else ''}"
+        )
+        result = subprocess.run(
+            [sys.executable, *command.split(), "-d", staging, "-r", str(requirement)],
+            env={**os.environ, "PYTHONPATH": str(stand_in), "TMPDIR": staging},
+            cwd=stand_in,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        if result.returncode == 0 and verified(entry, Path(staging)):
             os.replace(arrived, folder / entry["filename"])
-
-
-def run_pip(entry: dict, staging: Path) -> subprocess.CompletedProcess:
-    """Run `pip download` for exactly this version and hash, with the stand-in for build back-ends in its path."""
-    stand_in = staging / "stand_in"
-    stand_in.mkdir()
-    (stand_in / "sitecustomize.py").write_text(STAND_IN)
-    requirement = staging / "requirement.txt"
-    requirement.write_text(f"{entry['project']}=={entry['version']} --hash=sha256:{entry['sha256']}\n")
-    options = "download --quiet --no-input --disable-pip-version-check --progress-bar off --retries 2 --no-deps"
-    options = [*options.split(), "--ignore-requires-python", "--require-hashes", *kind_options(entry["kind"])]
-    options += ["--no-build-isolation", "--use-pep517"] if entry["kind"] == "sdist" else []
-    command = [sys.executable, "-m", "pip", *options, "-d", str(staging), "-r", str(requirement)]
-    environment = {**os.environ, "PYTHONPATH": str(stand_in), "TMPDIR": str(staging)}
-    return subprocess.run(command, env=environment, cwd=stand_in, capture_output=True, text=True, errors="replace")
-
-
-def kind_options(kind: str) -> list[str]:
-    """The pip options that choose a wheel or a source distribution."""
-    return ["--only-binary", ":all:"] if kind == "wheel" else ["--no-binary", ":all:"]
-
-
-def reason(result: subprocess.CompletedProcess) -> str:
-    """What pip says went wrong, in one short line."""
-    lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+            return ""
+    lines = [line.strip() for line in result.stderr.split("\n") if line.strip()]
     lines = [line for line in lines if not line.lower().startswith(("hint:", "note:", "[notice]"))]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith(("ERROR:", "OSError"))]
     return (errors or lines or [f"pip ended with status {result.returncode}"])[-1][:200]
@@ -179,12 +173,11 @@ def describe(entry: dict) -> str:
 def missing_message(missing: list[dict], folder: Path, why: str) -> str:
     """One line: what is missing, why, where to put it and how to get it on a connected machine."""
     first = missing[0]
-    files = ", ".join(describe(entry) for entry in missing)
     names = " ".join(entry["name"] for entry in missing)
-    pip = " ".join(["pip download --no-deps", *kind_options(first["kind"]), f"{first['project']}=={first['version']}"])
     return (
-        f"cannot download {files}: {why}; put the missing files into {folder}, fetched on a connected machine with "
-        f"`python -m scripts.fetch {names}` or, one by one, `{pip}`"
+        f"cannot download {', '.join(map(describe, missing))}: {why}; put the missing files into {folder}, fetched on a "
+        f"connected machine with `python -m scripts.fetch {names}` or, one by one, "
+        f"`pip download {CHOICE[first['kind']]} {first['project']}=={first['version']}`"
     )
 
 

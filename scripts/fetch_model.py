@@ -38,6 +38,8 @@ def convert(source: str, gguf_file: str | None, folder: Path, name: str) -> None
     options = {"gguf_file": gguf_file, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):  # what transformers makes without files
+            raise ValueError("it has no tokenizer files")
         loaded = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)
     except Exception as error:  # of the network, the hub, the unpickler, a model type that transformers does not know
         reason = " ".join((str(error).strip() or type(error).__name__).split())[:300]

@@ -32,9 +32,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from nl2code.models import resolve_tokenizer, tokenizer_sha256
+from nl2code.models import tokenizer_sha256
 from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
 from scripts.corpus.documents import Harvest, HarvestOptions, harvest
+from scripts.corpus.ledger import count_tokens
 from scripts.corpus.output import RECORD, STATS, own_corpus, read_stats, refuse_foreign_files, write_parts
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.sources import Source, resolve
@@ -91,40 +92,33 @@ def sources_of(args: argparse.Namespace) -> list[Source]:
     return sources
 
 
-def benchmark_files(args: argparse.Namespace) -> tuple[list[Path], list[Path]]:
-    """(fingerprint files, problem files) to clean of: the shipped ones, the project's own problems, and those given."""
+def options_of(args: argparse.Namespace, settings: dict) -> HarvestOptions:
+    """What becomes a document. Clean of: the shipped fingerprints, the project's own problems, and files given.
+
+    Raises:
+        UserError: a benchmark file or the tokenizer cannot be read.
+    """
     fingerprints = args.fingerprints or sorted(Path(__file__).with_name("fingerprints").glob("*.json*"))
-    own = PROJECT_ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data"
-    problems = [*sorted(own.glob("*.jsonl*")), *(args.benchmarks or [])]
-    for path in [*fingerprints, *problems]:
-        if not path.is_file():
-            raise UserError(f"no file {path}; give an existing fingerprint or problem file")
-    fingerprints_from(tuple(map(str, fingerprints)), tuple(map(str, problems)))  # a bad file stops before any work
-    return fingerprints, problems
+    own = sorted((PROJECT_ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data").glob("*.jsonl*"))
+    files = tuple(map(str, fingerprints)), tuple(map(str, [*own, *args.benchmarks]))
+    kept = settings["library"], tuple(settings["kinds"]), args.any_licence
+    options = HarvestOptions(*kept, *files, args.tokenizer, args.dataset_rows)
+    fingerprints_from(*files)
+    count_tokens("", args.tokenizer)
+    return options
 
 
-def tokenizer_file(name: str) -> str:
-    """The `tokenizer.json` of a base model, or a hub id. Raises UserError."""
-    from tokenizers import Tokenizer
-
-    folder = resolve_tokenizer(name)
-    file = Path(folder, "tokenizer.json")
-    try:
-        return str(file.absolute()) if file.is_file() else Tokenizer.from_pretrained(folder) and folder
-    except Exception as error:  # of the network, of the hub, of the id
-        raise UserError(f"--tokenizer {name}: no folder with tokenizer.json, and no hub id in reach") from error
-
-
-def inputs_of(args: argparse.Namespace, sources: list[Source], benchmarks: list[Path]) -> dict[str, str]:
+def inputs_of(sources: list[Source], options: HarvestOptions, run_snippets: bool) -> dict[str, str]:
     """Name -> what identifies it, of all that is read; Python's version decides what parses."""
     inputs = {"python": "{}.{}".format(*sys.version_info)}
     inputs["order of sources"] = ", ".join(source.name for source in sources)  # the first of equal documents is kept
     for source in sources:
         inputs |= {f"source {source.name}": source.sha256, f"licence of {source.name}": source.licence}
-    inputs |= {f"benchmark {number}, {path.name}": sha256_file(path) for number, path in enumerate(benchmarks)}
-    if args.tokenizer:
-        inputs["tokenizer"] = tokenizer_sha256(args.tokenizer)
-    return inputs | (versions() if args.run_snippets else {})  # they decide what runs
+    for number, file in enumerate(options.benchmark_files):
+        inputs[f"benchmark {number}, {Path(file).name}"] = sha256_file(file)
+    if options.tokenizer:
+        inputs["tokenizer"] = tokenizer_sha256(options.tokenizer)
+    return inputs | (versions() if run_snippets else {})  # they decide what runs
 
 
 def harvest_all(sources: list[Source], options: HarvestOptions, workers: int) -> Iterator[Harvest]:
@@ -166,8 +160,8 @@ def prepare(args: argparse.Namespace) -> str:
         if not outputs_are_there(record):
             raise UserError(f"{output} lacks files of its corpus; give --sources again to make it")
         return f"corpus: {output} is kept as it is (no --sources given), {summary(read_stats(output))}"
-    sources, (fingerprints, problems) = sources_of(args), benchmark_files(args)
-    asked = Record(record, "corpus", FORMAT, inputs_of(args, sources, [*fingerprints, *problems]), settings)
+    sources, options = sources_of(args), options_of(args, settings)
+    asked = Record(record, "corpus", FORMAT, inputs_of(sources, options, args.run_snippets), settings)
     if asked.is_finished():
         return f"corpus: {output} is up to date, {summary(read_stats(output))}"
     asked.refuse_other_settings(advice)
@@ -178,38 +172,28 @@ def prepare(args: argparse.Namespace) -> str:
         refuse_foreign_files(place)
         if changed := asked.changed_inputs():
             print(f"corpus: {output} is stale ({'; '.join(changed)}) and made again")
-        made = make(args, replace(asked, file=folder / RECORD), sources, fingerprints, problems)
+        made = make(args, replace(asked, file=folder / RECORD), sources, options)
     return f"corpus: wrote {output}, {made}"
 
 
-def make(
-    args: argparse.Namespace, record: Record, sources: list[Source], fingerprints: list[Path], problems: list[Path]
-) -> str:
+def make(args: argparse.Namespace, record: Record, sources: list[Source], options: HarvestOptions) -> str:
     """Write the corpus into the record's folder; return a summary."""
-    started = time.monotonic()
-    settings, folder = record.settings, record.file.parent
-    options = HarvestOptions(
-        settings["library"],
-        tuple(settings["kinds"]),
-        args.any_licence,
-        tuple(map(str, fingerprints)),
-        tuple(map(str, problems)),
-        tokenizer_file(args.tokenizer) if args.tokenizer else "",
-        args.dataset_rows,
-    )
+    started, folder = time.monotonic(), record.file.parent
     fetch_all([source.name for source in sources if source.listed])
     harvests = list(harvest_all(sources, options, args.workers))
     without_copies(harvests)
     if args.near_copies:
         without_near_copies(harvests, args.near_copies)
     if args.run_snippets:
-        without_failing(harvests, "mined", settings["library"], args.workers)
+        without_failing(harvests, "mined", options.library, args.workers)
     if args.max_documents is not None:
         limit(harvests, args.seed, args.max_documents)
     if not any(found.documents for found in harvests):
-        raise UserError(f"no document uses {settings['library']!r} in these sources: {why_empty(harvests)}")
+        raise UserError(f"no document uses {options.library!r} in these sources: {why_empty(harvests)}")
     parts, unit = split(harvests, args.seed, args.valid_share, args.split_by)
-    stats = {**statistics(settings, harvests, [*fingerprints, *problems]), "tokenizer": args.tokenizer, "split": unit}
+    stats = statistics(
+        {**record.settings, "tokenizer": args.tokenizer, "split": unit}, harvests, options.benchmark_files
+    )
     stats["output"] = write_parts(folder, parts)
     write_json(folder / STATS, stats)
     shards = [folder / shard["file"] for part in stats["output"].values() for shard in part["shards"]]
@@ -238,7 +222,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("-o", "--output", type=Path, help="folder to write (default: data/<Domain>/data)")
     add("--kinds", default=",".join(KINDS), help="comma list of code, mined (default: both)")
     add("--fingerprints", type=Path, nargs="+", help="fingerprint files to clean of (default: scripts/fingerprints/)")
-    add("--benchmarks", type=Path, nargs="+", help="more problem files (.jsonl, .jsonl.gz) to clean of (default: none)")
+    add(
+        "--benchmarks",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="more problem files (.jsonl, .jsonl.gz) to clean of (default: none)",
+    )
     add(
         "--valid_share",
         type=float,

@@ -16,7 +16,9 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
+from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN
+from scripts.corpus.lines import BadLine, open_corpus, parse_object, read_lines
 from scripts.corpus.sources import Member, Source, SourceError
 from scripts.file_utils import sha256_file
 
@@ -79,12 +81,34 @@ def dataset_members(source: Source, most: int | None) -> Iterator[Member]:
     if Path(name).is_file():
         what = {"path": builder_of(Path(name)), "data_files": {split: name}}
     try:
-        rows = load_dataset(**what, split=split, streaming=True)
+        is_lines = what["path"] == "json" and not is_json_array(Path(name))
+        rows = json_rows(Path(name)) if is_lines else load_dataset(**what, split=split, streaming=True)
         for number, row in enumerate(islice(rows, most), start=1):
-            yield member_of(row, number)
+            broken = Member(f"row-{number}", 0, b"", broken=row) if isinstance(row, str) else None
+            yield broken or member_of(row, number)
     except Exception as error:  # datasets passes on what its many readers raise
         reason = (str(error.__cause__ or error).strip() or type(error).__name__).partition("\n")[0]
         raise SourceError(f"cannot read source {source.path}: {reason}; replace the file and run again") from error
+
+
+def is_json_array(path: Path) -> bool:
+    """Whether a JSON file is one array, no file of lines."""
+    with open_corpus(path) as stream:
+        return stream.read(100).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
+
+
+def json_rows(path: Path) -> Iterator[dict | str]:
+    """The objects of a JSON-lines file, with whatever fields; in the place of a line without one, what is wrong.
+
+    The `datasets` library takes the fields and types of the first megabytes for those of all, and refuses the file else.
+    """
+    ledger = Ledger()
+    for line in read_lines(path, ledger):
+        try:
+            yield parse_object(line)
+        except BadLine as error:
+            yield str(error)
+    yield from ledger.rejected  # damaged compression
 
 
 def member_of(row: dict, number: int) -> Member:

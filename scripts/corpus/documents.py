@@ -32,7 +32,7 @@ class HarvestOptions:
         any_licence: keep files whose licence is not known to be permissive.
         fingerprints: fingerprint files to clean of.
         benchmarks: problem files to clean of.
-        tokenizer: counts tokens in the ledgers; empty for none.
+        tokenizer: of the model that counts tokens in the ledgers; empty for none.
         dataset_rows: maximum number of rows per data set, None for all.
     """
 
@@ -43,6 +43,11 @@ class HarvestOptions:
     benchmarks: tuple[str, ...]
     tokenizer: str = ""
     dataset_rows: int | None = None
+
+    @property
+    def benchmark_files(self) -> tuple[str, ...]:
+        """All files to clean of."""
+        return (*self.fingerprints, *self.benchmarks)
 
 
 @dataclass

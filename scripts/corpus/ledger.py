@@ -13,7 +13,7 @@ class Ledger:
 
     Attributes:
         file: names the place of an example, with the number of the candidate: `file:number`.
-        tokenizer: a `tokenizer.json` (or hub id) to count tokens with as well; empty for none.
+        tokenizer: a model whose tokenizer counts tokens as well; empty for none.
     """
 
     file: str = ""
@@ -46,17 +46,13 @@ class Ledger:
 
 
 @cache
-def _load_tokenizer(name: str):
-    from pathlib import Path
+def _tokenizer(name: str):
+    from nl2code.models import load_tokenizer
 
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_file(name) if Path(name).is_file() else Tokenizer.from_pretrained(name)
+    return load_tokenizer(name).backend_tokenizer
 
 
 def count_tokens(text: str, tokenizer: str) -> int:
-    """Tokens of a text, without special tokens added; 0 where `tokenizer` is empty."""
-    if not tokenizer:
-        return 0
+    """Tokens of a text, special ones left out; 0 where `tokenizer` is empty. Raises ModelError."""
     text = text.encode("utf-8", "replace").decode()  # lone surrogates
-    return len(_load_tokenizer(tokenizer).encode(text, add_special_tokens=False).ids)
+    return len(_tokenizer(tokenizer).encode(text, add_special_tokens=False).ids) if tokenizer else 0

@@ -66,12 +66,8 @@ def read_lines(path: Path, ledger: Ledger) -> Iterator[bytes]:
             yield line
 
 
-def parse_line(line: bytes) -> tuple[str, tuple[float, float, float]]:
-    """(content, (log10(stars + 1), ut_score, func_score)) of a corpus line.
-
-    Raises:
-        BadLine: no document in it.
-    """
+def parse_object(line: bytes) -> dict:
+    """The JSON object of a line. Raises BadLine."""
     if not line.strip():
         raise BadLine("blank line")
     try:
@@ -82,6 +78,16 @@ def parse_line(line: bytes) -> tuple[str, tuple[float, float, float]]:
         raise BadLine("broken JSON") from None
     if not isinstance(row, dict):
         raise BadLine("no JSON object")
+    return row
+
+
+def parse_line(line: bytes) -> tuple[str, tuple[float, float, float]]:
+    """(content, (log10(stars + 1), ut_score, func_score)) of a corpus line.
+
+    Raises:
+        BadLine: no document in it.
+    """
+    row = parse_object(line)
     content = row.get("content")
     if not isinstance(content, str):
         raise BadLine("no content" if content is None else "content is no string")

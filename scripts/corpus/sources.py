@@ -73,6 +73,7 @@ class Member:
     Attributes:
         data: its bytes; empty where it was not read.
         is_pair: whether it is a description with its code.
+        broken: why it cannot be read; empty where it can.
     """
 
     path: str
@@ -82,6 +83,7 @@ class Member:
     licence: str = ""
     stars: int = 0
     is_pair: bool = False
+    broken: str = ""
 
 
 def resolve(spec: str, downloads: Path) -> Source:
@@ -105,7 +107,7 @@ def resolve(spec: str, downloads: Path) -> Source:
     if path.is_file() and not path.name.endswith(ARCHIVES + SINGLE_FILES):
         raise SourceError(f"source {spec} is no folder and does not end in {', '.join(ARCHIVES + SINGLE_FILES)}")
     ending = next((ending for ending in ARCHIVES if path.name.endswith(ending) and path.is_file()), "")
-    name = path.name.removesuffix(ending)
+    name = readable(path.name.removesuffix(ending))
     return Source(name, path, *licence_and_sha256(path))
 
 
@@ -172,10 +174,10 @@ def entries_of(path: Path) -> Iterator[list[Entry]]:
             archive.fileobj.seek(archive.offset)
             if archive.fileobj.read(512) != bytes(512):  # tarfile takes a damaged header for the end of the archive
                 raise tarfile.ReadError("damaged header, or no end")
-            entries = []
+            entries, named = [], {info.name: info for info in infos}
             for info in infos:
-                file = archive.getmember(info.linkname) if info.islnk() else info  # a hard link is a file too
-                if file.isreg():
+                file = named.get(info.linkname) if info.islnk() else info  # a hard link is a file, unless it is broken
+                if file and file.isreg():
                     entries.append((info.name, file.size, partial(read_member, archive, file)))
             # `tar -C folder .` has an entry for the folder itself: it is the project, whatever lies in it.
             yield entries if any(info.name == "." for info in infos) else without_outer_folder(entries)
@@ -201,8 +203,12 @@ def folder_entries(folder: Path) -> Iterator[Entry]:
         folders[:] = [name for name in folders if not SKIPPED.fullmatch(f"{name}/")]
         for path in (Path(parent, name) for name in files):
             if path.is_file() and not path.is_symlink():
-                name = os.fsencode(path.relative_to(folder)).decode("utf-8", "replace")
-                yield name, path.stat().st_size, path.read_bytes
+                yield readable(path.relative_to(folder)), path.stat().st_size, path.read_bytes
+
+
+def readable(path: str | Path) -> str:
+    """A path as text that can be written: whatever is no UTF-8 is replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def parts_of(name: str) -> list[str]:
@@ -232,6 +238,8 @@ def project_files(entries: list[Entry]) -> list[Entry]:
 
 def text_of(member: Member) -> tuple[str | None, str]:
     """(text with `\\n` as line end, "") of a member, or (None, reason)."""
+    if member.broken:
+        return None, member.broken
     if member.size > MAX_BYTES:
         return None, "larger than 1 MB"
     if VENDORED & set(member.path.split("/")[:-1]):

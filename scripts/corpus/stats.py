@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.corpus.documents import Harvest
 from scripts.corpus.ledger import Ledger, count_tokens
+from scripts.corpus.sources import readable
 from scripts.file_utils import sha256_file
 
 
@@ -46,7 +47,7 @@ def source_stats(found: Harvest) -> dict:
     return {
         "name": source.name,
         "version": source.version,
-        "file": source.path.name,
+        "file": readable(source.path.name),
         "sha256": source.sha256,
         "licence": source.licence,
         "files": account([found.files]),
@@ -56,7 +57,7 @@ def source_stats(found: Harvest) -> dict:
     }
 
 
-def statistics(settings: dict, harvests: list[Harvest], benchmarks: list[Path]) -> dict:
+def statistics(settings: dict, harvests: list[Harvest], benchmarks: Iterable[str]) -> dict:
     """What goes into corpus_stats.json, but for the output."""
     totals = {}
     for kind in settings["kinds"]:
@@ -74,7 +75,7 @@ def statistics(settings: dict, harvests: list[Harvest], benchmarks: list[Path]) 
         "totals": totals,
         "licences": dict(licences.most_common()),
         "decontamination": {
-            "against": [{"file": path.name, "sha256": sha256_file(path)} for path in benchmarks],
+            "against": [{"file": Path(path).name, "sha256": sha256_file(path)} for path in benchmarks],
             "documents left out": {name: dict(sorted(counts.items())) for name, counts in sorted(dropped.items())},
         },
         "sources": [source_stats(found) for found in harvests],

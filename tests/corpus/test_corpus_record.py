@@ -4,11 +4,13 @@ import gzip
 import json
 import math
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from test_prepare_corpus import CODE, TASK, bytes_of, rows_of, stats_of
+from training_runs import ROOT, environment
 
 from scripts import prepare_corpus
 from scripts.corpus.dataset_rows import member_of
@@ -218,3 +220,38 @@ def test_rows_of_a_data_set_are_python_whatever_their_path(tmp_path):
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert run(f"dataset:{tmp_path / 'rows.jsonl'}", tmp_path / "out") == 0
     assert sorted(row["path"] for row in rows_of(tmp_path / "out")) == sorted(paths)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "json"])
+def test_rows_of_any_shape_are_read_and_the_broken_ones_counted(tmp_path, ending):
+    """`datasets` takes the fields and types of the first megabytes for those of all, and refuses the whole file else."""
+    padding = "".join(f"# {n:097d}\n" for n in range(9000))  # a chunk of `datasets` is some megabytes
+    rows = [{"content": f"{CODE.format(n=n)}{padding}", "license": None} for n in range(20)]
+    rows += [
+        {"content": CODE.format(n=98), "license": "mit", "meta": {"a": [1]}},
+        {"content": CODE.format(n=99), "stars": "many"},
+    ]
+    lines = [json.dumps(row).encode() for row in rows]
+    lines += [b"{broken", b"[1]", b'{"content": "\\ud800"}', b'{"content": "caf\xe9"}', "\ufeff".encode() + lines[0]]
+    data = b"\n".join(lines) + b"\n"
+    path = tmp_path / f"rows.{ending}"
+    path.write_bytes(gzip.compress(data)[:-4] if ending.endswith("gz") else data)
+    assert run(f"dataset:{path}", tmp_path / "out") == 0
+    assert len(rows_of(tmp_path / "out")) == 22
+    (found,) = stats_of(tmp_path / "out")["sources"]
+    early = {"file ends early, damaged compression (EOFError)": 1} if ending.endswith("gz") else {}
+    reasons = {"broken JSON": 1, "no JSON object": 1, "not UTF-8": 2, **early}
+    assert found["files"]["reasons"] == reasons and found["code"]["reasons"] == {"copy of another document": 1}
+
+
+def test_names_that_are_no_ascii_in_a_c_locale(tmp_path):
+    """File names come as surrogates there; they must not end up in JSON."""
+    folder = tmp_path / "dé"
+    folder.mkdir()
+    (folder / "日本語.py").write_text(CODE.format(n=1))
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "scripts.prepare_corpus", "--sources", str(folder), "-o", str(tmp_path / "ü")]
+    done = subprocess.run(command, cwd=ROOT, env={**environment(), **locale}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    (row,) = rows_of(tmp_path / "ü")
+    assert (row["repo_name"], row["path"]) == ("dé", "日本語.py")

@@ -102,6 +102,7 @@ def test_entries_that_are_no_plain_files(tmp_path):
             ("p/b.py", tarfile.LNKTYPE, "p/a.py"),
             ("p/c.py", tarfile.SYMTYPE, "/etc/passwd"),
             ("p/d.py", tarfile.FIFOTYPE, ""),
+            ("p/g.py", tarfile.LNKTYPE, "p/gone.py"),
             ("../../e.py", tarfile.REGTYPE, ""),
             ("/f.py", tarfile.REGTYPE, ""),
         ):
