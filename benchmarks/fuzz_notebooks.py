@@ -87,16 +87,12 @@ VALUES = [
 
 
 def base_notebook(rng: random.Random) -> dict:
-    """A valid notebook of version 4, or now and then of version 3."""
+    """A valid notebook."""
     cells: list[dict] = [{"cell_type": "markdown", "metadata": {}, "source": list(MARKDOWN)}]
     for code in [CODES[0], *rng.sample(CODES[1:], 3)]:
         source = code if rng.random() < 0.5 else code.splitlines(keepends=True)
         cells.append({"cell_type": "code", "metadata": {}, "execution_count": 1, "outputs": [], "source": source})
     cells.append({"cell_type": "raw", "metadata": {}, "source": "x"})
-    if rng.random() < 0.1:
-        for cell in cells:
-            cell["input"] = cell.pop("source")
-        return {"nbformat": 3, "worksheets": [{"cells": cells}], "metadata": {}}
     kernel = {"kernelspec": {"name": "python3", "language": "python"}, "language_info": {"name": "python"}}
     return {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
 

@@ -38,8 +38,8 @@ class Snippet:
 def mine(path: str, text: str, library: str) -> tuple[list[Snippet], Counter]:
     """The snippets of one file that use `library`, and what was left out, by reason.
 
-    Counted are sections without a snippet; and cells, examples and IPython lines that are missing in sections, or the
-    notebook that cannot be read. Sections without examples count as nothing. Other kinds of files have no sections.
+    Counted are sections with examples that gave no snippet; cells, examples and lines of IPython syntax that were cut
+    from sections; a notebook that cannot be read. Other kinds of files have no sections.
     """
     reader = READERS.get(Path(path).suffix, lambda _: ())
     definitions = None if reader is docstring_sections else Definitions()

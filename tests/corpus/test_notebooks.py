@@ -83,8 +83,6 @@ def test_the_kernel_decides_on_the_language(metadata, is_python):
         ({"metadata": {"kernel": "Python3"}}, True),
         ({"metadata": {"vscode": {"languageId": "javascript"}}}, False),
         ({"metadata": {"vscode": {"languageId": "python"}}}, True),
-        ({"metadata": {"polyglot_notebook": {"kernelName": "csharp"}}}, False),
-        ({"language": "julia"}, False),
         ({"metadata": {"vscode": "R", "kernel": 3}}, True),
     ],
 )
@@ -158,17 +156,6 @@ def test_only_line_feeds_and_carriage_returns_end_lines(mark):
 def test_byte_order_marks():
     assert notebook_code("\ufeff" + notebook(START)) == notebook_code(notebook("\ufeff" + START)) == (START + "\n", {})
     assert script("\ufeff%%R\nx")[1] == {"cell of another language": 1}
-
-
-def test_version_3():
-    cells = [
-        {"cell_type": "heading", "level": 1, "source": "Sums"},
-        {"cell_type": "markdown", "source": "Sum it up, all of it."},
-        {"cell_type": "code", "language": "python", "input": [START + "\n", "!ls\n", "df.sum()"], "prompt_number": 1},
-    ]
-    text = json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]})
-    assert notebook_code(text)[0] == f"# # Sums\n\n# Sum it up, all of it.\n\n{START}\ndf.sum()\n"
-    assert contents("a.ipynb", text) == [START + "\n\n# Sum it up, all of it.\ndf.sum()\n"]
 
 
 def test_strings_with_prompts_are_no_doctests():
@@ -288,6 +275,17 @@ def test_a_name_bound_by_a_loop_is_no_alias_and_cannot_be_borrowed():
     text += "# B\n\n```python\npd.isna(sp)\nx = 2\n```\n"
     snippets, reasons = mine("a.md", text, "pandas")
     assert len(snippets) == 1 and reasons == {"uses undefined names": 1}
+
+
+@pytest.mark.parametrize(
+    "earlier", ["def f(x, io=1):\n    import numpy as np\n    np = 3", "class A:\n    np = 1", "y = [np for np in 'a']"]
+)
+def test_names_inside_functions_and_comprehensions_bind_nothing(earlier):
+    text = f"# A\n\n```python\nimport pandas as pd\n{earlier}\npd.isna(1)\n```\n\n"
+    text += "# B\n\n```python\npd.isna(np.nan)\npd.isna(io)\n```\n"
+    assert contents("a.md", text)[-1] == (
+        "import pandas as pd\nimport numpy as np\nimport io\npd.isna(np.nan)\npd.isna(io)\n"
+    )
 
 
 def test_statements_that_share_a_line_stay_together():

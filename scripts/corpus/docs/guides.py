@@ -1,12 +1,11 @@
 """Cut text into sections of examples: docstrings of Python and Cython, reStructuredText, Markdown."""
 
-import ast
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from nl2code.parsing import try_parse
-from scripts.corpus.docs.sections import Example, Section, code_of, lines_of, take_doctest
+from scripts.corpus.docs.sections import Example, Section, code_of, inputs_of, lines_of
 from scripts.sketches.lexer import literals
 
 _PYTHON_DIRECTIVES = {"plot", "doctest", "testcode", "jupyter-execute", "try_examples"}
@@ -23,34 +22,19 @@ _SIGNATURE = re.compile(r"[\w.]+\([^)]*\)\s*(->.*)?$")
 
 
 def docstring_sections(source: str) -> Iterator[Section]:
-    """One section for every string of a module that holds a `>>>` example; Cython is read without being parsed."""
-    if ">>>" not in source:
-        return
-    for line, string in _strings_of(source):
-        if ">>>" in string:
-            first, _, rest = _with_blanks(string).partition("\n")
-            text = f"{first.lstrip()}\n{textwrap.dedent(rest)}".strip("\n")
-            paragraphs = (paragraph for paragraph in text.split("\n\n") if not _SIGNATURE.match(paragraph))
-            summary = next(paragraphs, "")
-            examples = [example for part in rst_sections(text) for example in part.examples]
-            yield Section(line, "" if ">>>" in summary else summary, examples)
-
-
-def _strings_of(source: str) -> Iterator[tuple[int, str]]:
-    """(line, value) of the string literals of a module, in their order; triple-quoted ones where it does not parse."""
-    tree = try_parse(source)
-    if tree is not None:
-        constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
-        for node in sorted(constants, key=lambda node: (node.lineno, node.col_offset)):
-            yield node.lineno, node.value
-        return
+    """One section for every string literal of Python or Cython that holds a `>>>` example; the module is not parsed."""
     line, counted = 1, 0
-    for kind, start, end in literals(source):
-        if kind in ("docstring", "raw", "unicode") and source[end - 3 : end] in ('"""', "'''"):
-            line, counted = line + source.count("\n", counted, start), start
-            literal = try_parse(source[start:end])
-            if literal is not None:
-                yield line, literal.body[0].value.value
+    for kind, start, end in literals(source) if ">>>" in source else ():
+        is_text = kind in ("docstring", "string", "odd", "raw", "unicode") and ">>>" in source[start:end]
+        literal = try_parse(source[start:end]) if is_text else None
+        if literal is None:
+            continue
+        line, counted = line + source.count("\n", counted, start), start
+        first, _, rest = _with_blanks(literal.body[0].value.value).partition("\n")
+        text = f"{first.lstrip()}\n{textwrap.dedent(rest)}".strip("\n")
+        summary = next((part for part in text.split("\n\n") if not _SIGNATURE.match(part)), "")
+        examples = [example for part in rst_sections(text) for example in part.examples]
+        yield Section(line, "" if ">>>" in summary else summary, examples)
 
 
 def _with_blanks(text: str) -> str:
@@ -74,7 +58,8 @@ def rst_sections(text: str) -> Iterator[Section]:
             yield section
             section, prose, at = Section(at + 1), "", at + 2
         elif stripped.startswith(">>>"):
-            code, at = take_doctest(lines, at)
+            start, at = at, _end_of(lines, at, str.strip)
+            code = inputs_of(lines[start:at])
         elif directive and directive[1] in _PROSE_DIRECTIVES:
             at += 1
         elif directive or stripped.startswith(".. ") or stripped == "..":
@@ -96,12 +81,17 @@ def rst_sections(text: str) -> Iterator[Section]:
     yield section
 
 
+def _end_of(lines: list[str], at: int, goes_on: Callable[[str], object]) -> int:
+    """The index of the first line from `at` on where `goes_on` is false."""
+    while at < len(lines) and goes_on(lines[at]):
+        at += 1
+    return at
+
+
 def _take_indented(lines: list[str], at: int) -> tuple[list[str], int]:
-    """The lines below line `at` that are indented deeper than it, and the index of the line behind them."""
-    depth = len(lines[at]) - len(lines[at].lstrip())
-    end = at + 1
-    while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > depth):
-        end += 1
+    """The lines below line `at` that are empty or indented deeper than it, and the index of the line behind them."""
+    deeper = lines[at][: len(lines[at]) - len(lines[at].lstrip())] + " "
+    end = _end_of(lines, at + 1, lambda line: not line.strip() or line.startswith(deeper))
     return lines[at + 1 : end], end
 
 
@@ -117,14 +107,13 @@ def markdown_sections(text: str) -> Iterator[Section]:
         code = None
         language = fence[2].strip().lower().split(" ")[0] if fence else ""
         if fence and (fence[1][0] != ":" or (language and language in _LANGUAGES)):  # other colons fence prose
-            start = at = at + 1
-            while at < len(lines) and (not lines[at].strip().startswith(fence[1]) or lines[at].strip().strip(fence[1])):
-                at += 1
+            closed = re.compile(rf"\s*+{fence[1][0]}{{{len(fence[1])},}}+\s*+$").match
+            start, at = at + 1, _end_of(lines, at + 1, lambda line, closed=closed: not closed(line))
             if language in _LANGUAGES and (language or any(">>>" in line for line in lines[start:at])):
                 code = code_of(lines[start:at])
         elif stripped.startswith(">>>"):
-            code, at = take_doctest(lines, at)
-            at -= 1
+            start, at = at, _end_of(lines, at, str.strip) - 1
+            code = inputs_of(lines[start : at + 1])
         elif re.match(r"#{1,6} ", stripped):
             yield section
             section, prose, paragraph = Section(at + 1), "", []

@@ -1,4 +1,4 @@
-"""Jupyter notebooks (versions 3 and 4): their cells, their sections of examples, and a notebook as a script."""
+"""Jupyter notebooks (version 4): their cells, their sections of examples, and a notebook as a script."""
 
 import json
 import re
@@ -68,32 +68,35 @@ def notebook_cells(text: str) -> tuple[list[tuple[str, str]] | None, Counter]:
     """
     try:
         book = json.loads(text.removeprefix("\ufeff"))
-        sheets = [book] if "cells" in book else book["worksheets"]
-        cells = [cell for sheet in sheets for cell in list.copy(sheet["cells"])]
+        cells = list.copy(book["cells"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None, Counter({"notebook that cannot be read": 1})
+    language = _text_at(book, "metadata", "kernelspec", "language") or _text_at(
+        book, "metadata", "language_info", "name"
+    )
+    if not language:
+        language = "r" if _text_at(book, "metadata", "kernelspec", "name") == "ir" else "python"
     found, left_out = [], Counter()
     for cell in cells:
-        kind = _text_at(cell, "cell_type")
-        source = _source_of(cell) if kind in ("code", "markdown", "heading") else None
-        if source is None:
-            found.append(("other", ""))
-            left_out.update(["cell that cannot be read"] if kind != "raw" else [])
-        elif kind == "code" and ("py" not in _language_of(cell, book) or _FOREIGN_CELL.match(source)):
-            found.append(("other", ""))
-            left_out["cell of another language"] += 1
-        else:
-            found.append(("markdown", f"# {source}") if kind == "heading" else (kind, source))
+        kind, source, reason = _text_at(cell, "cell_type"), _source_of(cell), ""
+        cell_language = _text_at(cell, "metadata", "vscode", "languageId") or _text_at(cell, "metadata", "kernel")
+        if kind not in ("code", "markdown", "raw") or source is None:
+            reason = "cell that cannot be read"
+        elif kind == "code" and ("py" not in (cell_language or language) or _FOREIGN_CELL.match(source)):
+            reason = "cell of another language"
+        if reason:
+            left_out[reason] += 1
+        found.append(("other", "") if reason or kind == "raw" else (kind, source))
     return found, left_out
 
 
 def _source_of(cell: dict) -> str | None:
     """The text of a cell, which may be a list of strings; None where it is missing or no text that Python can read."""
-    source = cell.get("source", cell.get("input"))
     try:
+        source = cell["source"]
         source = "\n".join(lines_of("".join(source) if isinstance(source, list) else source)).removeprefix("\ufeff")
         source.encode()  # no lone surrogates
-    except (AttributeError, TypeError, UnicodeEncodeError):
+    except (AttributeError, KeyError, TypeError, UnicodeEncodeError):
         return None
     return None if "\0" in source else source
 
@@ -103,13 +106,3 @@ def _text_at(value: object, *keys: str) -> str:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value.lower() if isinstance(value, str) else ""
-
-
-def _language_of(cell: dict, book: dict) -> str:
-    """The language of a code cell, as SoS, VS Code, Polyglot Notebooks, version 3 or the kernel state it."""
-    in_cell = (("metadata", "kernel"), ("metadata", "vscode", "languageId"), ("language",))
-    in_cell += (("metadata", "polyglot_notebook", "kernelName"),)
-    in_book = (("metadata", "kernelspec", "language"), ("metadata", "language_info", "name"))
-    named = [*(_text_at(cell, *keys) for keys in in_cell), *(_text_at(book, *keys) for keys in in_book)]
-    by_kernel = "r" if _text_at(book, "metadata", "kernelspec", "name") == "ir" else "python"
-    return next(filter(None, named), by_kernel)

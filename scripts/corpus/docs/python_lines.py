@@ -12,13 +12,14 @@ _EDGES = "\n\ufeff"
 IPYTHON_LINES = "line of IPython syntax"  # the reason under which they are counted
 # A text without a match has nothing to cut; most texts are done with this one search.
 _SUSPECT = re.compile(
-    r"^[ \t\f]*+[%!?,;/@]|\?|=[ \t]*+[%!]|#[ \t]*+(?:x?doctest:|noqa|type:)|\binstall\b|[ \t]$", re.MULTILINE
+    r"^[ \t\f]*+[%!?,;/@]|\?|=[ \t]*+[%!]|#[ \t]*+(?i:x?doctest:|noqa|type:)|\binstall\b|[ \t]$", re.MULTILINE
 )
+_INDENTATION = re.compile(r"[ \t\f]*+")
 _REST = r"(?:\\\n|[^\n])*+"
 _REST_OF_LINE = re.compile(_REST)
 # Magics, shell commands, help, automatic calls, pip without its magic; the pseudo-decorators of `.. ipython::`.
 _ESCAPE = re.compile(
-    r"(?P<indentation>[ \t\f]*+)(?:[%!?,;/]|(?:pip3?|conda|mamba)[ \t]++(?:un)?install\b"
+    r"[ \t\f]*+(?:[%!?,;/]|(?:pip3?|conda|mamba)[ \t]++(?:un)?install\b"
     rf"|@(?:savefig|suppress|supress|okexcept|okwarning|verbatim|doctest)\b){_REST}"
 )
 _FOR_TOOLS = re.compile(r"#[ \t]*+(?:x?doctest:|noqa\b|type:)", re.IGNORECASE)
@@ -35,48 +36,49 @@ def python_only(code: str) -> tuple[str, int]:
     """
     if not _SUSPECT.search(code):
         return code.strip(_EDGES), 0
-    kept, left_out, position, last = [], 0, 0, ""
+    kept, left_out, position, opens_block = [], 0, 0, False
     while position < len(code):
-        match = _ESCAPE.match(code, position)
-        if match:
-            line, end, is_escape, indentation = "", match.end() + 1, True, match["indentation"]
-        else:
-            line, end, is_escape, word = _logical_line(code, position)
-            if word == "unterminated":
-                return code.strip(_EDGES), 0
-            indentation = line[: len(line) - len(line.lstrip(" \t\f"))]
-        if not is_escape:
-            kept.append(line)
-            last = word or last
-        else:
+        line, end, last = _logical_line(code, position)
+        if last == "unterminated":
+            return code.strip(_EDGES), 0
+        if line is None:
             left_out += 1
-            if last == ":":
-                kept.append(f"{indentation}pass")
-                last = "pass"
+            line = f"{_INDENTATION.match(code, position)[0]}pass" if opens_block else None
+            opens_block = False
+        elif last:
+            opens_block = last == ":"
+        if line is not None:
+            kept.append(line)
         position = end
     return "\n".join(kept).strip(_EDGES), left_out
 
 
-def _logical_line(code: str, position: int) -> tuple[str, int, bool, str]:
-    """(the logical line without comments for tools, the start of the next, is it IPython's, its last token)."""
-    parts, copied, depth, last = [], position, 0, ""
+def _logical_line(code: str, position: int) -> tuple[str | None, int, str]:
+    """(the logical line without comments for tools, None where it is IPython's; start of the next; its last token)."""
+    escape = _ESCAPE.match(code, position)
+    if escape:
+        return None, escape.end() + 1, ""
+    parts, copied, depth, last, end = [], position, 0, "", position
     for kind, start, end in tokens(code, position):
         word = code[start:end] if kind == "op" else kind
         if kind == "newline":
             parts.append(code[copied:start].rstrip(" \t\f"))
             copied = start
             if depth <= 0:
-                return "".join(parts), end, last == "?", last
+                break
         elif kind == "comment":
             match = _FOR_TOOLS.search(code, start, end)
             if match:
                 parts.append(code[copied : match.start()].rstrip(" \t\f"))
                 copied = end
-        elif word == "unterminated":
-            return "", end, False, word
         elif last == "=" and word in ("%", "!"):
-            return code[position:start], _REST_OF_LINE.match(code, start).end() + 1, True, last
+            return None, _REST_OF_LINE.match(code, start).end() + 1, ""
         else:
             depth += (word in ("(", "[", "{")) - (word in (")", "]", "}"))
             last = word
-    return "".join([*parts, code[copied:].rstrip(" \t\f")]), len(code), last == "?", last
+            if word == "unterminated":
+                return "", end, word
+    else:
+        parts.append(code[copied:].rstrip(" \t\f"))
+        end = len(code)
+    return None if last == "?" else "".join(parts), end, last

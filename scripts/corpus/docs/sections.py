@@ -11,8 +11,8 @@ from scripts.corpus.docs.python_lines import python_only
 _OPTIONS = re.compile(  # of directives: empty lines, `:name: value`, YAML between two `---`
     r"(?:[ \t]*+\n|:[\w-]++:[^\n]*+(?:\n|\Z)|---[ \t]*+\n(?:(?!---)[^\n]*+\n)*+---[ \t]*+(?:\n|\Z))*+"
 )
-_SESSION_INPUT = re.compile(r"In \[\d*\]: ?(.*)$")
-_SESSION_CONTINUED = re.compile(r"\s*\.{3,}: ?(.*)$")
+# One blank belongs to the prompt; more is indentation.
+_PROMPT = re.compile(r"\s*+(?:(?P<first>>>>|In \[\d*+\]:)|\.{3,}+:?+) ?+(?P<code>.*+)", re.DOTALL)
 
 
 @dataclass
@@ -42,41 +42,22 @@ def lines_of(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def take_doctest(lines: list[str], at: int) -> tuple[str, int]:
-    """The code of the `>>>` example that begins at line `at`, without outputs, and the index behind it."""
-    code, prompted = [], False
-    while at < len(lines) and lines[at].strip():
-        line = lines[at].lstrip()
-        prompted = line.startswith(">>>") or (prompted and line.startswith("..."))
-        if prompted:
-            code.append(line[3:].removeprefix(" "))  # one blank belongs to the prompt; more is indentation
-        at += 1
-    return "\n".join(code), at
-
-
-def code_of(body: list[str]) -> str:
-    """The code of a literal block: the inputs of a doctest or an IPython session, or the block without its options."""
-    first = next((line for line in body if line.strip()), "")
-    text = textwrap.dedent("\n".join(body)) if first[:1].isspace() else "\n".join(body)  # it empties lines of blanks
-    text = text[_OPTIONS.match(text).end() :]
-    lines = text.split("\n")
-    if _SESSION_INPUT.match(lines[0]):
-        return _session_code(lines)
-    if any(line.lstrip().startswith(">>>") for line in lines) and try_parse(python_only(text)[0]) is None:
-        parts, at = [], 0
-        while at < len(lines):
-            code, at = take_doctest(lines, at) if lines[at].strip() else ("", at + 1)
-            parts.append(code)
-        return "\n".join(filter(None, parts))
-    return text
-
-
-def _session_code(lines: list[str]) -> str:
-    """The inputs of an IPython session."""
-    code, open_input = [], False
+def inputs_of(lines: list[str]) -> str:
+    """The inputs of a doctest or an IPython session, without prompts and outputs."""
+    code, is_input = [], False
     for line in lines:
-        match = _SESSION_INPUT.match(line) or (open_input and _SESSION_CONTINUED.match(line))
-        open_input = bool(match)
-        if match:
-            code.append(match[1])
+        match = _PROMPT.match(line)
+        is_input = bool(match and (match["first"] or is_input))
+        if is_input:
+            code.append(match["code"])
     return "\n".join(code)
+
+
+def code_of(lines: list[str]) -> str:
+    """The code of a literal block: the inputs of a doctest or an IPython session, or the block without its options."""
+    text, first = "\n".join(lines), next((line for line in lines if line.strip()), "")
+    if first[:1].isspace():
+        text = textwrap.dedent(text)  # which also empties lines of blanks, inside strings too
+    text = text[_OPTIONS.match(text).end() :]
+    is_doctest = ">>>" in text and try_parse(python_only(text)[0]) is None  # else a string holds the prompts
+    return inputs_of(text.split("\n")) if is_doctest or text.startswith("In [") else text

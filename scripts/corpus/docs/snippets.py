@@ -4,7 +4,7 @@ import ast
 import builtins
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import zip_longest
 
@@ -37,6 +37,8 @@ MARKUP = (
     (re.compile(r"^([-*+#]|\d+[.)])\s+"), ""),  # list items
 )
 SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z`\"'*:\[(])")
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SCOPES = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 Statements = list[ast.stmt]  # those of one line; nearly always one
 
 
@@ -52,7 +54,7 @@ class Definitions:
         """Remember the names that the statements of one line bind."""
         self.count += 1
         for node in nodes:
-            for name in bound_names([node]):
+            for name in names_in(node, inner=False)[1]:
                 if is_import(node) and KNOWN_IMPORTS.get(name) == ast.unparse(node):
                     self.bound.pop(name, None)
                 elif is_definition(node):
@@ -184,7 +186,7 @@ def is_definition(node: ast.stmt) -> bool:
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return not any(isinstance(part, (ast.Subscript, ast.Attribute)) for t in targets for part in ast.walk(t))
-    return is_import(node) or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    return is_import(node) or isinstance(node, _DEFINITIONS)
 
 
 def first_action(body: list[tuple[Statements, str]], known: set[str]) -> int:
@@ -195,9 +197,10 @@ def first_action(body: list[tuple[Statements, str]], known: set[str]) -> int:
     place = len(body)
     for index, (nodes, _) in enumerate(body):
         makes_data = all(isinstance(node, (ast.Assign, ast.AnnAssign)) or is_display(node) for node in nodes)
-        if not makes_data or loaded_names(nodes) & known:
+        read, bound = names_in(*nodes)
+        if not makes_data or read & known:
             place = min(place, index)
-        known |= bound_names(nodes)
+        known |= bound
     return place
 
 
@@ -222,44 +225,36 @@ def comment_of(prose: str) -> str:
     return "\n".join(textwrap.wrap(text, COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# "))
 
 
-def bound_names(nodes: Iterable[ast.AST]) -> set[str]:
-    """Names that code binds anywhere: assignments, imports, definitions, parameters, handlers, patterns."""
-    names = set()
-    for node in (part for root in nodes for part in ast.walk(root)):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.add(node.name)
+def names_in(*nodes: ast.AST, inner: bool = True) -> tuple[set[str], set[str]]:
+    """(names that code reads, names that it binds); with `inner` also inside functions, classes and comprehensions."""
+    read, bound, pending = set(), set(), list(nodes)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
         elif isinstance(node, ast.arg):
-            names.add(node.arg)
+            bound.add(node.arg)
         elif isinstance(node, ast.alias):
-            names.add((node.asname or node.name).split(".")[0])
-        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
-            names.add(node.name)
-    return names
-
-
-def loaded_names(nodes: Iterable[ast.AST]) -> set[str]:
-    """Names that code reads."""
-    parts = (part for root in nodes for part in ast.walk(root))
-    return {node.id for node in parts if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+            bound.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, (*_DEFINITIONS, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            bound.add(node.name)
+        if inner or not isinstance(node, _SCOPES):
+            pending.extend(ast.iter_child_nodes(node))
+    return read, bound
 
 
 def free_names(*nodes: ast.AST) -> set[str]:
     """Names that code reads and binds nowhere, builtins aside; the order of statements is not looked at."""
-    return loaded_names(nodes) - bound_names(nodes) - BUILTINS
+    read, bound = names_in(*nodes)
+    return read - bound - BUILTINS
 
 
 def imports_library(tree: ast.Module, library: str) -> bool:
     """Whether an import statement anywhere names the library or a module inside it."""
-    inside = library + "."
-    for node in statements(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        if any(name == library or name.startswith(inside) for name in names):
-            return True
-    return False
+    names = (
+        alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+        for node in statements(tree)
+        if is_import(node) and not getattr(node, "level", 0)
+        for alias in node.names
+    )
+    return any(f"{name}.".startswith(f"{library}.") for name in names)
