@@ -159,7 +159,7 @@ def test_a_corpus_of_ones_own_and_a_second_run_without_sources(sources, base, tm
     """For a library that is not shipped; sources that are gone do not matter."""
     mine = tmp_path / "mine"
     shutil.copytree(sources, mine)
-    settings = {"DOMAIN": "Mylib", "STEPS": "2", "KINDS": ""}
+    settings = {"DOMAIN": "Mylib", "STEPS": "2"}
     for file in mine.iterdir():
         file.write_text(file.read_text().replace("pandas", "mylib"))
     for given in ({"SOURCES": str(mine)}, {"SOURCES": ""}):
@@ -171,7 +171,12 @@ def test_a_corpus_of_ones_own_and_a_second_run_without_sources(sources, base, tm
         (own / part).mkdir(parents=True)
         (own / part / "a.jsonl").write_text(json.dumps({"content": "import other\n" + "x = other.f(1)\n" * 300}) + "\n")
     there = {path: path.read_bytes() for path in own.rglob("*.jsonl")}
-    train(tmp_path, sources, base, **settings | {"DOMAIN": "Other", "DATA_DIR": f"{tmp_path}/own", "SOURCES": ""})
+    train(
+        tmp_path,
+        sources,
+        base,
+        **settings | {"DOMAIN": "Other", "DATA_DIR": f"{tmp_path}/own", "SOURCES": "", "KINDS": ""},
+    )
     assert {path: path.read_bytes() for path in own.rglob("*.jsonl")} == there
     assert (own.parent / "experiments/sketcher_models/tiny_quick/model").is_dir()
 
