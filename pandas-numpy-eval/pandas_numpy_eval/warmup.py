@@ -3,7 +3,10 @@
 Libraries import and cache much on first use; what the server has used, no sample has to pay for.
 """
 
+import _multiprocessing
 import contextlib
+import multiprocessing.heap
+import threading
 import warnings
 
 WARM_UP = {
@@ -31,3 +34,58 @@ def use_once(name: str) -> None:
     with contextlib.suppress(Exception), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec(WARM_UP.get(name, ""), {})
+
+
+def keep_to_threads() -> None:
+    """Let the parts of multiprocessing that threads use do without /dev/shm, which is out of reach."""
+    _multiprocessing.SemLock = ThreadSemaphore
+    multiprocessing.heap.Arena._dir_candidates = []
+
+
+class ThreadSemaphore:
+    """Stands in for `_multiprocessing.SemLock`. No sample can start a process, so threads are all that share a lock."""
+
+    SEM_VALUE_MAX = 2**31 - 1
+    name, handle = None, 0
+
+    def __init__(self, kind, value, maxvalue, name, unlink):
+        self.kind, self.maxvalue = kind, maxvalue  # kind 0: a recursive lock, 1: a semaphore
+        self._value, self._held, self._owner, self._changed = value, 0, None, threading.Condition()
+
+    def acquire(self, block=True, timeout=None):
+        with self._changed:
+            if not (self.kind == 0 and self._is_mine()):
+                if not self._changed.wait_for(lambda: self._value > 0, timeout if block else 0):
+                    return False
+                self._value -= 1
+            self._held, self._owner = self._held + 1, threading.get_ident()
+            return True
+
+    def release(self):
+        with self._changed:
+            if self.kind == 0 and not self._is_mine():
+                raise AssertionError("attempt to release recursive lock not owned by thread")
+            if self.kind and self._value >= self.maxvalue:
+                raise ValueError("semaphore or lock released too many times")
+            self._held -= 1
+            if self.kind or not self._held:
+                self._value += 1
+                self._changed.notify()
+
+    def __enter__(self):
+        return self.acquire()
+
+    def __exit__(self, *_):
+        self.release()
+
+    def _is_mine(self):
+        return self._held > 0 and self._owner == threading.get_ident()
+
+    def _count(self):
+        return self._held
+
+    def _get_value(self):
+        return self._value
+
+    def _is_zero(self):
+        return self._value == 0

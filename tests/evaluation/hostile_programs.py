@@ -72,7 +72,7 @@ _OTHER = {
         {"crash"},
     ),
     "real-time signal": ("import os, signal; os.kill(os.getpid(), signal.SIGRTMIN + 3)", {"crash"}),
-    "interrupts itself": ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", {"crash"}),
+    "interrupts itself": ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", {"KeyboardInterrupt"}),
     "expires early": ("import os, signal; os.kill(os.getpid(), signal.SIGPROF)", {"timeout"}),
     "child signal": ("import os, signal; os.kill(os.getpid(), signal.SIGCHLD); answer = 42", {"passed"}),
     # bombs
@@ -390,7 +390,7 @@ WALLS = {
 _WALL_PROGRAM = """
 import ctypes, errno, fcntl, multiprocessing, os, signal, socket, subprocess, sys, urllib.request
 libc = ctypes.CDLL(None, use_errno=True)
-refusals = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS, errno.ENOENT, errno.EXDEV}
+refusals = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS, errno.ENOENT, errno.EXDEV, errno.ENOTSUP}
 def refused():
     ctypes.set_errno(0)
     try:

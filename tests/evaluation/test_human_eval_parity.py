@@ -30,7 +30,7 @@ def mixed_samples(seed: int = 0) -> list[tuple[dict, str]]:
     samples = []
     while len(samples) < COUNT:
         problem = draw.choice(problems)
-        completion = data.reference(problem)
+        completion = data.solutions_of(problem)[0]
         changes = [(old, new) for old, new in SWAPS if old in completion and "while" not in completion]
         if changes and draw.random() < 0.5:
             old, new = draw.choice(changes)

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 from other_user import NOBODY, PACKAGE, public_home, start_as_nobody
 
+from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.evaluate_functional_correctness import main
 from pandas_numpy_eval.execution import Executor, Limits, SandboxError
-from pandas_numpy_eval.libs import LibsError, environment, parse_requirements
+from pandas_numpy_eval.libs import environment, parse_requirements
 from pandas_numpy_eval.sandbox import describe_interpreter
 
 
@@ -78,7 +79,7 @@ def run_in(python: str, layer: str) -> dict:
     ],
 )
 def test_requirements_without_an_exact_version_are_refused(text, message):
-    with pytest.raises(LibsError, match=message):
+    with pytest.raises(EvaluationError, match=message):
         parse_requirements(text)
 
 
@@ -149,7 +150,7 @@ def test_unreachable_index_is_named(monkeypatch):
         monkeypatch.setenv(f"PIP_{name}", value)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
-    with pytest.raises(LibsError, match="no package index was reached: connect, or set PIP_FIND_LINKS") as caught:
+    with pytest.raises(EvaluationError, match="no package index was reached: connect, or set PIP_FIND_LINKS") as caught:
         environment("demo_lib==4.0")
     assert "\n" not in str(caught.value)
 

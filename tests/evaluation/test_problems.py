@@ -18,7 +18,7 @@ from problem_checks import (
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data"
-WRONG = ROOT / "tests" / "wrong_completions"
+WRONG = ROOT / "tests" / "evaluation" / "wrong_completions"
 SIZES = {"CertPandas": 101, "CertNumpy": 101, "CertPandasDev": 40, "CertNumpyDev": 40}
 
 
