@@ -34,7 +34,7 @@ def corpus_files(folder: Path) -> list[Path]:
         seen.add(os.path.realpath(place))
         folders[:] = sorted(name for name in folders if name[0] != ".")
         found += [Path(place, name) for name in files if _CORPUS_FILE.fullmatch(name)]
-    return sorted(file for file in found if file.is_file())
+    return sorted(found)
 
 
 def open_corpus(path: Path) -> BinaryIO:

@@ -53,6 +53,9 @@ def plan(args: argparse.Namespace, settings: DocumentSettings) -> list[Shard]:
         UserError: no input, or the output folder holds something else.
     """
     wanted = SPLITS if args.split == "all" else (args.split,)
+    for folder in (args.input / split for split in wanted):
+        if args.output.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"-o/--output {args.output} lies in the corpus ({folder}); choose another folder")
     found = {split: corpus_files(args.input / split) for split in wanted}
     if not any(found.values()):
         folders = " or ".join(str(args.input / split) for split in wanted)

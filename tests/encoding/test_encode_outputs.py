@@ -11,7 +11,7 @@ import unicodedata
 import numpy as np
 import pytest
 from test_encode_domain import TEXTS, contents, corpus, decoded, model, row, run, run_here  # noqa: F401 - a fixture
-from tokenizers import Tokenizer, normalizers
+from tokenizers import Tokenizer, normalizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from nl2code.indexed_dataset import MMapIndexedDataset, MMapIndexedDatasetBuilder
@@ -206,6 +206,33 @@ def test_a_tokenizer_that_normalises(tmp_path, source, model):  # noqa: F811
     output = tmp_path / "out"
     assert run_here("-i", source, "-o", output, "-model", tmp_path / "nfc", "-type", "normal", "-t", "1") == 0
     assert decoded(output / "train", tmp_path / "nfc") == [unicodedata.normalize("NFC", code)]
+
+
+def test_truncation_padding_and_templates_of_a_tokenizer_are_not_applied(tmp_path, source, model):  # noqa: F811
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.enable_truncation(4)
+    tokenizer.enable_padding(length=64)
+    template = {"single": "<|end|> $A <|end|>", "special_tokens": [("<|end|>", 0)]}
+    tokenizer.post_processor = processors.TemplateProcessing(**template)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>").save_pretrained(tmp_path / "set")
+    output = tmp_path / "out"
+    assert run_here("-i", source, "-o", output, "-model", tmp_path / "set", "-type", "normal", "-t", "1") == 0
+    assert decoded(output / "train", model) == [TEXTS[0]]
+
+
+def test_a_dangling_link_among_the_corpus_files_is_an_error(tmp_path, source, arguments, capsys):
+    (source / "train" / "c.jsonl.gz").symlink_to(tmp_path / "gone")
+    assert run_here(*arguments) == 1
+    error = capsys.readouterr().err
+    assert "c.jsonl.gz" in error and error.count("\n") == 1
+
+
+def test_output_below_the_corpus_is_refused(source, arguments, capsys):
+    """Its records and tokenizer files would be read as corpus files."""
+    for folder in (source / "train", source / "train" / "bin"):
+        assert run_here(*arguments, "-o", folder) == 1
+        assert f"-o/--output {folder} lies in the corpus" in capsys.readouterr().err
+    assert run_here(*arguments, "-o", source / "bin") == 0
 
 
 LINE_ENDS = ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
