@@ -62,10 +62,6 @@ except BaseException:
 '''
 
 
-class FetchError(UserError):
-    """A file that cannot be had, or that is not what it should be."""
-
-
 @cache
 def load_sources() -> tuple[dict, ...]:
     """All entries of sources.json, in its order."""
@@ -76,7 +72,7 @@ def source_entry(name: str) -> dict:
     """The entry of one source: name, project, version, kind, filename, bytes, sha256, licence, domains."""
     entries = {entry["name"]: entry for entry in load_sources()}
     if name not in entries:
-        raise FetchError(f"unknown source {name!r}; allowed: {', '.join(entries)}")
+        raise UserError(f"unknown source {name!r}; allowed: {', '.join(entries)}")
     return entries[name]
 
 
@@ -86,7 +82,7 @@ def downloads_folder(folder: str | Path | None = None) -> Path:
 
 
 def fetch(name: str, folder: str | Path | None = None) -> Path:
-    """Path of the verified file of one source; downloads it where it is missing. Raises FetchError."""
+    """Path of the verified file of one source; downloads it where it is missing. Raises UserError."""
     return fetch_all([name], folder)[0]
 
 
@@ -96,7 +92,7 @@ def fetch_all(names: Iterable[str], folder: str | Path | None = None) -> list[Pa
     One process downloads into a folder at a time; what a killed one left half done is removed.
 
     Raises:
-        FetchError: a file is another one than expected, or cannot be had; the message lists all that are missing.
+        UserError: a file is another one than expected, or cannot be had; the message lists all that are missing.
     """
     folder = downloads_folder(folder)
     entries = [source_entry(name) for name in dict.fromkeys(names)]
@@ -106,29 +102,29 @@ def fetch_all(names: Iterable[str], folder: str | Path | None = None) -> list[Pa
             folder.mkdir(parents=True, exist_ok=True)
             (folder / ".lock").touch()
         except OSError as error:
-            raise FetchError(f"cannot write to {folder}: {error.strerror}; free it or set CERT_DOWNLOADS") from error
+            raise UserError(f"cannot write to {folder}: {error.strerror}; free it or set CERT_DOWNLOADS") from error
         with exclusive(folder / ".lock", None):
             for leftover in folder.glob(STAGING_PREFIX + "*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             for position, entry in enumerate(missing):
                 # Another process may have fetched it while this one waited.
                 if not verified(entry, folder) and (why := download(entry, folder)):
-                    raise FetchError(missing_message(missing[position:], folder, why))
+                    raise UserError(missing_message(missing[position:], folder, why))
     return [folder / entry["filename"] for entry in entries]
 
 
 def verified(entry: dict, folder: Path) -> bool:
-    """Whether the file is there; raises FetchError where it is another file under the same name."""
+    """Whether the file is there; raises UserError where it is another file under the same name."""
     path = folder / entry["filename"]
     if not path.exists():
         return False
     try:
         found = sha256_file(path)
     except OSError as error:
-        raise FetchError(f"cannot read {path}: {error.strerror}; remove it and run again") from error
+        raise UserError(f"cannot read {path}: {error.strerror}; remove it and run again") from error
     if found != entry["sha256"]:
         expected = f"{path} has sha256 {found}, expected {entry['sha256']}"
-        raise FetchError(f"{expected}; remove it and run again, or put the right file in")
+        raise UserError(f"{expected}; remove it and run again, or put the right file in")
     return True
 
 

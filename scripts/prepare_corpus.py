@@ -86,6 +86,8 @@ def sources_of(args: argparse.Namespace) -> list[Source]:
         resolve_dataset(name) if name.startswith(PREFIX) else resolve(name, downloads_folder())
         for name in dict.fromkeys(names)
     ]
+    if not sources:
+        raise UserError(f"--sources {args.sources!r} names no source; give names, folders or archives")
     repeated = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if repeated:
         raise UserError(f"two sources are named {repeated[0]!r}; rename one or give the folder that holds both")

@@ -16,10 +16,11 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
+from nl2code.errors import UserError
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN
 from scripts.corpus.lines import BadLine, open_corpus, parse_object, read_lines
-from scripts.corpus.sources import Member, Source, SourceError
+from scripts.corpus.sources import Member, Source
 from scripts.file_utils import sha256_file
 
 PREFIX = "dataset:"
@@ -38,14 +39,14 @@ def resolve_dataset(spec: str) -> Source:
     """The source that `dataset:...` stands for; of a hub id the revision is looked up, unless it is given.
 
     Raises:
-        SourceError: there is no such file, and no such data set in reach.
+        UserError: there is no such file, and no such data set in reach.
     """
     name, _, split = spec.removeprefix(PREFIX).partition(":")
     split = split or "train"
     path = Path(name).expanduser().absolute()
     if path.exists():
         if path.is_file() and builder_of(path) is None:
-            raise SourceError(f"source {spec} does not end in {', '.join(BUILDERS)}; convert it to one of these")
+            raise UserError(f"source {spec} does not end in {', '.join(BUILDERS)}; convert it to one of these")
         files = (
             [path]
             if path.is_file()
@@ -55,7 +56,7 @@ def resolve_dataset(spec: str) -> Source:
         return Source(path.name, path, UNKNOWN, f"{total.hexdigest()}:{split}", dataset=(str(path), "", split))
     name, _, revision = name.partition("@")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise SourceError(f"source {spec} is neither a path that exists nor a hub id owner/name")
+        raise UserError(f"source {spec} is neither a path that exists nor a hub id owner/name")
     if not revision:
         from huggingface_hub import HfApi
 
@@ -63,7 +64,7 @@ def resolve_dataset(spec: str) -> Source:
             revision = HfApi().dataset_info(name).sha
         except Exception as error:  # of the network, of the hub, of the id
             reason = str(error).strip().partition("\n")[0]
-            raise SourceError(f"cannot look up data set {name}: {reason}; check the id, or give @revision") from error
+            raise UserError(f"cannot look up data set {name}: {reason}; check the id, or give @revision") from error
     return Source(name, Path(name), UNKNOWN, f"{revision}:{split}", revision, dataset=(name, revision, split))
 
 
@@ -73,7 +74,7 @@ def builder_of(path: Path) -> str | None:
 
 
 def dataset_members(source: Source, most: int | None) -> Iterator[Member]:
-    """The first `most` rows as files. Nothing is downloaded as a whole. Raises SourceError where they cannot be read."""
+    """The first `most` rows as files. Nothing is downloaded as a whole. Raises UserError where they cannot be read."""
     from datasets import load_dataset
 
     name, revision, split = source.dataset
@@ -88,7 +89,7 @@ def dataset_members(source: Source, most: int | None) -> Iterator[Member]:
             yield broken or member_of(row, number)
     except Exception as error:  # datasets passes on what its many readers raise
         reason = (str(error.__cause__ or error).strip() or type(error).__name__).partition("\n")[0]
-        raise SourceError(f"cannot read source {source.path}: {reason}; replace the file and run again") from error
+        raise UserError(f"cannot read source {source.path}: {reason}; replace the file and run again") from error
 
 
 def is_json_array(path: Path) -> bool:

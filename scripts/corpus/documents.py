@@ -10,8 +10,8 @@ from scripts.corpus.dataset_rows import dataset_members
 from scripts.corpus.docs.notebooks import notebook_code
 from scripts.corpus.docs.snippets import MAX_LINES, imports_library, statements
 from scripts.corpus.ledger import Ledger
-from scripts.corpus.licences import UNKNOWN, is_permissive
-from scripts.corpus.sources import Member, Source, licence_of, members, text_of
+from scripts.corpus.licences import UNKNOWN, file_licence, is_permissive
+from scripts.corpus.sources import Member, Source, members, text_of
 from scripts.decontaminate import fingerprints_from
 from scripts.mine_docs import DOC_SUFFIXES, mine
 
@@ -24,25 +24,15 @@ TEST_PATH = re.compile(r"(^|/)(tests?|testing)/|(^|/)(test_[^/]*|[^/]*_test|conf
 
 @dataclass(frozen=True)
 class HarvestOptions:
-    """What becomes a document.
+    """What becomes a document."""
 
-    Attributes:
-        library: import name that a document must import.
-        kinds: of documents: code, mined.
-        any_licence: keep files whose licence is not known to be permissive.
-        fingerprints: fingerprint files to clean of.
-        benchmarks: problem files to clean of.
-        tokenizer: of the model that counts tokens in the ledgers; empty for none.
-        dataset_rows: maximum number of rows per data set, None for all.
-    """
-
-    library: str
-    kinds: tuple[str, ...]
-    any_licence: bool
-    fingerprints: tuple[str, ...]
-    benchmarks: tuple[str, ...]
-    tokenizer: str = ""
-    dataset_rows: int | None = None
+    library: str  # import name that a document must import
+    kinds: tuple[str, ...]  # code, mined
+    any_licence: bool  # keep files whose licence is not known to be permissive
+    fingerprints: tuple[str, ...]  # fingerprint files to clean of
+    benchmarks: tuple[str, ...]  # problem files to clean of
+    tokenizer: str = ""  # of the model that counts tokens in the ledgers; empty for none
+    dataset_rows: int | None = None  # maximum number of rows per data set, None for all
 
     @property
     def benchmark_files(self) -> tuple[str, ...]:
@@ -79,7 +69,7 @@ def harvest(source: Source, options: HarvestOptions) -> Harvest:
         found.files.see()
         is_document = source.dataset or member.path.endswith(DOC_SUFFIXES)
         text, reason = text_of(member) if is_document else (None, "another kind of file")
-        licence = licence_of(text or "", member, source)
+        licence = file_licence(text or "") or member.licence or source.licence
         if text is not None and not options.any_licence and licence != UNKNOWN and not is_permissive(licence):
             reason = "licence is not permissive"
         if reason:

@@ -2,6 +2,7 @@
 
 import re
 from email import message_from_string
+from pathlib import Path
 
 from license_expression import Licensing
 
@@ -39,10 +40,11 @@ def states_licence(path: str) -> bool:
     return bool(_METADATA.fullmatch(path) or _LICENCE_FILE.fullmatch(path))
 
 
-def project_licence(files: dict[str, str]) -> str:
+def project_licence(project: Path, files: dict[str, str]) -> str:
     """The licence that a project states in its package metadata, else in its licence files, all of which hold.
 
     Args:
+        project: for the error message.
         files: path in the project -> text, of those that `states_licence`.
 
     Returns:
@@ -53,7 +55,9 @@ def project_licence(files: dict[str, str]) -> str:
     """
     own = [path for path in sorted(files) if _METADATA.fullmatch(path)]
     if sum(".dist-info/" in path for path in own) > 1:
-        raise UserError("it holds several packages, each with its licence; give them one by one, as installed:NAME")
+        raise UserError(
+            f"{project} holds several packages, each with its licence; give them one by one, as installed:NAME"
+        )
     for path in sorted(own, key=lambda path: (".egg-info/" in path, ".dist-info/" in path)):
         if licence := metadata_licence(files[path]):
             return licence

