@@ -38,5 +38,9 @@ def one_line(what: str) -> Iterator[None]:
     except (UserError, OSError):
         raise
     except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{what}: {first}") from error
+        raise UserError(f"{what}: {first_line(error)}") from error
+
+
+def first_line(error: object) -> str:
+    """The first line of an error's message, or its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]  # text shown to people

@@ -8,7 +8,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from nl2code.errors import UserError
+from nl2code.errors import UserError, first_line
 
 MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
 TOKENIZER_FILES = (
@@ -149,11 +149,11 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
             model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     except SafetensorError as error:
         raise ModelError(
-            f"the weights of model {name!r} are damaged or half copied ({_first_line(error)}); copy or fetch them again"
+            f"the weights of model {name!r} are damaged or half copied ({first_line(error)}); copy or fetch them again"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(
-            f"cannot load model {name!r} ({_first_line(error)}); offline, or with .bin weights only, make a safetensors "
+            f"cannot load model {name!r} ({first_line(error)}); offline, or with .bin weights only, make a safetensors "
             "copy once with `python -m scripts.fetch_model --source ID -o models/NAME` and name that"
         ) from error
     return model.to(device).eval()
@@ -228,7 +228,7 @@ def load_tokenizer(name: str):
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except Exception as error:  # the tokenizers library raises nothing more special
-        raise ModelError(f"no tokenizer for model {name!r} ({_first_line(error)}); copy its files beside it") from error
+        raise ModelError(f"no tokenizer for model {name!r} ({first_line(error)}); copy its files beside it") from error
     if not tokenizer.is_fast:
         raise ModelError(f"model {name!r} has no fast tokenizer (tokenizer.json); convert it first")
     if tokenizer.pad_token_id is None:
@@ -273,7 +273,3 @@ def reading_text(description: str):
 def id_space(tokenizer) -> int:
     """One more than the highest token id. `len(tokenizer)` is less where ids have gaps."""
     return max(tokenizer.get_vocab().values(), default=-1) + 1
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

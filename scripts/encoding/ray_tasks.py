@@ -50,4 +50,4 @@ def run_tasks(command: list[str], nodes: int, threads: int) -> None:
 
 def _last_line(message: object) -> str:
     """The last line of a traceback or of a program's errors."""
-    return (str(message).strip() or "no message").splitlines()[-1].removeprefix("error: ")
+    return (str(message).strip() or "no message").split("\n")[-1].removeprefix("error: ")

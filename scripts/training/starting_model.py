@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from nl2code.code_dataset import CodeBlockDataset
-from nl2code.errors import UserError, one_line
+from nl2code.errors import UserError, first_line, one_line
 from nl2code.models import (
     ModelError,
     document_ends,
@@ -52,9 +52,7 @@ def _make_savable(model) -> None:
     try:
         model.generation_config.validate(strict=True)
     except ValueError as error:
-        print(
-            f"note: the base's generation_config.json is invalid, its token ids are kept: {str(error).splitlines()[0]}"
-        )
+        print(f"note: the base's generation_config.json is invalid, its token ids are kept: {first_line(error)}")
         known = model.generation_config.to_dict()
         model.generation_config = GenerationConfig(**{k: v for k, v in known.items() if k.endswith("_token_id")})
 
