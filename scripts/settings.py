@@ -71,6 +71,9 @@ class Settings:
         self.shell |= {f"{section.upper()}_FLAGS": self.flags(section) for section in SECTIONS}
         if not {"CERT_PYTHON", "VIRTUAL_ENV"} & environment.keys() and not (ROOT / ".venv/.installed").is_file():
             need_disk(6000, ROOT)  # for the environment that will be made
+        processes = self.value.get("NPROC") or self.value.get("PROCESSES", "1")
+        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", processes]
+        self.shell["LAUNCH"] = torchrun if processes != "1" else []
         follow = {"t": self.train, "n": self.encode, "g": self.generate, "e": self.evaluate, "q": self.quickstart}
         follow.get(self.letter, dict)()
         self.shell["TRAINING_FLAGS"] += extra
@@ -78,10 +81,11 @@ class Settings:
     def need_domain(self) -> None:
         """DOMAIN is known, or a library of the user's own that has sources or data."""
         domain, known = self.value["DOMAIN"], DOMAINS + ["HumanEval"] * (self.letter in "ge")
-        own = (
-            self.environment.get("SOURCES") or self.given.get("INPUT") or Path(self.value["DATA_DIR"], domain).is_dir()
+        brought = {"SOURCES", "INPUT"} & {name for name, text in self.environment.items() if text}
+        own = re.fullmatch("[A-Za-z][A-Za-z0-9_]*", domain) and (
+            brought or Path(self.value["DATA_DIR"], domain).is_dir()
         )
-        if domain not in known and not (own and re.fullmatch("[A-Za-z][A-Za-z0-9_]*", domain)):
+        if domain not in known and not own:
             advice = "for a library of your own set SOURCES to its folders or archives as well"
             raise UserError(f"DOMAIN={domain} is not one of: {' '.join(known)}; {advice}")
 
@@ -110,16 +114,16 @@ class Settings:
         """TYPES, and by type SHARDS and RUNS: every base, preset and operation has places of its own."""
         value, both = self.value, ["sketcher", "generator"]
         kind = value.get("TYPE") or value["MODEL_VERSION"]
-        types = both if kind in ("cert", "all") else [kind] if kind in (*both, "normal") else []
+        types = both if kind in ("cert", "all") else [kind] if "TYPE" in value or kind == "normal" else []
         value["OPERATION"] = value["OPERATION"] or "constants"
         suffix = "" if value["OPERATION"] == "constants" or kind == "normal" else f"_{value['OPERATION']}"
-        if types != both and kind not in both:
+        if not set(types) & set(both):
             idle = [name for name in ("OPERATION", "TEMP2", "SKETCH_STRATEGY") if name in self.given]
             self.notes = [f"{name} changes nothing for {kind}" for name in idle]
             self.given = {name: text for name, text in self.given.items() if name not in idle}
             if self.letter in "tn":
                 self.given["OPERATION"] = "constants"  # whatever the preset says
-        name = f"{Path(value['BASE_MODEL']).resolve().name}_{Path(value['PRESET']).stem}{suffix}"
+        name = f"{os.path.basename(os.path.abspath(value['BASE_MODEL']))}_{Path(value['PRESET']).stem}{suffix}"
         value["RUN_NAME"] = value.get("RUN_NAME") or name
         data = f"{value['DATA_DIR']}/{value['DOMAIN']}"
         shards = {of: value.get("OUTPUT") or f"{data}/{of}_bin/{name}" for of in types}
@@ -149,9 +153,9 @@ class Settings:
         need_disk(2000, value["DATA_DIR"])
         if subprocess.run([sys.executable, "-m", "scripts.fetch", "--verify"], stdout=subprocess.DEVNULL).returncode:
             raise SystemExit(1)  # it said which file is not what it should be
-        launch = ["-m", "accelerate.commands.launch", "--config_file", value["ACCELERATE"]]
-        launch += ["--num_processes", value["NPROC"]]
-        shell["LAUNCH"] = launch if value["ACCELERATE"] else torchrun(value["NPROC"])
+        if value["ACCELERATE"]:
+            launch = ["-m", "accelerate.commands.launch", "--config_file", value["ACCELERATE"]]
+            shell["LAUNCH"] = [*launch, "--num_processes", value["NPROC"]]
 
     def encode(self) -> None:
         """CORPUS of scripts/run_encode_domain.sh."""
@@ -179,7 +183,6 @@ class Settings:
         value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")
         if "DEVICE" not in self.given and value["BACKEND"] != "vllm":
             shell["SAMPLING_FLAGS"] += ["--device", value["DEVICE"]]
-        shell["LAUNCH"] = torchrun(value["PROCESSES"])
         need_disk(500, value["RESULTS_DIR"])
 
     def evaluate(self) -> None:
@@ -198,29 +201,17 @@ class Settings:
             for script in ("run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh"):
                 Settings(script, [], {**self.environment, "DOMAIN": domain, "MODEL_VERSION": ""}, made=True)
 
-    def text(self) -> str:
-        """The settings in force, for people."""
-        return "\n".join(
-            [f"   {name}={value}" for name, value in self.value.items()] + [f"note: {x}" for x in self.notes]
-        )
-
     def assignments(self) -> str:
-        """Everything as code for bash."""
-        lines = [f"{name}={shlex.quote(value)}" for name, value in self.value.items()]
-        for name, value in self.shell.items():
+        """Everything as code for bash; SHOWN is the text for people."""
+        shown = [f"   {name}={value}" for name, value in self.value.items()] + [f"note: {note}" for note in self.notes]
+        lines = []
+        for name, value in {**self.value, **self.shell, "SHOWN": "\n".join(shown)}.items():
             if isinstance(value, dict):
-                pairs = " ".join(f"[{key}]={shlex.quote(part)}" for key, part in value.items())
-                lines.append(f"declare -gA {name}=({pairs})")
+                pairs = [f"[{key}]={shlex.quote(part)}" for key, part in value.items()]
+                lines.append(f"declare -gA {name}=({' '.join(pairs)})")
             else:
-                lines.append(
-                    f"{name}=({shlex.join(value)})" if isinstance(value, list) else f"{name}={shlex.quote(value)}"
-                )
-        return "\n".join([*lines, f"SHOWN={shlex.quote(self.text())}"])
-
-
-def torchrun(processes: str) -> list[str]:
-    """Arguments of Python that start a program in several processes; none for one."""
-    return [] if processes == "1" else f"-m torch.distributed.run --standalone --nproc_per_node {processes}".split()
+                lines.append(f"{name}=" + (f"({shlex.join(value)})" if isinstance(value, list) else shlex.quote(value)))
+        return "\n".join(lines)
 
 
 def training_arguments(arguments: list[str], given: dict[str, str]) -> list[str]:
@@ -234,8 +225,8 @@ def training_arguments(arguments: list[str], given: dict[str, str]) -> list[str]
     known = set((ROOT / "configs/training/flags.txt").read_text(encoding="utf-8").split())
     for position, argument in enumerate(arguments):
         flag = argument.partition("=")[0]
-        if flag in OWNED:
-            raise UserError(f"{flag} is set by this command; use the setting {OWNED[flag]}, or run run_cert.py itself")
+        if setting := OWNED.get("--" + flag[2:].replace("-", "_")):
+            raise UserError(f"{flag} is set by this command; use the setting {setting}, or run run_cert.py itself")
         if flag.startswith("--") and flag not in known:
             guess = f"; did you mean {near(flag, known)}?" if near(flag, known) else ";"
             raise UserError(f"run_cert.py has no flag {flag}{guess} See python run_cert.py --help")

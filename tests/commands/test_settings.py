@@ -86,6 +86,7 @@ def test_edit_distance():
         (["fast"], "unknown argument fast"),
         (["--output_dir", "x"], "--output_dir is set by this command; use the setting RUN_NAME"),
         (["--model_name_or_path=x"], "use the setting BASE_MODEL"),
+        (["--train-file=x"], "--train-file is set by this command; use the setting DATA_DIR"),
         (["8", "2"], "N_GPUS NODE_SIZE = 8 2: configs/accelerate/ddp.yaml .* NPROC=8"),
         (["8", "1", "1"], "N_GPUS NODE_SIZE"),
     ],
