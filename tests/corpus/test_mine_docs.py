@@ -313,13 +313,22 @@ PIECES = st.sampled_from(
         "text here and there::",
         '"""',
         "\t>>> 1",
+        ">>> x = 1 \\",
+        "x.sum() \\",
+        "%time x",
+        "if x:",
+        "    !ls",
+        "x?",
+        "pd = x; da = pd",
+        "\u2028",
+        "\r",
         "\\",
     ]
 )
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(PIECES, max_size=25), st.sampled_from(["a.py", "a.pyx", "a.rst", "a.md", "a.ipynb", "a.txt"]))
+@given(st.lists(PIECES, max_size=35), st.sampled_from(["a.py", "a.pyx", "a.rst", "a.md", "a.ipynb", "a.txt"]))
 def test_any_mixture_is_accounted_for(pieces, path):
     text = "\n".join(pieces)
     snippets, reasons = mine(path, text, "pandas")

@@ -288,6 +288,12 @@ def test_names_inside_functions_and_comprehensions_bind_nothing(earlier):
     )
 
 
+def test_a_backslash_in_front_of_an_empty_line_continues_nothing():
+    text = "# A\n\n```python\nx = pd.Series([1]) \\\n\npd.isna(x)\n```\n\n# B\n\n```python\nx.sum()\nx.mean()\n```\n"
+    start = "import pandas as pd\nx = pd.Series([1])\n"
+    assert contents("a.md", text) == [start + "pd.isna(x)\n", start + "x.sum()\nx.mean()\n"]
+
+
 def test_statements_that_share_a_line_stay_together():
     text = "```python\nimport pandas as pd; s = pd.Series([1])\ns.sum(); t = (\n    s + 1)\n```\n"
     assert contents("a.md", text) == ["import pandas as pd; s = pd.Series([1])\ns.sum(); t = (\n    s + 1)\n"]

@@ -71,11 +71,9 @@ def notebook_cells(text: str) -> tuple[list[tuple[str, str]] | None, Counter]:
         cells = list.copy(book["cells"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None, Counter({"notebook that cannot be read": 1})
-    language = _text_at(book, "metadata", "kernelspec", "language") or _text_at(
-        book, "metadata", "language_info", "name"
-    )
-    if not language:
-        language = "r" if _text_at(book, "metadata", "kernelspec", "name") == "ir" else "python"
+    metadata = book.get("metadata")
+    language = _text_at(metadata, "kernelspec", "language") or _text_at(metadata, "language_info", "name")
+    language = language or {"ir": "r"}.get(_text_at(metadata, "kernelspec", "name"), "python")
     found, left_out = [], Counter()
     for cell in cells:
         kind, source, reason = _text_at(cell, "cell_type"), _source_of(cell), ""

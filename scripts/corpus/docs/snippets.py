@@ -26,11 +26,14 @@ MAX_LINES = 150
 MIN_STATEMENTS = 2
 COMMENT_WIDTH = 100
 MAX_COMMENT = 300
-MAX_SENTENCE = 1200  # with markup; a limit, since removing markup takes quadratic time
+MAX_SENTENCE = 1200  # with markup, whose removal can take quadratic time
 MARKUP = (
     (re.compile(r"\{[\w:+-]+\}(?=`)"), ""),  # {py:meth}`x`
-    (re.compile(r"(?::[\w:+-]+:)?`+[~!]?([^`<]+?)(?:\s*<[^`>]*>)?`+_{0,2}"), r"\1"),  # :func:`x`, ``x``, `x <url>`_
-    (re.compile(r"!?\[([^\]]*)\]\([^)]*\)"), r"\1"),  # [x](url)
+    (
+        re.compile(r"(?::[\w:+-]{1,40}:)?(?<!`)`++[~!]?([^`<]+?)(?:\s*<[^`>]*>)?`+_{0,2}"),
+        r"\1",
+    ),  # :func:`x`, ``x``, `x <url>`_
+    (re.compile(r"!?\[([^\]]{0,300})\]\([^)]*\)"), r"\1"),  # [x](url)
     (re.compile(r"\*{1,2}([^*\s](?:[^*]*[^*\s])?)\*{1,2}"), r"\1"),  # **x**
     (re.compile(r"\[[\w#*-]+\]_"), ""),  # footnotes
     (re.compile(r"\|(\w+)\|"), r"\1"),  # substitutions
@@ -93,7 +96,10 @@ def build_snippet(section: Section, library: str, definitions: Definitions | Non
         return None, "needs too much of earlier sections"
     count += len(earlier)
     code = "\n".join([*earlier, *([""] if earlier and lines[0].startswith("#") else []), *lines])
-    missing = free_names(try_parse("\n".join([*imports, code])))
+    whole = try_parse("\n".join([*imports, code]))
+    if whole is None:
+        return None, "does not parse as a whole"
+    missing = free_names(whole)
     known = {name: line for name, line in KNOWN_IMPORTS.items() if name in missing and name not in definitions.bound}
     known |= {library: f"import {library}"} if library in missing - known.keys() else {}
     content = "\n".join([*dict.fromkeys([*known.values(), *imports]), code]) + "\n"
@@ -155,7 +161,8 @@ def top_level(tree: ast.Module, code: str) -> Iterator[tuple[Statements, str]]:
     for node, following in zip_longest(tree.body, tree.body[1:]):
         nodes.append(node)
         if following is None or following.lineno > node.end_lineno:
-            yield nodes, "\n".join(lines[start : node.end_lineno]).strip("\n")
+            # A backslash at the end was in front of an empty line.
+            yield nodes, "\n".join(lines[start : node.end_lineno]).strip("\n").rstrip("\\ ")
             start, nodes = node.end_lineno, []
 
 
