@@ -179,7 +179,10 @@ def weights_sha256(name: str) -> str:
 def _without_places(file: Path) -> str:
     text = file.read_text(encoding="utf-8", errors="replace")
     try:
-        return json.dumps({key: value for key, value in json.loads(text).items() if key not in PLACES}, sort_keys=True)
+        kept = {key: value for key, value in json.loads(text).items() if key not in PLACES}
+        if isinstance(kept.get("target_modules"), list):
+            kept["target_modules"].sort()  # peft writes a set, in an order that changes from process to process
+        return json.dumps(kept, sort_keys=True)
     except (ValueError, AttributeError):
         return text
 

@@ -1,0 +1,21 @@
+"""What identifies a model: weights and configuration, not the places of its files nor the order of a set."""
+
+import json
+
+from nl2code.models import weights_sha256
+
+
+def adapter(folder, **changed):
+    folder.mkdir()
+    config = {"peft_type": "LORA", "r": 4, "base_model_name_or_path": "owner/base", "target_modules": ["q", "k", "v"]}
+    (folder / "adapter_config.json").write_text(json.dumps(config | changed))
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    return weights_sha256(str(folder))
+
+
+def test_the_order_of_adapted_modules_does_not_count(tmp_path):
+    """peft writes a set of names, so two equal trainings give files that differ in order."""
+    digest = adapter(tmp_path / "a")
+    assert adapter(tmp_path / "b", target_modules=["v", "q", "k"]) == digest
+    assert adapter(tmp_path / "c", target_modules=["v", "q"]) != digest
+    assert adapter(tmp_path / "d", r=8) != digest
