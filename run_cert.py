@@ -17,11 +17,18 @@ import sys
 import time
 from pathlib import Path
 
+import torch
+from transformers import HfArgumentParser, set_seed
+
+from nl2code.code_dataset import CodeBlockDataset, find_shards
 from nl2code.errors import UserError, exit_status, one_line
+from nl2code.hf_trainer import CertTrainer
 from nl2code.models import load_tokenizer
 from scripts.file_utils import git_revision, versions, write_json
 from scripts.presets import with_preset
 from scripts.training.arguments import DataArguments, ModelArguments, RunArguments, check_together
+from scripts.training.run_folder import checkpoint_to_resume, encoding_of, is_finished, run_record, save_final
+from scripts.training.starting_model import check_fit, new_model, padding_id, starting_model
 
 
 def parse(argv: list[str]) -> tuple[ModelArguments, DataArguments, RunArguments]:
@@ -30,7 +37,6 @@ def parse(argv: list[str]) -> tuple[ModelArguments, DataArguments, RunArguments]
     Raises:
         UserError: unknown flags, flags that cannot be honoured, values that do not fit together.
     """
-    from transformers import HfArgumentParser
 
     def refuse(message: str) -> None:
         raise UserError(f"{message}; see run_cert.py --help")
@@ -54,34 +60,30 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, training
     Raises:
         UserError: they do not fit each other.
     """
-    from nl2code.code_dataset import CodeBlockDataset
-    from nl2code.hf_trainer import CertTrainer
-    from scripts.training.starting_model import check_fit, new_model, padding_id, starting_model
-
     name = model_args.model_name_or_path
     tokenizer = load_tokenizer(model_args.tokenizer_name or name)
     if model_args.config_overrides is None:
-        checkpointing = training_args.activation_checkpointing
-        model = starting_model(
-            name, lora_r=model_args.lora_r, lora_alpha=model_args.lora_alpha, checkpointing=checkpointing
-        )
+        lora = {"lora_r": model_args.lora_r, "lora_alpha": model_args.lora_alpha}
+        model = starting_model(name, **lora, checkpointing=training_args.activation_checkpointing)
     else:
         model = new_model(name, model_args.config_overrides, tokenizer)
     common = {"block_size": data_args.block_size, "pad_token_id": padding_id(tokenizer, model)}
     common |= {"pack_reset": data_args.pack_reset}
     seed = training_args.seed if training_args.data_seed is None else training_args.data_seed
-    train = CodeBlockDataset(data_args.train_file, seed=seed, resampling_weights=data_args.resampling_weights, **common)
-    valid = None
+    datasets = [
+        CodeBlockDataset(data_args.train_file, seed=seed, resampling_weights=data_args.resampling_weights, **common)
+    ]
     if data_args.validation_file:
-        valid = CodeBlockDataset(data_args.validation_file, max_tokens=data_args.max_eval_tokens, **common)
-    check_fit(model, model_args.tokenizer_name or name, [train, valid] if valid else [train])
+        datasets.append(CodeBlockDataset(data_args.validation_file, max_tokens=data_args.max_eval_tokens, **common))
+    check_fit(model, model_args.tokenizer_name or name, datasets)
+    train = datasets[0]
     print(f"train: {train.num_documents} documents, {train.epoch(0).tokens} tokens per epoch, {len(train)} blocks")
     with one_line("settings"):
         return CertTrainer(
             model=model,
             args=training_args,
             train_dataset=train,
-            eval_dataset=valid,
+            eval_dataset=datasets[1] if data_args.validation_file else None,
             processing_class=tokenizer,
             gradient_accumulation_strategy=data_args.gradient_accumulation_strategy,
         )
@@ -93,12 +95,6 @@ def train(model_args: ModelArguments, data_args: DataArguments, training_args: R
     Raises:
         UserError, OSError: one line each.
     """
-    import torch
-    from transformers import set_seed
-
-    from nl2code.code_dataset import find_shards
-    from scripts.training.run_folder import checkpoint_to_resume, encoding_of, is_finished, run_record, save_final
-
     training_args.dataloader_pin_memory &= torch.cuda.is_available()
     run_dir = Path(training_args.output_dir)
     os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run_dir / "runs"))

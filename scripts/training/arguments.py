@@ -65,54 +65,52 @@ class DataArguments:
     )
 
 
-# Flags of TrainingArguments that would change nothing here, or break what this project promises.
-REFUSED = {
-    "train_sampling_strategy": "the order of blocks is drawn from --seed and the epoch",
-    "length_column_name": "blocks have one length",
-    "auto_find_batch_size": "equal settings must give equal batches; lower --per_device_train_batch_size instead",
-    "fp16_full_eval": "it would round the trained weights before they are saved",
-    "bf16_full_eval": "it would round the trained weights before they are saved",
-    "logging_nan_inf_filter": "a loss that is not finite ends the run",
-    "eval_do_concat_batches": "evaluation computes the loss only",
-    "eval_use_gather_object": "evaluation computes the loss only",
-    "eval_accumulation_steps": "evaluation computes the loss only",
-    "include_for_metrics": "evaluation computes the loss only",
-    "batch_eval_metrics": "evaluation computes the loss only",
-    "enable_jit_checkpoint": "its checkpoints lie inside a step; use --save_steps",
-    "ignore_data_skip": "a resumed run takes the blocks that an uninterrupted one takes",
-    "accelerator_config": "blocks are dealt to the processes by this program",
-    "parallelism_config": "blocks are dealt to the processes by this program; use --fsdp or --deepspeed",
-    "dataloader_drop_last": "all validation blocks count",
-    "dataloader_in_order": "blocks are trained in a fixed order",
-    "remove_unused_columns": "blocks have fixed columns",
-    "label_names": "blocks have fixed columns",
-    "use_liger_kernel": "its loss is not known to be the mean over the tokens of a whole step",
-    "liger_kernel_config": "--use_liger_kernel is not supported",
-    "do_predict": "completions are drawn by eval_cert.py",
+# Flags of TrainingArguments that would change nothing here, or break what this project promises: reason -> names.
+REFUSED_FOR = {
+    "the order of blocks depends on --seed alone": "train_sampling_strategy length_column_name dataloader_in_order",
+    "equal settings must give equal batches; lower --per_device_train_batch_size instead": "auto_find_batch_size",
+    "it would round the trained weights before they are saved": "fp16_full_eval bf16_full_eval",
+    "a loss that is not finite ends the run": "logging_nan_inf_filter",
+    "evaluation computes the loss only, on all validation blocks": "eval_do_concat_batches eval_use_gather_object "
+    "eval_accumulation_steps include_for_metrics batch_eval_metrics dataloader_drop_last",
+    "its checkpoints lie inside a step; use --save_steps": "enable_jit_checkpoint",
+    "a resumed run takes the blocks that an uninterrupted one takes": "ignore_data_skip",
+    "this program deals blocks to the processes; use --fsdp or --deepspeed": "accelerator_config parallelism_config",
+    "blocks have fixed columns": "remove_unused_columns label_names",
+    "its loss is not known to be the mean over the tokens of a step": "use_liger_kernel liger_kernel_config",
+    "completions are drawn by eval_cert.py": "do_predict",
 }
-WORKERS = ("--dataloader_num_workers 1 or more", lambda args: args.dataloader_num_workers > 0)
-HUB = ("--push_to_hub true", lambda args: args.push_to_hub)
-EVALUATION = ("--eval_strategy steps", lambda args: args.eval_strategy != "no")
-TRACKIO = ("--report_to trackio", lambda args: "trackio" in str(args.report_to) or "all" in str(args.report_to))
-CHECKPOINTING = (
-    "--activation_checkpointing true",
-    lambda args: args.activation_checkpointing or args.gradient_checkpointing,
-)
-# Flags that change nothing without another one: flag -> (what it needs, whether that is there).
-NEEDS = {
-    **dict.fromkeys(("eval_steps", "eval_delay", "metric_for_best_model", "greater_is_better"), EVALUATION),
-    **dict.fromkeys(("dataloader_persistent_workers", "dataloader_multiprocessing_context"), WORKERS),
-    **dict.fromkeys(("hub_token", "hub_private_repo", "hub_model_id", "hub_strategy", "hub_always_push"), HUB),
-    "hub_revision": HUB,
-    **dict.fromkeys(("project", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id"), TRACKIO),
-    **dict.fromkeys(("activation_checkpointing_kwargs", "gradient_checkpointing_kwargs"), CHECKPOINTING),
-    "fsdp_config": ("--fsdp", lambda args: args.fsdp),
-    "optim_target_modules": ("--optim galore_... or apollo_...", lambda args: args.optim[:6] in ("galore", "apollo")),
-    "optim_args": (
-        "an optimizer with arguments of its own",
+REFUSED = {name: reason for reason, names in REFUSED_FOR.items() for name in names.split()}
+# Flags that change nothing without another one: what they need -> (names, whether it is there).
+NEEDED = {
+    "--eval_strategy steps": (
+        "eval_steps eval_delay metric_for_best_model greater_is_better",
+        lambda args: args.eval_strategy != "no",
+    ),
+    "--dataloader_num_workers 1 or more": (
+        "dataloader_persistent_workers dataloader_multiprocessing_context",
+        lambda args: args.dataloader_num_workers > 0,
+    ),
+    "--push_to_hub true": (
+        "hub_token hub_private_repo hub_model_id hub_strategy hub_always_push hub_revision",
+        lambda args: args.push_to_hub,
+    ),
+    "--report_to trackio": (
+        "project trackio_space_id trackio_bucket_id trackio_static_space_id",
+        lambda args: {"trackio", "all"} & {*([args.report_to] if isinstance(args.report_to, str) else args.report_to)},
+    ),
+    "--activation_checkpointing true": (
+        "activation_checkpointing_kwargs gradient_checkpointing_kwargs",
+        lambda args: args.activation_checkpointing or args.gradient_checkpointing,
+    ),
+    "--fsdp": ("fsdp_config", lambda args: args.fsdp),
+    "--optim galore_... or apollo_...": ("optim_target_modules", lambda args: args.optim[:6] in ("galore", "apollo")),
+    "an optimizer with arguments of its own": (
+        "optim_args",
         lambda args: args.optim not in ("adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad"),
     ),
 }
+NEEDS = {name: (what, is_there) for what, (names, is_there) in NEEDED.items() for name in names.split()}
 LOWEST = {
     **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"), 1),
     **dict.fromkeys(("learning_rate", "weight_decay", "max_grad_norm", "seed", "data_seed", "lora_r", "lora_alpha"), 0),
@@ -120,30 +118,20 @@ LOWEST = {
 }
 # Settings that cannot change the trained weights, so that a run may be resumed with others: places and names of outputs,
 # logging, saving, pushing, the transport of blocks to the device. Model and data count by their content (inputs).
-WITHOUT_EFFECT = {
-    *("model_name_or_path", "tokenizer_name", "train_file", "validation_file", "resume_from_checkpoint"),
-    *("output_dir", "run_name", "report_to", "project", "disable_tqdm", "debug", "skip_memory_metrics"),
-    *("trackio_space_id", "trackio_bucket_id", "trackio_static_space_id", "log_level", "log_level_replica"),
-    *("logging_strategy", "logging_steps", "logging_first_step", "log_on_each_node", "include_num_input_tokens_seen"),
-    *("save_only_model", "save_on_each_node", "restore_callback_states_from_checkpoint", "local_rank", "ddp_timeout"),
-    *(
-        "push_to_hub",
-        "hub_token",
-        "hub_private_repo",
-        "hub_model_id",
-        "hub_strategy",
-        "hub_always_push",
-        "hub_revision",
-    ),
-    *("do_train", "do_eval", "precision", "prediction_loss_only", "torch_empty_cache_steps"),
-    *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers"),
-    *("dataloader_prefetch_factor", "dataloader_multiprocessing_context"),
-}
+WITHOUT_EFFECT = set(
+    """model_name_or_path tokenizer_name train_file validation_file resume_from_checkpoint output_dir run_name report_to
+    project disable_tqdm debug skip_memory_metrics trackio_space_id trackio_bucket_id trackio_static_space_id log_level
+    log_level_replica logging_strategy logging_steps logging_first_step log_on_each_node include_num_input_tokens_seen
+    save_only_model save_on_each_node restore_callback_states_from_checkpoint local_rank ddp_timeout push_to_hub hub_token
+    hub_private_repo hub_model_id hub_strategy hub_always_push hub_revision do_train do_eval precision prediction_loss_only
+    torch_empty_cache_steps dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers
+    dataloader_prefetch_factor dataloader_multiprocessing_context""".split()  # noqa: SIM905
+)
 # These count only where an evaluation chooses the weights or the learning rate.
-OF_EVALUATION = {
-    *("eval_strategy", "eval_steps", "eval_delay", "eval_on_start", "per_device_eval_batch_size"),
-    *("metric_for_best_model", "greater_is_better", "save_strategy", "save_steps", "save_total_limit"),
-}
+OF_EVALUATION = set(
+    """eval_strategy eval_steps eval_delay eval_on_start per_device_eval_batch_size metric_for_best_model greater_is_better
+    save_strategy save_steps save_total_limit""".split()  # noqa: SIM905
+)
 
 
 @dataclass
@@ -189,27 +177,29 @@ class RunArguments(TrainingArguments):
                 )
             if name.endswith("_strategy") and getattr(self, name) == "epoch":
                 raise UserError(f"--{name} epoch: resampled epochs have no fixed number of steps; use steps")
-        conflicts = {
-            "--precision and --fp16/--bf16 are two settings of one thing; give --precision only": (
-                self.precision is not None and (self.fp16 or self.bf16)
-            ),
-            "--include_num_input_tokens_seen counts non-padding tokens here; leave it out": (
-                self.include_num_input_tokens_seen not in ("no", "non_padding", False)
-            ),
-            f"--num_train_epochs {self.num_train_epochs} changes nothing with --max_steps {self.max_steps}; "
-            "set --max_steps -1 too": "num_train_epochs" in given and self.max_steps > 0,
-            f"--max_steps {self.max_steps} is not a number of steps; use 1 or more, or -1 to train --num_train_epochs": (
-                self.max_steps < 1 and (self.max_steps != -1 or self.num_train_epochs <= 0)
-            ),
-            f"--warmup_steps {self.warmup_steps} changes nothing with --lr_scheduler_type constant; use "
-            "constant_with_warmup or --warmup_steps 0": self.lr_scheduler_type == "constant" and self.warmup_steps > 0,
-            f"--metric_for_best_model {self.metric_for_best_model}: evaluation computes the loss only; use loss": (
-                self.metric_for_best_model not in (None, "loss", "eval_loss")
-            ),
-        }
-        for message, holds in conflicts.items():
-            if holds:
-                raise UserError(message)
+        if self.precision is not None and (self.fp16 or self.bf16):
+            raise UserError("--precision and --fp16/--bf16 are two settings of one thing; give --precision only")
+        if self.include_num_input_tokens_seen not in ("no", "non_padding", False):
+            raise UserError("--include_num_input_tokens_seen counts non-padding tokens here; leave it out")
+        if "num_train_epochs" in given and self.max_steps > 0:
+            raise UserError(
+                f"--num_train_epochs {self.num_train_epochs} changes nothing with --max_steps {self.max_steps}; add "
+                "--max_steps -1"
+            )
+        if self.max_steps < 1 and (self.max_steps != -1 or self.num_train_epochs <= 0):
+            raise UserError(
+                f"--max_steps {self.max_steps} is not a number of steps; use 1 or more, or -1 for "
+                "--num_train_epochs above 0"
+            )
+        if self.lr_scheduler_type == "constant" and self.warmup_steps > 0:
+            raise UserError(
+                f"--warmup_steps {self.warmup_steps} changes nothing with --lr_scheduler_type constant; use "
+                "constant_with_warmup or --warmup_steps 0"
+            )
+        if self.metric_for_best_model not in (None, "loss", "eval_loss"):
+            raise UserError(
+                f"--metric_for_best_model {self.metric_for_best_model}: only the loss is computed; use loss"
+            )
 
 
 def _default(known):

@@ -115,7 +115,7 @@ def test_flags_without_effect_are_refused_by_name(tmp_path, name):
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        ("--num_train_epochs 2", "changes nothing with --max_steps 40; set --max_steps -1"),
+        ("--num_train_epochs 2", "changes nothing with --max_steps 40; add --max_steps -1"),
         ("--max_steps 0", "--max_steps 0 is not a number of steps"),
         ("--max_steps -1 --num_train_epochs 0", "--max_steps -1"),
         ("--lr_scheduler_type constant --warmup_steps 5", "constant_with_warmup"),

@@ -220,9 +220,11 @@ def test_only_the_finished_model_is_pushed(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "transformers.Trainer.init_hf_repo", lambda self, token=None: setattr(self, "hub_model_id", "me/x")
     )
-    push = ("--push_to_hub", "true", "--hub_strategy", "end", "--hub_token", "secret")
+    push = ("--push_to_hub", "true", "--hub_strategy", "end", "--hub_token", "secret", "--hub_revision", "dev")
     assert train(inputs, tmp_path / "x", "--max_steps", "2", *push) == 0
-    assert [(options["repo_id"], options["folder_path"].name) for options in pushed] == [("me/x", ".model")]
+    assert [(options["repo_id"], options["folder_path"].name, options["revision"]) for options in pushed] == [
+        ("me/x", ".model", "dev")
+    ]
     assert "secret" not in (tmp_path / "x/record.json").read_text()
 
 
