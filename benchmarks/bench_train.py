@@ -1,12 +1,12 @@
-"""Training speed: our Trainer beside a bare PyTorch loop on the same batches, and the share of this machine's peak.
+"""Training speed: our Trainer against a bare PyTorch loop on the same batches, and the share of this machine's peak.
 
     python -m benchmarks.bench_train --model smollm2-135m --block_size 256 --batch 4 --steps 8 --rounds 3
     python -m benchmarks.bench_train --tiny --steps 5 --rounds 2          # a small random model, seconds
 
-The contestants take turns (A B A B ...), each turn a new optimizer and one step that does not count. The bare loop does
-forward, backward, clipping, AdamW and the schedule, and nothing else. Achieved FLOP/s are those that the model's arithmetic
-needs (`nl2code.flops`), the peak is the best of some large matrix products of the same type. Run it alone on the machine.
-Prints the ratio's median and spread and writes benchmarks/results/train.json.
+The two take turns (A B A B ...); each turn has a new optimizer and one warm-up step that is not timed. The bare loop does
+forward, backward, gradient clipping, AdamW and the scheduler, nothing else. Achieved FLOP/s are those of the model's
+arithmetic (`nl2code.flops`); the peak is the fastest of several large matrix products of the same dtype. Run it alone on
+the machine. Prints median and range of the ratio and writes benchmarks/results/train.json.
 """
 
 import argparse
@@ -107,13 +107,17 @@ def gemm_peak(device: torch.device, size: int = 2048, tries: int = 8) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="smollm2-135m", help="folder, name under models/, or hub id")
-    parser.add_argument("--tiny", action="store_true", help="a small random model in its place")
-    parser.add_argument("--block_size", type=int, default=256, help="tokens per block [256]")
-    parser.add_argument("--batch", type=int, default=4, help="blocks per step [4]")
-    parser.add_argument("--steps", type=int, default=8, help="steps per turn, the first of which does not count [8]")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant [3]")
-    parser.add_argument("--output", type=Path, default=RESULT, help="file of results")
+    parser.add_argument(
+        "--model", default="smollm2-135m", help="folder, name under models/, or hub id (default: smollm2-135m)"
+    )
+    parser.add_argument("--tiny", action="store_true", help="use a small random model instead")
+    parser.add_argument("--block_size", type=int, default=256, help="tokens per block (default: 256)")
+    parser.add_argument("--batch", type=int, default=4, help="blocks per step (default: 4)")
+    parser.add_argument("--steps", type=int, default=8, help="steps per turn; the first is not timed (default: 8)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each loop (default: 3)")
+    parser.add_argument(
+        "--output", type=Path, default=RESULT, help="results file (default: benchmarks/results/train.json)"
+    )
     args = parser.parse_args(argv)
     model = tiny_model() if args.tiny else starting_model(args.model)
     tokens = args.batch * args.block_size * (args.steps - 1)
