@@ -108,7 +108,7 @@ def gemm_peak(device: torch.device, size: int = 2048, tries: int = 8) -> float:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--model", default="smollm2-135m", help="folder, name under models/, or hub id (default: smollm2-135m)"
+        "--model", default="smollm2-135m", help="folder, name under models/, hub id (default: smollm2-135m)"
     )
     parser.add_argument("--tiny", action="store_true", help="use a small random model instead")
     parser.add_argument("--block_size", type=int, default=256, help="tokens per block (default: 256)")
