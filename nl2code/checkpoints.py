@@ -47,8 +47,9 @@ def newest_checkpoint(run_dir: Path) -> str | None:
     return None
 
 
-def remove_old(run_dir: Path, limit: int | None, protected: set[str]) -> None:
+def remove_old(run_dir: Path, limit: int | None, protected: list[Path]) -> None:
     """Remove all but the newest `limit` checkpoints of a run; None or 0 keeps all, `protected` ones stay anyway."""
+    kept = {folder.resolve() for folder in protected}
     for folder in checkpoints(run_dir)[: -limit if limit and limit > 0 else 0]:
-        if str(folder) not in protected:
+        if folder.resolve() not in kept:
             shutil.rmtree(folder, ignore_errors=True)

@@ -195,8 +195,8 @@ class CertTrainer(Trainer):
                 "same command again"
             ) from error
         if self.args.should_save:
-            protected = {str(folder), str(self.state.best_model_checkpoint)}
-            remove_old(folder.parent, self._checkpoint_limit, protected)
+            best = self.state.best_model_checkpoint
+            remove_old(folder.parent, self._checkpoint_limit, [folder, Path(best or folder)])
 
 
 class _Share(Dataset):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nl2code.checkpoints import checkpoints, is_weights_only, is_whole, newest_checkpoint
 from nl2code.code_dataset import find_shards
-from nl2code.errors import UserError
+from nl2code.errors import UserError, one_line
 from nl2code.models import tokenizer_sha256
 from scripts.file_utils import sha256_file, write_json
 from scripts.records import Record, RecordError, read_record
@@ -82,7 +82,8 @@ def foreign_checkpoint(training_args) -> Path | None:
             f"--resume_from_checkpoint {asked} holds no optimizer state (--save_only_model); to start from its weights, "
             f"use --model_name_or_path {asked}"
         )
-    step = json.loads((folder / "trainer_state.json").read_text()).get("global_step", 0)
+    with one_line(f"--resume_from_checkpoint {asked} is damaged"):
+        step = int(json.loads((folder / "trainer_state.json").read_text())["global_step"])
     if 0 < training_args.max_steps <= step:
         raise UserError(f"--resume_from_checkpoint {asked} is at step {step} already; raise --max_steps above it")
     return None if folder.resolve().parent == run_dir.resolve() else folder

@@ -204,24 +204,17 @@ def test_the_order_of_data_has_a_seed_of_its_own(inputs, tmp_path):
     assert weights[0] == weights[1] != weights[2]
 
 
-def test_the_best_checkpoint_becomes_the_model(inputs, tmp_path):
-    """A learning rate that grows until it spoils the model: the last step is not the best one."""
-    extra = ("--max_steps", "12", "--eval_strategy", "steps", "--eval_steps", "2", "--save_steps", "2")
-    spoil = (
-        "--learning_rate",
-        "5",
-        "--warmup_steps",
-        "12",
-        "--load_best_model_at_end",
-        "true",
-        "--save_total_limit",
-        "1",
-    )
-    assert run_cert.main(arguments(inputs, tmp_path / "x", *extra, *spoil)) == 0
+def test_the_best_checkpoint_becomes_the_model(inputs, tmp_path, monkeypatch):
+    """A learning rate that grows until it spoils the model: the last step is not the best one, which is never removed."""
+    monkeypatch.chdir(tmp_path)
+    extra = "--max_steps 12 --eval_strategy steps --eval_steps 2 --save_steps 2 --load_best_model_at_end true"
+    spoil = "--learning_rate 5 --warmup_steps 12 --save_total_limit 1"
+    assert run_cert.main(arguments(inputs, "./x/", *extra.split(), *spoil.split())) == 0
     results = json.loads((tmp_path / "x/model/train_results.json").read_text())
     state = json.loads((tmp_path / "x/checkpoint-12/trainer_state.json").read_text())
     losses = [line["eval_loss"] for line in state["log_history"] if "eval_loss" in line][1:]
     assert results["final_loss"] == pytest.approx(min(losses), abs=1e-4) and losses[-1] > min(losses) + 0.1
+    assert {folder.name for folder in (tmp_path / "x").glob("checkpoint-*")} == {"checkpoint-2", "checkpoint-12"}
 
 
 def test_label_smoothing_is_over_the_whole_batch_and_not_in_the_evaluation(inputs, tmp_path):

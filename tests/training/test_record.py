@@ -213,6 +213,11 @@ def test_a_checkpoint_of_this_run_is_resumed(copy):
         (None, "FOLDER/run/checkpoint-4", "is at step 4 already"),
         (None, "FOLDER/run/model", "is no complete checkpoint"),
         (
+            lambda folder: (folder / "run/checkpoint-2/trainer_state.json").write_text("[]"),
+            "FOLDER/run/checkpoint-2",
+            "damaged",
+        ),
+        (
             lambda folder: (folder / "run/checkpoint-2/rng_state.pth").unlink(),
             "FOLDER/run/checkpoint-2",
             "no optimizer state",
@@ -276,5 +281,5 @@ def test_checkpoints_with_other_names_are_left_alone(copy, tmp_path):
     assert names == {"checkpoint-best", "checkpoint-1-keep", "checkpoint-2.bak", "checkpoint-007", "checkpoint-4"}
     assert newest_checkpoint(run) == str(run / "checkpoint-4")
     for limit, left in ((None, 5), (0, 5), (-1, 5), (1, 5)):
-        remove_old(run, limit, set())
+        remove_old(run, limit, [])
         assert len(list(run.glob("checkpoint-*"))) == left
