@@ -5,6 +5,7 @@ A flag of `transformers.TrainingArguments` is honoured or refused by name; no ac
 
 from dataclasses import dataclass, field, fields
 
+import torch
 from transformers import TrainingArguments
 
 from nl2code.errors import UserError
@@ -155,12 +156,13 @@ class RunArguments(TrainingArguments):
         self.evaluate_only = self.do_eval and not self.do_train
         self._refuse()
         if self.precision is not None:
-            self.fp16, self.bf16 = (_resolved(self.precision) == name for name in ("fp16", "bf16"))
+            on_gpu = torch.cuda.is_available() and not self.use_cpu
+            best = ("bf16" if torch.cuda.is_bf16_supported() else "fp16") if on_gpu else "fp32"
+            chosen = best if self.precision == "auto" else self.precision
+            self.fp16, self.bf16 = chosen == "fp16", chosen == "bf16"
         super().__post_init__()
         if self.fp16 and self.device.type == "cpu":
-            raise UserError(
-                "fp16 needs a GPU, none is used here; choose --precision fp32 (or bf16 with --use_cpu true)"
-            )
+            raise UserError("fp16 needs a GPU, none is used here; choose fp32 (or bf16 with --use_cpu true)")
         self.include_num_input_tokens_seen = "non_padding"
 
     def _refuse(self) -> None:
@@ -170,11 +172,9 @@ class RunArguments(TrainingArguments):
         given = [known.name for known in fields(TrainingArguments) if getattr(self, known.name) != _default(known)]
         for name in given:
             if name in REFUSED:
-                raise UserError(f"--{name} {getattr(self, name)} is not supported: {REFUSED[name]}; leave it out")
+                raise UserError(f"--{name} is not supported: {REFUSED[name]}; leave it out")
             if name in NEEDS and not NEEDS[name][1](self):
-                raise UserError(
-                    f"--{name} {getattr(self, name)} changes nothing without {NEEDS[name][0]}; leave it out"
-                )
+                raise UserError(f"--{name} changes nothing without {NEEDS[name][0]}; leave it out")
             if name.endswith("_strategy") and getattr(self, name) == "epoch":
                 raise UserError(f"--{name} epoch: resampled epochs have no fixed number of steps; use steps")
         if self.precision is not None and (self.fp16 or self.bf16):
@@ -182,40 +182,18 @@ class RunArguments(TrainingArguments):
         if self.include_num_input_tokens_seen not in ("no", "non_padding", False):
             raise UserError("--include_num_input_tokens_seen counts non-padding tokens here; leave it out")
         if "num_train_epochs" in given and self.max_steps > 0:
-            raise UserError(
-                f"--num_train_epochs {self.num_train_epochs} changes nothing with --max_steps {self.max_steps}; add "
-                "--max_steps -1"
-            )
+            raise UserError(f"--num_train_epochs changes nothing with --max_steps {self.max_steps}; add --max_steps -1")
         if self.max_steps < 1 and (self.max_steps != -1 or self.num_train_epochs <= 0):
-            raise UserError(
-                f"--max_steps {self.max_steps} is not a number of steps; use 1 or more, or -1 for "
-                "--num_train_epochs above 0"
-            )
+            raise UserError(f"--max_steps {self.max_steps}: use 1 or more, or -1 and --num_train_epochs above 0")
         if self.lr_scheduler_type == "constant" and self.warmup_steps > 0:
-            raise UserError(
-                f"--warmup_steps {self.warmup_steps} changes nothing with --lr_scheduler_type constant; use "
-                "constant_with_warmup or --warmup_steps 0"
-            )
+            raise UserError("--lr_scheduler_type constant ignores --warmup_steps; use constant_with_warmup, or 0 steps")
         if self.metric_for_best_model not in (None, "loss", "eval_loss"):
-            raise UserError(
-                f"--metric_for_best_model {self.metric_for_best_model}: only the loss is computed; use loss"
-            )
+            raise UserError(f"--metric_for_best_model {self.metric_for_best_model} is not computed; use loss")
 
 
 def _default(known):
     """The default of a dataclass field; TrainingArguments has no factories that build more than an empty list."""
     return known.default_factory() if callable(known.default_factory) else known.default
-
-
-def _resolved(precision: str) -> str:
-    """fp32, fp16 or bf16 for --precision."""
-    import torch
-
-    if precision != "auto":
-        return precision
-    if not torch.cuda.is_available():
-        return "fp32"
-    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
 
 
 def check_together(model_args: ModelArguments, data_args: DataArguments, training_args: RunArguments) -> None:
