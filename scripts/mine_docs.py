@@ -59,10 +59,9 @@ def print_snippets(files: list[Path], library: str) -> None:
     """Print what `mine` finds; the counts go to stderr. Raises UserError for a file that cannot be read."""
     for path in files:
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            snippets, left_out = mine(str(path), path.read_text(encoding="utf-8-sig"), library)
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"cannot read {path}: {error}; give files in UTF-8") from error
-        snippets, left_out = mine(str(path), text, library)
         for snippet in snippets:
             print(f"# --- {path}, line {snippet.line}\n{snippet.content}")
         print(f"{path}: {len(snippets)} snippets; left out: {dict(left_out)}", file=sys.stderr)
@@ -73,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=f"file to read: {', '.join(DOC_SUFFIXES)}")
     parser.add_argument("--library", default="pandas", help="import name that a snippet must import (default: pandas)")
     args = parser.parse_args(argv)
+    sys.stdout.reconfigure(encoding="utf-8")  # as the files
     return exit_status(lambda: print_snippets(args.files, args.library))
 
 

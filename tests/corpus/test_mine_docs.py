@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -18,7 +19,7 @@ from nl2code.parsing import try_parse
 from scripts.corpus.docs.notebooks import notebook_cells
 from scripts.corpus.docs.sections import code_of
 from scripts.corpus.docs.snippets import KNOWN_IMPORTS, comment_of, free_names, imports_library
-from scripts.mine_docs import READERS, mine
+from scripts.mine_docs import READERS, main, mine
 
 PARTS = ("line of IPython syntax", "example that does not parse", "notebook that cannot be read")  # no whole sections
 ROOT = Path(__file__).resolve().parents[2]
@@ -338,8 +339,19 @@ def test_any_mixture_is_accounted_for(pieces, path):
         ast.parse(snippet.content)
 
 
-def test_the_command(tmp_path):
-    (tmp_path / "guide.md").write_text("Add one.\n\n```python\ns = pd.Series([1])\ns + 1\n```\n")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_the_command(tmp_path, encoding):
+    text = "```python\ns = pd.Series(['é'])\ns + 1\n```\n"
+    (tmp_path / "guide.md").write_text(f"Add one.\n\n{text}", encoding=encoding)
     command = [sys.executable, "-m", "scripts.mine_docs", tmp_path / "guide.md"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "import pandas as pd\ns = pd.Series([1])\n\n# Add one.\ns + 1\n" in result.stdout
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, env=environment)
+    assert "import pandas as pd\ns = pd.Series(['é'])\n\n# Add one.\ns + 1\n" in result.stdout.decode()
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, capsys):
+    (tmp_path / "a.md").write_bytes(b"\xff\xfe")
+    for path in (tmp_path / "a.md", tmp_path / "none.md", tmp_path):
+        assert main([str(path)]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: cannot read {path}") and error.count("\n") == 1

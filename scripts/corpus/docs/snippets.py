@@ -5,7 +5,6 @@ import builtins
 import re
 import textwrap
 from collections.abc import Iterator
-from functools import cache
 from itertools import zip_longest
 
 from nl2code.parsing import try_parse
@@ -83,7 +82,9 @@ def build_snippet(section: Section, library: str, definitions: Definitions | Non
     What the section defines is added to `definitions`, from which it takes what it lacks; with None it stands alone.
     """
     alone, definitions = definitions is None, definitions or Definitions()
-    if alone and not any(name in example.code for example in section.examples for name in names_of(library)):
+    package = library.split(".")[0]
+    hints = [package, *(name for name, line in KNOWN_IMPORTS.items() if package in line)]
+    if alone and not any(hint in example.code for example in section.examples for hint in hints):
         return None, NOT_USED  # seen without parsing
     imports, lines, seen, count = assemble(section)
     tree = try_parse("\n".join(imports + lines)) if count else None
@@ -145,14 +146,6 @@ def assemble(section: Section) -> tuple[list[str], list[str], list[tuple[Stateme
     if broken and seen:
         section.left_out["example that does not parse"] += broken
     return imports, lines, seen, count
-
-
-@cache
-def names_of(library: str) -> tuple[str, ...]:
-    """Text of which some must be in code that uses the library: its top-level name and its well-known aliases."""
-    package = library.split(".")[0]
-    aliases = [name for name, line in KNOWN_IMPORTS.items() if re.search(rf"\b{package}\b", line)]
-    return package, *aliases
 
 
 def top_level(tree: ast.Module, code: str) -> Iterator[tuple[Statements, str]]:
