@@ -26,7 +26,7 @@ from scripts.file_utils import git_revision, versions, write_json
 
 RESULT = Path(__file__).resolve().parent / "results" / "generation.json"
 CALL = 50  # sequences that one call of the pipeline returns
-TOP_P, NEW_TOKENS = 0.95, 100
+TOP_P, NEW_TOKENS = 0.9, 100
 
 
 def ours(sampler: Sampler, problems: list[dict], n: int, temperature: float) -> list[str]:

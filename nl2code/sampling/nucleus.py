@@ -8,6 +8,9 @@ import hashlib
 import numpy as np
 import torch
 
+from nl2code.models import ModelError
+
+GREEDY = 1e-6  # float32 cannot divide logits by less
 WIDTHS = (64, 512, 4096)  # sizes of the top-k prefix that is tried before a whole vocabulary is sorted
 
 
@@ -30,18 +33,23 @@ def nucleus_sample(logits: torch.Tensor, u: torch.Tensor, temperature: float, to
     Args:
         logits: (B, V), any float dtype; -inf marks tokens that are not allowed.
         u: float64 (B,), uniform in [0, 1); the token is the inverse CDF at u, so equal u give equal tokens.
-        temperature: 0 chooses the most likely token.
+        temperature: below GREEDY the most likely token is chosen.
         top_p: in (0, 1].
 
     Returns:
         int64 (B,).
+
+    Raises:
+        ModelError: logits that are NaN or infinite, as of weights that overflow in float16.
     """
-    if temperature == 0:
-        return logits.argmax(-1)
     logits = logits.float()
+    largest = logits.amax(-1, keepdim=True)
+    if not largest.isfinite().all():
+        raise ModelError("the model's logits are not finite numbers; use --dtype float32, or other weights")
+    if temperature < GREEDY:
+        return logits.argmax(-1)
     # One pass over the whole vocabulary gives its mass; only the few tokens that can be drawn are sorted. Terms below
     # e^-80 of the largest add nothing to a float32 sum, but denormal numbers would make it ten times slower.
-    largest = logits.amax(-1, keepdim=True)
     normaliser = (logits - largest).div_(temperature).clamp_(min=-80).exp_().sum(-1, keepdim=True).double()  # (B, 1)
     vocab_size = logits.shape[-1]
     drawn = torch.empty_like(u, dtype=torch.int64)
