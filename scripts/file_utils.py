@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "pandas")
+LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "pandas", "vllm")
 
 
 @contextmanager

@@ -78,7 +78,13 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     if two_stages:
         sketches = "popular (most frequent, as in the paper), each, top-2, top-3, ..., greedy (popular)"
         add("--sketch_strategy", type=_strategy, default="popular", help=f"sketches for the generator: {sketches}")
-        add("--greedy_sketch", dest="sketch_strategy", action="store_const", const="greedy", help="the same as greedy")
+        add(
+            "--greedy_sketch",
+            dest="sketch_strategy",
+            action="store_const",
+            const="greedy",
+            help="short for --sketch_strategy greedy",
+        )
         add("-c", "--chunk_size", type=count, help="samples of a problem that choose a sketch together (all)")
         add("--operation", choices=OPERATIONS, help="what sketches replace (that of the models, else constants)")
     cut = "end of a completion: first_block, as in the paper; syntax: also X_syntax.samples.jsonl, cut to what parses"

@@ -47,17 +47,14 @@ def choose_sketches(sketches: list[str], strategy: str) -> list[str]:
 
 @dataclass(frozen=True)
 class TwoStages:
-    """Sketcher and generator with the settings of each (`Sampler.sample_many`'s).
-
-    `operation` is what the models' sketches replace.
-    """
+    """Sketcher and generator with the settings of each (`Sampler.sample_many`'s)."""
 
     sketcher: object
     generator: object
     sketch_settings: dict
     code_settings: dict
     strategy: str = "popular"
-    operation: str = "constants"
+    operation: str = "constants"  # what the models' sketches replace
 
     def complete(self, chunks: list[Chunk]) -> list[list[dict]]:
         """Samples of one unit (see `scripts.generating.units.SampleFile.draw`)."""

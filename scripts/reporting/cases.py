@@ -57,11 +57,11 @@ def read_cases(results: Path) -> dict[str, dict]:
         OSError, ValueError, KeyError, TypeError, AttributeError: it is no results file.
     """
     stem = str(results).removesuffix("_results.jsonl")
-    record = {}
-    for file, key in ((f"{stem}_metrics.json", "sampling"), (f"{stem}.meta.json", None)):
-        if Path(file).is_file():
-            found = json.loads(Path(file).read_text())
-            record |= (found.get(key) if key else found) or {}
+    record, copy = (
+        {} if not file.is_file() else json.loads(file.read_text())
+        for file in (Path(f"{stem}.meta.json"), Path(f"{stem}_metrics.json"))
+    )
+    record = record or copy.get("sampling") or {}
     operation = record.get("settings", record).get("operation", CONSTANTS)
     prompts = {} if operation == CONSTANTS else _prompts(record.get("benchmark") or {})
     return count_cases(read_jsonl(results), prompts, operation)
