@@ -134,11 +134,6 @@ class Fingerprints:
             if solution["words"] <= NGRAM:
                 self.runs.setdefault(solution["words"], {}).setdefault(bytes.fromhex(run), solution["task_id"])
 
-    def match(self, text: str) -> str | None:
-        """The `task_id` of a task whose text is in `text`, or None."""
-        found = self.find(text)
-        return found[0] if found else None
-
     def find(self, text: str) -> tuple[str, str] | None:
         """(task_id, rule) of the first match, or None; the rule is `ngram10`, `solution` or `verbatim`."""
         words = words_of(text)

@@ -211,7 +211,14 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    switch = {"nargs": "?", "const": True, "default": False, "type": json.loads, "choices": (True, False)}
+    switch = {
+        "nargs": "?",
+        "const": True,
+        "default": False,
+        "type": json.loads,
+        "choices": (True, False),
+        "metavar": "true|false",
+    }
     add("-d", "--domain", default="Pandas", help="Pandas, Numpy, or a name for a library of your own (default: Pandas)")
     add("--library", help="import name of the library (default: the domain's; of your own: the domain in lower case)")
     add(
@@ -240,12 +247,16 @@ def build_parser() -> argparse.ArgumentParser:
     add("--split_by", choices=UNITS[:2], default="file", help="unit that lies on one side of the split (default: file)")
     near = "Jaccard similarity of token 5-grams from which a document is a near copy, 0.8 to 1 (default: 0, keep all)"
     add("--near_copies", type=float, default=0.0, help=near)
-    add("--run_snippets", **switch, help="run mined snippets in the sandbox, keep those without an error")
+    add(
+        "--run_snippets",
+        **switch,
+        help="run mined snippets in the sandbox, keep those without an error (default: false)",
+    )
     add("--dataset_rows", type=int, help="maximum number of rows to read of each dataset: source (default: all)")
     add("--tokenizer", default="", help="model whose tokenizer counts tokens in the statistics (default: no count)")
     add("--seed", type=int, default=42, help="seed of the order and of --max_documents (default: 42)")
     add("--max_documents", type=int, help="maximum number of documents, chosen at random (default: all)")
-    add("--any_licence", **switch, help="keep documents whose licence is not known to be permissive")
+    add("--any_licence", **switch, help="keep documents whose licence is not known to be permissive (default: false)")
     add(
         "--workers",
         type=int,

@@ -49,15 +49,17 @@ class Harvest:
     kinds: dict[str, Ledger] = field(default_factory=dict)
     documents: list[tuple[str, dict]] = field(default_factory=list)
 
-    def filter(self, why_not: Callable[[str, dict], str]) -> None:
-        """Keep the documents for which `why_not(kind, row)` is empty; it is the reason of the others."""
+
+def keep(harvests: list[Harvest], why_not: Callable[[str, dict], str]) -> None:
+    """Keep the documents for which `why_not(kind, row)` is empty; it is the reason to reject the others."""
+    for found in harvests:
         kept = []
-        for kind, row in self.documents:
+        for kind, row in found.documents:
             if reason := why_not(kind, row):
-                self.kinds[kind].reject(reason, row["content"], row["path"])
+                found.kinds[kind].reject(reason, row["content"], row["path"])
             else:
                 kept.append((kind, row))
-        self.documents = kept
+        found.documents = kept
 
 
 def harvest(source: Source, options: HarvestOptions) -> Harvest:

@@ -15,17 +15,13 @@ PERMISSIVE = re.compile(
     r"0bsd|isc( license)?( \(iscl\))?|apache([- ]?2(\.0)?)?|apache software license|apache license,? (version )?2\.0|"
     r"zlib|cc0-1\.0|unlicense|the unlicense.*|psf-2\.0|python-2\.0|python software foundation license|bsl-1\.0|hpnd)"
 )
-TEXTS = (  # the first one found is the licence of a text
-    ("GPL", re.compile(r"GNU\s+(AFFERO\s+|LESSER\s+|LIBRARY\s+)?GENERAL\s+PUBLIC\s+LICENSE", re.IGNORECASE)),
-    ("Apache-2.0", re.compile(r"Apache License\s+Version 2\.0", re.IGNORECASE)),
-    ("BSD-3-Clause", re.compile(r"Redistribution\s+and\s+use\s+in\s+source\s+and\s+binary\s+forms", re.IGNORECASE)),
-    (
-        "MIT",
-        re.compile(
-            r"Permission\s+is\s+hereby\s+granted,\s+free\s+of\s+charge,\s+to\s+any\s+person\s+obtaining\s+a\s+copy"
-        ),
-    ),
-)
+_PHRASES = {  # the first one found, whatever its white space and case, tells the licence of a text
+    "GPL": "GNU ((AFFERO|LESSER|LIBRARY) )?GENERAL PUBLIC LICENSE",
+    "Apache-2.0": r"Apache License Version 2\.0",
+    "BSD-3-Clause": "Redistribution and use in source and binary forms",
+    "MIT": "Permission is hereby granted, free of charge, to any person obtaining a copy",
+}
+TEXTS = [(name, re.compile(phrase.replace(" ", r"\s+"), re.IGNORECASE)) for name, phrase in _PHRASES.items()]
 _METADATA = re.compile(r"PKG-INFO|[^/]+\.dist-info/METADATA|[^/]+\.egg-info/PKG-INFO")  # in the order of precedence
 _LICENCE_FILE = re.compile(
     r"([^/]+\.dist-info/(licenses/)?)?(UN)?(LICEN[CS]E|COPYING)([-_.](?!py$)[^/]*)?", re.IGNORECASE

@@ -5,7 +5,7 @@ library. Each is run once, alone, with the library versions of the running Pytho
 """
 
 from nl2code.errors import UserError
-from scripts.corpus.documents import Harvest
+from scripts.corpus.documents import Harvest, keep
 
 SECONDS = 10.0  # of CPU time, imports excluded
 
@@ -33,5 +33,4 @@ def without_failing(harvests: list[Harvest], kind: str, library: str, workers: i
     except SandboxError as error:
         raise UserError(f"--run_snippets: {error}") from error
     failed = {key: f"does not run: {verdict.kind}" for key, verdict in verdicts.items() if not verdict.passed}
-    for found in harvests:
-        found.filter(lambda of, row: failed.get(str(id(row)), ""))
+    keep(harvests, lambda of, row: failed.get(str(id(row)), ""))

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from scripts.corpus.documents import DOCS, Harvest
+from scripts.corpus.documents import DOCS, Harvest, keep
 from scripts.corpus.near_copies import NearCopies
 
 UNITS = ("repository", "file", "document")  # what lies on one side, from coarse to fine
@@ -18,15 +18,13 @@ def without_copies(harvests: list[Harvest]) -> None:
         seen.add(key)
         return "copy of another document" if is_copy else ""
 
-    for found in harvests:
-        found.filter(why_not)
+    keep(harvests, why_not)
 
 
 def without_near_copies(harvests: list[Harvest], threshold: float) -> None:
     """Reject documents that are nearly equal to an earlier one (see `scripts.corpus.near_copies`)."""
     copies = NearCopies(threshold)
-    for found in harvests:
-        found.filter(lambda kind, row: "near copy of another document" if copies.add(row["content"]) else "")
+    keep(harvests, lambda kind, row: "near copy of another document" if copies.add(row["content"]) else "")
 
 
 def hashed(*parts: object) -> float:
@@ -37,9 +35,8 @@ def hashed(*parts: object) -> float:
 def limit(harvests: list[Harvest], seed: int, most: int) -> None:
     """Keep a random choice of at most `most` documents."""
     rows = [(hashed(seed, row["repo_name"], row["path"]), id(row)) for found in harvests for _, row in found.documents]
-    keep = {row for _, row in sorted(rows)[:most]}
-    for found in harvests:
-        found.filter(lambda kind, row: "" if id(row) in keep else "over --max_documents")
+    chosen = {row for _, row in sorted(rows)[:most]}
+    keep(harvests, lambda kind, row: "" if id(row) in chosen else "over --max_documents")
 
 
 def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> tuple[dict[str, list[dict]], str]:

@@ -64,6 +64,11 @@ def of_problems(problems: list[dict]) -> Fingerprints:
     return found
 
 
+def match(prints: Fingerprints, text: str) -> str | None:
+    """The task that is found in a text."""
+    return (prints.find(text) or (None,))[0]
+
+
 @pytest.fixture(scope="module")
 def prints() -> Fingerprints:
     return of_problems(PROBLEMS)
@@ -72,25 +77,25 @@ def prints() -> Fingerprints:
 def test_ten_words_in_a_row_match_whatever_stands_between_them(prints):
     text = "NAME of (whoever), has 12 lived -- the longest among\nall 'these' people!"
     assert prints.find(text) == ("Demo/0", "ngram10")
-    assert prints.match("x = 1\n" + text + "\ny = 2") == "Demo/0"
-    assert prints.match(text.replace("lived", "been")) is None
+    assert match(prints, "x = 1\n" + text + "\ny = 2") == "Demo/0"
+    assert match(prints, text.replace("lived", "been")) is None
 
 
 def test_nine_words_do_not_match(prints):
-    assert prints.match("of whoever has lived the longest among all these") is None
-    assert prints.match("of whoever has lived the longest among all these people") == "Demo/0"
+    assert match(prints, "of whoever has lived the longest among all these") is None
+    assert match(prints, "of whoever has lived the longest among all these people") == "Demo/0"
 
 
 def test_import_lines_do_not_count(prints):
     text = "of whoever has lived the longest\nimport pandas as pd\nfrom x import y\n among all these people"
-    assert prints.match(text) == "Demo/0"
+    assert match(prints, text) == "Demo/0"
     assert words_of("import a\n  from b import c\nimportant = d") == ["important", "d"]
 
 
 def test_a_short_solution_matches_verbatim_whatever_its_indentation(prints):
     assert prints.find("if x:\n        b = np.true_divide(a, 2.0)\n") == ("Demo/1", "verbatim")
-    assert prints.match("np.true_divide(a,  2.0)") is None
-    assert prints.match("b = np.abs(a)") is None  # shorter than 20 characters
+    assert match(prints, "np.true_divide(a,  2.0)") is None
+    assert match(prints, "b = np.abs(a)") is None  # shorter than 20 characters
 
 
 def test_a_whole_solution_of_six_to_ten_words_matches():
@@ -101,7 +106,7 @@ def test_a_whole_solution_of_six_to_ten_words_matches():
     found = Fingerprints()
     found.add(entry)
     assert found.find("alpha beta gamma delta epsilon zeta") == ("Demo/2", "solution")
-    assert found.match("alpha beta gamma delta epsilon") is None
+    assert match(found, "alpha beta gamma delta epsilon") is None
 
 
 def test_every_solution_of_the_own_problems_is_found():
@@ -114,14 +119,14 @@ def test_every_solution_of_the_own_problems_is_found():
         solution = solution if isinstance(solution, str) else solution[0]
         text = problem["prompt"] + solution
         if len(words_of(text)) >= 10 or len(solution.strip()) >= 20:
-            assert found.match("before = 1\n" + text + "\nafter = 2\n"), problem["task_id"]
+            assert match(found, "before = 1\n" + text + "\nafter = 2\n"), problem["task_id"]
 
 
 def test_shipped_fingerprints_load_and_spare_ordinary_code():
     found = fingerprints_from((str(SHIPPED),), ())
     assert found.benchmarks == {"PandasEval", "NumpyEval"}
     assert len(found.runs[10]) > 5000
-    assert found.match("def add(a, b):\n    return a + b\n") is None
+    assert match(found, "def add(a, b):\n    return a + b\n") is None
 
 
 def test_shipped_fingerprints_have_the_documented_form():
@@ -144,8 +149,8 @@ def test_equals_the_definition(words, start, length):
     own = words_of(PROBLEMS[0]["prompt"] + PROBLEMS[0]["canonical_solution"][0])
     text = " ".join([*words, *own[start : start + length], *words[::-1]])
     expected = naive_match(text, entries)
-    match = found.match(text)
-    assert (match in expected) if expected else (match is None)
+    task = match(found, text)
+    assert (task in expected) if expected else (task is None)
 
 
 def test_the_command_writes_what_load_reads(tmp_path):
@@ -159,7 +164,7 @@ def test_the_command_writes_what_load_reads(tmp_path):
     assert entry["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert b"whoever" not in output
     text = "of whoever has lived the longest among all these people"
-    assert fingerprints_from((str(tmp_path / "prints.json"),), ()).match(text) == "Demo/0"
+    assert match(fingerprints_from((str(tmp_path / "prints.json"),), ()), text) == "Demo/0"
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"task_id": "a/0"}\n', "[1]\n"])

@@ -2,7 +2,6 @@
 
 import io
 import os
-import random
 import stat
 import tarfile
 import zipfile
@@ -150,8 +149,8 @@ def test_a_damaged_header_inside_a_tar_is_noticed(tmp_path):
 
 
 def test_mutated_archives_end_in_documents_or_one_line(tmp_path):
-    seed = random.randrange(10**6)
-    for number in range(60):
+    seed = 7
+    for number in range(100):
         outcome, details = check(seed, number, tmp_path)
         assert outcome != "FAILED", f"seed {seed}, case {number}: {details}"
 
