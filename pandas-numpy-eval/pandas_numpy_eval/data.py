@@ -34,8 +34,7 @@ class ProblemFileError(EvaluationError):
 def resolve_problem_file(name_or_path: str | Path) -> Path:
     """Path of a problem file by name (Pandas, HumanEval, PandasEval, ...) or by path (.jsonl, .jsonl.gz).
 
-    Raises:
-        ProblemFileError: an unknown name, or no such file.
+    Raises ProblemFileError where there is none.
 
     >>> resolve_problem_file("Pandas").name
     'CertPandas.jsonl'
@@ -95,15 +94,9 @@ def parse_object(line: bytes) -> dict:
 
 
 def read_problems(path: str | Path, fields: Sequence[str] = FIELDS) -> dict[str, dict]:
-    """Problems by task_id in file order.
+    """Problems by task_id in file order. Raises ProblemFileError naming file and line, EvaluationError, OSError.
 
-    Args:
-        path: a problem file, plain or gzipped.
-        fields: keys that every record must have, with a text as value.
-
-    Raises:
-        ProblemFileError: naming file and line of a malformed record.
-        OSError, EvaluationError: the file cannot be read.
+    `fields`: keys that every record must have, with a text as value.
     """
     problems: dict[str, dict] = {}
     for number, line in open_lines(path):

@@ -56,7 +56,7 @@ _XATTRS = "first:188,5 last:199,16"  # extended attributes of files
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF: ld abs, jeq, jge, jset, ret
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_OWN_PID = -1  # stands for the process that loads the filter
+_OWN_PID = b"\xf1\xff\xff\x7f"  # stands for the process that loads the filter
 _CLONE_THREAD = 0x10000
 # ioctls: TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -89,23 +89,23 @@ def _numbers(table: str, column: int) -> dict[str, int]:
     return {name: int(number) for name, number in numbers.items() if number != "-"}
 
 
-def _op(code: int, value: int, jump_true: int = 0, jump_false: int = 0) -> bytes:
-    return struct.pack("<HBBI", code, jump_true, jump_false, value)
+def _op(code: int, value: int | bytes, jump_true: int = 0, jump_false: int = 0) -> bytes:
+    value = value if isinstance(value, bytes) else struct.pack("<I", value)
+    return struct.pack("<HBB", code, jump_true, jump_false) + value
 
 
-def _verdict(number: int, verdict: int) -> list:
+def _verdict(number: int, verdict: int) -> bytes:
     """Instructions: this syscall gets this verdict, whatever its arguments."""
-    return [_op(_EQUAL, number, 0, 1), _op(_RETURN, verdict)]
+    return _op(_EQUAL, number, 0, 1) + _op(_RETURN, verdict)
 
 
-def _if_argument(number: int, argument: int, values: tuple, test: int = _EQUAL) -> list:
+def _if_argument(number: int, argument: int, values: tuple, test: int = _EQUAL) -> bytes:
     """Instructions: this syscall is allowed if the low half of an argument is one of the values, else EPERM."""
-    body = [_op(_LOAD, 16 + 8 * argument)]
+    body = _op(_LOAD, 16 + 8 * argument)
     for value in values:
-        jump = _op(test, 0, 0, 1) if value == _OWN_PID else _op(test, value, 0, 1)
-        body += [(jump, _OWN_PID) if value == _OWN_PID else jump, _op(_RETURN, _ALLOW)]
-    body.append(_op(_RETURN, _ERRNO | EPERM))
-    return [_op(_EQUAL, number, 0, len(body)), *body]
+        body += _op(test, value, 0, 1) + _op(_RETURN, _ALLOW)
+    body += _op(_RETURN, _ERRNO | EPERM)
+    return _op(_EQUAL, number, 0, len(body) // 8) + body
 
 
 def _column() -> int:
@@ -116,49 +116,37 @@ def _column() -> int:
     return _ARCHITECTURES[machine][0]
 
 
-class Filter:
-    """A program laid out in memory, so that loading it touches little; the loading process's id is filled in then."""
-
-    def __init__(self, program: list):
-        code = b"".join(part[0] if isinstance(part, tuple) else part for part in program)
-        self._code = ctypes.create_string_buffer(code, len(code))
-        self._own = [8 * index + 4 for index, part in enumerate(program) if isinstance(part, tuple)]
-        self._header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(self._code))
-
-    def load(self) -> None:
-        """Confine this process for good, beside the filters that it has. Raises OSError."""
-        pid = os.getpid()
-        for offset in self._own:
-            struct.pack_into("<I", self._code, offset, pid)
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
-        prctl(PR_SET_SECCOMP, 2, self._header)
+def load(code: bytes) -> None:
+    """Confine this process by a filter for good, beside the filters that it has. Raises OSError."""
+    code = code.replace(_OWN_PID, struct.pack("<I", os.getpid()))
+    memory = ctypes.create_string_buffer(code, len(code))
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_SET_SECCOMP, 2, struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(memory)))
 
 
-def server_filter() -> Filter:
+def server_filter() -> bytes:
     """The filter for the server and, inherited, for its children; what only the server may is still open in it.
 
     Raises OSError for a machine that is neither x86_64 nor aarch64.
     """
     column, audit = _column(), _ARCHITECTURES[os.uname().machine][1]
-    ruled = _numbers(_RULED, column)
-    parts = [_op(_LOAD, 4), _op(_EQUAL, audit, 1, 0), _op(_RETURN, _KILL), _op(_LOAD, 0)]
-    parts += [_op(_AT_LEAST, 0x40000000, 0, 1), _op(_RETURN, _ERRNO | EPERM)]  # the x32 numbers
+    ruled, xattrs = _numbers(_RULED, column), _numbers(_XATTRS, column)
+    code = _op(_LOAD, 4) + _op(_EQUAL, audit, 1, 0) + _op(_RETURN, _KILL) + _op(_LOAD, 0)
+    code += _op(_AT_LEAST, 0x40000000, 0, 1) + _op(_RETURN, _ERRNO | EPERM)  # the x32 numbers
     for number in _numbers(_FREE + _MODES + _OF_SERVER, column).values():
-        parts += _verdict(number, _ALLOW)
-    parts += _if_argument(ruled["ioctl"], 1, _IOCTLS)
-    parts += _if_argument(ruled["fcntl"], 1, _FCNTLS)
-    parts += _if_argument(ruled["socketpair"], 0, (1,))  # AF_UNIX: event loops wake themselves through one
-    address = [_op(_LOAD, 48), _op(_EQUAL, 0, 0, 3), _op(_LOAD, 52), _op(_EQUAL, 0, 0, 1), _op(_RETURN, _ALLOW)]
-    parts += [_op(_EQUAL, ruled["sendto"], 0, 6), *address, _op(_RETURN, _ERRNO | EPERM)]  # to the pair's other end
-    xattrs = _numbers(_XATTRS, column)  # libraries go on without them after this error, and no other
-    parts += [_op(_AT_LEAST, xattrs["first"], 0, 2), _op(_AT_LEAST, xattrs["last"] + 1, 1, 0)]
-    parts += [_op(_RETURN, _ERRNO | ENOTSUP)]
-    parts += _verdict(ruled["clone3"], _ERRNO | ENOSYS)  # its flags lie in memory; libc then takes clone
-    parts += [_op(_AT_LEAST, 450, 0, 1), _op(_RETURN, _ERRNO | ENOSYS), _op(_RETURN, _ERRNO | EPERM)]
-    return Filter(parts)
+        code += _verdict(number, _ALLOW)
+    code += _if_argument(ruled["ioctl"], 1, _IOCTLS) + _if_argument(ruled["fcntl"], 1, _FCNTLS)
+    code += _if_argument(ruled["socketpair"], 0, (1,))  # AF_UNIX: event loops wake themselves through one
+    address = _op(_LOAD, 48) + _op(_EQUAL, 0, 0, 3) + _op(_LOAD, 52) + _op(_EQUAL, 0, 0, 1) + _op(_RETURN, _ALLOW)
+    code += _op(_EQUAL, ruled["sendto"], 0, 6) + address + _op(_RETURN, _ERRNO | EPERM)  # to the pair's other end
+    # Libraries do without extended attributes after this error, and no other.
+    code += _op(_AT_LEAST, xattrs["first"], 0, 2) + _op(_AT_LEAST, xattrs["last"] + 1, 1, 0)
+    code += _op(_RETURN, _ERRNO | ENOTSUP)
+    code += _verdict(ruled["clone3"], _ERRNO | ENOSYS)  # its flags lie in memory; libc then takes clone
+    return code + _op(_AT_LEAST, 450, 0, 1) + _op(_RETURN, _ERRNO | ENOSYS) + _op(_RETURN, _ERRNO | EPERM)
 
 
-def child_filter(allow_modes: bool) -> Filter:
+def child_filter(allow_modes: bool) -> bytes:
     """What a child adds: no processes, and signals, limits and affinity for nobody but itself.
 
     Short, because the kernel goes through it for every syscall there is when it is loaded, which every sample waits for.
@@ -166,18 +154,14 @@ def child_filter(allow_modes: bool) -> Filter:
     """
     number = _numbers(_OF_SERVER, _column())
     refused = [number["fork"]] if "fork" in number else []  # the way of musl; aarch64 has clone alone
-    if not allow_modes:
-        refused += _numbers(_MODES, _column()).values()
-    parts = [_op(_LOAD, 0)]
-    for syscall in refused:
-        parts += _verdict(syscall, _ERRNO | EPERM)
-    parts += _if_argument(number["clone"], 0, (_CLONE_THREAD,), _ANY_BIT)
-    parts += _if_argument(number["kill"], 0, (_OWN_PID,))
-    parts += _if_argument(number["tgkill"], 0, (_OWN_PID,))
-    parts += _if_argument(number["prlimit64"], 0, (0, _OWN_PID))
-    parts += _if_argument(number["sched_setaffinity"], 0, (0, _OWN_PID))
-    parts += _if_argument(number["prctl"], 0, _PRCTLS)
-    return Filter([*parts, _op(_RETURN, _ALLOW)])
+    refused += [] if allow_modes else _numbers(_MODES, _column()).values()
+    code = _op(_LOAD, 0) + b"".join(_verdict(syscall, _ERRNO | EPERM) for syscall in refused)
+    code += _if_argument(number["clone"], 0, (_CLONE_THREAD,), _ANY_BIT)
+    for name in ("kill", "tgkill"):
+        code += _if_argument(number[name], 0, (_OWN_PID,))
+    for name in ("prlimit64", "sched_setaffinity"):
+        code += _if_argument(number[name], 0, (0, _OWN_PID))
+    return code + _if_argument(number["prctl"], 0, _PRCTLS) + _op(_RETURN, _ALLOW)
 
 
 def restrict_files(readable: list[str], writable: list[str]) -> int:

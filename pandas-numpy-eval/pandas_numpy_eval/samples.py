@@ -11,19 +11,12 @@ from pandas_numpy_eval.errors import EvaluationError
 
 @dataclass
 class Samples:
-    """Samples to judge, in file order, and what was left out.
+    """Samples to judge, in file order, and what was left out."""
 
-    Attributes:
-        rows: samples of evaluated tasks.
-        complaints: one line each, with file and line where there is one.
-        skipped: how many lines were left out, by reason.
-        missing: evaluated task ids without samples, in problem order.
-    """
-
-    rows: list[dict] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-    skipped: Counter = field(default_factory=Counter)
-    missing: list[str] = field(default_factory=list)
+    rows: list[dict] = field(default_factory=list)  # of evaluated tasks
+    complaints: list[str] = field(default_factory=list)  # one line each, with file and line where there is one
+    skipped: Counter = field(default_factory=Counter)  # reason -> lines left out
+    missing: list[str] = field(default_factory=list)  # evaluated task ids without samples, in problem order
 
     def skip(self, reason: str, complaint: str) -> None:
         self.skipped[reason] += 1
@@ -75,19 +68,12 @@ def stem_of(sample_file: Path) -> Path:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How samples were made, from the record beside them.
+    """How samples were made, from the record beside them."""
 
-    Attributes:
-        record: everything that decides the samples; None without a record.
-        run: what varies between equal runs.
-        limit: the first so many problems were sampled; None: all.
-        tasks: a regular expression; only tasks that it matches as a whole were sampled; None: all.
-    """
-
-    record: dict | None = None
-    run: dict | None = None
-    limit: int | None = None
-    tasks: str | None = None
+    record: dict | None = None  # everything that decides the samples; None without a record
+    run: dict | None = None  # what varies between equal runs
+    limit: int | None = None  # the first so many problems were sampled; None: all
+    tasks: str | None = None  # regular expression; tasks that it matches as a whole were sampled; None: all
 
 
 def read_sampling(sample_file: Path, benchmark: dict) -> Sampling:

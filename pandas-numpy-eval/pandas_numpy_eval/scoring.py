@@ -30,14 +30,7 @@ def all_pass_at_k(tasks: list[str], totals: Counter, correct: Counter, ks: list[
 
 
 def score(rows: list[dict], verdicts: list[Verdict], references: dict[str, list[Verdict]], ks: list[int]) -> dict:
-    """The part of the metrics that the verdicts decide.
-
-    Args:
-        rows: samples.
-        verdicts: of each sample.
-        references: see `ceiling`.
-        ks: values of k.
-    """
+    """The part of the metrics that the verdicts decide: one verdict a row; `references` as for `ceiling`."""
     totals = Counter(row["task_id"] for row in rows)
     correct = Counter(row["task_id"] for row, verdict in zip(rows, verdicts, strict=True) if verdict.passed)
     kinds = Counter(verdict.kind for verdict in verdicts)
@@ -60,9 +53,7 @@ def score(rows: list[dict], verdicts: list[Verdict], references: dict[str, list[
 def ceiling(references: dict[str, list[Verdict]]) -> dict:
     """The score of a perfect model: the share of tasks of which a reference passes, and the tasks of which none does.
 
-    Args:
-        references: verdicts of the canonical solutions of every evaluated task, in problem order. Several are
-            alternatives: one that passes is enough.
+    `references`: verdicts of each task's canonical solutions, in problem order. Several are alternatives.
     """
     results = {task: [verdict.result for verdict in verdicts] for task, verdicts in references.items()}
     failing = [

@@ -14,16 +14,13 @@ that runs in the same process can exclude that.
 """
 
 from __future__ import annotations
-import __future__
 
-import builtins
 import contextlib
 import errno
 import gc
 import importlib
 import importlib.metadata
 import json
-import linecache
 import mmap
 import os
 import platform
@@ -35,104 +32,17 @@ import shutil
 import signal
 import sys
 import time
-import types
 import warnings
 
+import child
 import lockdown
 import warmup
+from child import MESSAGE_BYTES, NONCE_BYTES, PASSED
 
 SLOT_BYTES = 4096
-MESSAGE_BYTES = 2000
-NONCE_BYTES = 16
 MAX_LEFT_OVER = 1000  # entries in the scratch folder that are worth deleting one by one
 WATCH_SECONDS = 0.2  # between two looks whether the supervisor lives
 MAX_DESCRIPTORS = 1024
-PASSED, FAILED = b"P", b"F"
-FUTURE_FLAGS = 0
-for _name in __future__.all_feature_names:
-    FUTURE_FLAGS |= getattr(__future__, _name).compiler_flag
-RESERVED = ("passed", "assertion", "syntax", "timeout", "memory", "crash", "exit", "error")
-
-
-def describe(error: BaseException, test: str, own=(type, AssertionError, MemoryError)) -> tuple[str, str]:
-    """Kind and message of an exception that the code under test raised; runs in the child, after the harm is done."""
-    kind, assertion, memory = own  # builtins may mean something else by now
-    name = kind.__dict__["__name__"].__get__(kind(error))
-    try:
-        message = str(error)
-    except BaseException:
-        message = "<no message>"
-    if isinstance(error, assertion):
-        return "assertion", message or _failed_line(error, test)
-    if isinstance(error, memory):
-        return "memory", message
-    return name if name.isidentifier() and len(name) < 60 and name not in RESERVED else "error", message
-
-
-def _failed_line(error: BaseException, test: str) -> str:
-    """The line of the test that an exception comes from, or an empty string."""
-    number, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "test":
-            number = trace.tb_lineno
-        trace = trace.tb_next
-    return test.split("\n")[number - 1].strip() if number else ""
-
-
-def compile_parts(body: str, test: str, path: str) -> list:
-    """Code objects of the program. The test is compiled apart, so that a completion cannot swallow it.
-
-    Flags of `from __future__` are those of the program, none of this file's.
-    """
-    body = body[1:] if body.startswith("\ufeff") else body  # a byte order mark, which Python skips in files
-    code = compile(body, path, "exec", dont_inherit=True)
-    return [code, compile(test, "test", "exec", code.co_flags & FUTURE_FLAGS, dont_inherit=True)]
-
-
-def new_main(body: str, test: str, path: str) -> dict:
-    """The namespace of a new `__main__`, with what a program finds under plain Python: arguments, source, its folder.
-
-    Its name is not "__main__", so that a completion's own demonstration does not run.
-    """
-    module = types.ModuleType("program")
-    module.__file__, module.__builtins__ = path, builtins
-    sys.modules["program"] = sys.modules["__main__"] = module
-    for name in ("lockdown", "warmup"):
-        sys.modules.pop(name, None)
-    sys.argv = [path]
-    sys.orig_argv = [sys.executable, path]
-    sys.path.insert(0, os.path.dirname(path))
-    linecache.cache[path], linecache.cache["test"] = (lambda: body,), (lambda: test,)
-    return module.__dict__
-
-
-def run_program(slot: mmap.mmap, nonce: bytes, job: dict, path: str) -> None:
-    """Run one program, write its verdict into the slot, exit; the child's last call, which never returns.
-
-    Everything needed after the code under test is bound before it runs.
-    """
-    everything, run, encode, join, leave, status = BaseException, exec, str.encode, b"\0".join, os._exit, 70
-    report, body, test = describe, job["body"], job["test"]
-    try:
-        try:
-            try:
-                parts = compile_parts(body, test, path)
-            except (SyntaxError, ValueError, UnicodeError) as error:
-                outcome = ("syntax", str(error))
-            else:
-                space = new_main(body, test, path)
-                for part in parts:
-                    run(part, space)
-                slot[: NONCE_BYTES + 1] = nonce + PASSED
-                leave(0)
-        except everything as error:
-            outcome = report(error, test)
-        kind, message = outcome
-        text = join((encode(kind, "utf-8", "replace"), encode(message[:MESSAGE_BYTES], "utf-8", "replace")))
-        slot[: NONCE_BYTES + 1 + len(text[:3000])] = nonce + FAILED + text[:3000]
-        status = 0
-    finally:
-        leave(status)
 
 
 def confine(job: dict, config: dict, own_filter, server: int) -> None:
@@ -148,7 +58,7 @@ def confine(job: dict, config: dict, own_filter, server: int) -> None:
         random.seed(0)  # Python seeds it anew in every fork; NumPy's is as `prepare` left it
         lockdown.limit_resources(job["memory"], job["cpu"], config["threads"])
         if own_filter is not None:
-            own_filter.load()
+            lockdown.load(own_filter)
     except BaseException:
         os._exit(70)
 
@@ -272,7 +182,7 @@ def prepare(config: dict):
     if config["layer"] == "none":
         return None
     warmup.keep_to_threads()
-    lockdown.server_filter().load()
+    lockdown.load(lockdown.server_filter())
     return lockdown.child_filter(allow_modes=config["layer"] == "bubblewrap")
 
 
@@ -297,7 +207,7 @@ def send(descriptor: int, message: dict) -> None:
 
 
 def main() -> tuple:
-    """Serve until nobody asks any more. Returns in the child of a job alone: the arguments of `run_program`.
+    """Serve until nobody asks any more. Returns in the child of a job alone: the arguments of `child.run_program`.
 
     So a program runs near the top of the stack and may recurse nearly as deep as under plain Python.
     """
@@ -331,4 +241,4 @@ def main() -> tuple:
 
 
 if __name__ == "__main__":
-    run_program(*main())
+    child.run_program(*main())

@@ -947,7 +947,7 @@ answer = of_mine.x
 try: import no_such_module
 except ModuleNotFoundError: answer = 42
 ## modules of the harness
-for name in ('lockdown', 'warmup', 'server'):
+for name in ('lockdown', 'warmup', 'server', 'child'):
     try: __import__(name)
     except ModuleNotFoundError: answer = 42
     else: raise ValueError(name)
