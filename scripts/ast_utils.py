@@ -8,14 +8,5 @@ from scripts.sketches.documents import BLOCK_JOINER, SEGMENTATION, code_to_block
 from scripts.sketches.placeholders import has_placeholder
 from scripts.sketches.sketch import OPERATIONS, sketch_spans, transform_code_to_sketch
 
-__all__ = [
-    "BLOCK_JOINER",
-    "OPERATIONS",
-    "SEGMENTATION",
-    "code_to_blocks",
-    "generator_document",
-    "has_placeholder",
-    "sketch_spans",
-    "sketcher_document",
-    "transform_code_to_sketch",
-]
+__all__ = ["BLOCK_JOINER", "OPERATIONS", "SEGMENTATION", "code_to_blocks", "generator_document", "has_placeholder"]
+__all__ += ["sketch_spans", "sketcher_document", "transform_code_to_sketch"]

@@ -12,7 +12,7 @@ The same command, run again, encodes only shards that are unfinished or whose co
 another tokenizer need another -o/--output.
 
 With `--executor slurm --nodes N` or `--executor ray --nodes N` the shards are shared out to N tasks
-(scripts/encoding/slurm.py, ray_tasks.py). Any other launcher starts N processes with `--rank R --world_size N`, R = 0 to
+(scripts/encoding/launchers.py). Any other launcher starts N processes with `--rank R --world_size N`, R = 0 to
 N - 1; process R encodes shards R, R + N, ... The same command without these two flags, run after them, encodes what a
 lost process has left and writes `model/` and the statistics.
 """
@@ -27,10 +27,9 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from nl2code.models import load_tokenizer, resolve_tokenizer
+from scripts.encoding.launchers import LAUNCHERS
 from scripts.encoding.plan import SPLITS, Shard, plan, remove_stale
-from scripts.encoding.ray_tasks import run_tasks
 from scripts.encoding.shard import GENERATOR, NORMAL, TYPES, DocumentSettings
-from scripts.encoding.slurm import run_array
 from scripts.encoding.workers import run_shards, save_for_workers
 from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, replacing_folder, versions, write_json
 from scripts.presets import with_preset
@@ -40,53 +39,39 @@ from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 DEBUG_FILES = 100
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """The module's docstring as it is, and the default of each flag that has one."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [PRESET.yaml] -model MODEL [flags]",
-    )
+    usage = "%(prog)s [PRESET.yaml] -model MODEL [flags]"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter, usage=usage)
     add = parser.add_argument
-    add("-d", "--domain", default="Pandas", help="name of the domain, sets the default folders (default: Pandas)")
-    kind = "kind of documents (default: generator)"
-    add("-type", "--type", "--type_name", choices=TYPES, default=GENERATOR, help=kind)
+    add("-d", "--domain", default="Pandas", help="name of the domain; sets the default folders")
+    add("-type", "--type", "--type_name", choices=TYPES, default=GENERATOR, help="kind of documents")
     add("-i", "--input", "--input_names", type=Path, help="corpus with train/ and valid/ (default: data/DOMAIN/data)")
-    where = "folder to write (default: data/DOMAIN/TYPE_bin/<last part of MODEL>[_OPERATION])"
+    where = "folder to write (default: data/DOMAIN/TYPE_bin/<last part of MODEL>, with _OPERATION unless constants)"
     add("-o", "--output", "--output_name", type=Path, help=where)
-    model = "base model, read for its tokenizer alone: folder, name under models/, or hub id"
+    model = "base model, of which only the tokenizer is read: folder, name under models/, or hub id"
     add("-model", "--model", "--model_name", required=True, help=model)
-    threads = "worker processes (default: one per CPU)"
-    add("-t", "--threads", "--num_processes", type=int, default=os.cpu_count() or 1, help=threads)
-    splits = (*SPLITS, "all")
-    add(
-        "-split",
-        "--split",
-        "--split_name",
-        choices=splits,
-        type=_split,
-        default="all",
-        help="dev is valid (default: all)",
-    )
-    debug = f"encode only the first {DEBUG_FILES} files of each shard (default: false)"
-    flag = {"nargs": "?", "const": True, "default": False, "type": _flag, "metavar": "true|false"}
-    add("-isdebug", "--isdebug", "--is_debug", **flag, help=debug)
-    ratio = "share of the files, 0 to 1, that also give a continuation document; ignored by type normal (default: 0.5)"
+    add("-t", "--threads", "--num_processes", type=int, default=os.cpu_count() or 1, help="worker processes")
+    splits = {"choices": (*SPLITS, "all"), "type": lambda text: "valid" if text == "dev" else text}
+    add("-split", "--split", "--split_name", **splits, default="all", help="part to encode; dev is valid")
+    debug = {"nargs": "?", "type": str.lower, "choices": ("true", "false"), "const": "true", "default": "false"}
+    add("-isdebug", "--isdebug", "--is_debug", **debug, help=f"encode only the first {DEBUG_FILES} files of each shard")
+    ratio = "share of the files, 0 to 1, that also give a continuation document; not for type normal"
     add("--continuation_ratio", type=float, default=0.5, help=ratio)
-    operation = (
-        "what sketches replace: constants, user-defined names, or both; not for type normal (default: constants)"
-    )
+    operation = "what sketches replace: constants, user-defined names, or both; not for type normal"
     add("--operation", choices=OPERATIONS, default=CONSTANTS, help=operation)
-    seed = "decides which files give a continuation document, and where these are cut (default: 42)"
+    seed = "decides which files give a continuation document, and where these are cut"
     add("--seed", type=int, default=42, help=seed)
-    add(
-        "--executor",
-        choices=("local", "slurm", "ray"),
-        default="local",
-        help="where shards are encoded (default: local)",
-    )
-    add("--nodes", type=int, default=1, help="number of Slurm or Ray tasks, -t processes each (default: 1)")
+    add("--executor", choices=("local", *LAUNCHERS), default="local", help="where shards are encoded")
+    add("--nodes", type=int, default=1, help="number of Slurm or Ray tasks, -t processes each")
     add("--rank", type=int, help="encode only this share of the shards: 0 to --world_size - 1")
-    add("--world_size", type=int, default=1, help="number of shares (default: 1)")
+    add("--world_size", type=int, default=1, help="number of shares")
     args = parser.parse_args(argv)
     if args.nodes < 1:
         parser.error(f"--nodes is {args.nodes}; give 1 or more")
@@ -103,23 +88,11 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     if not 0 <= args.continuation_ratio <= 1:
         parser.error(f"--continuation_ratio is {args.continuation_ratio}; give 0 to 1")
     if args.type == NORMAL and args.operation != CONSTANTS:
-        parser.error(
-            f"--operation is {args.operation} with -type normal, whose documents have no sketches; leave it out"
-        )
+        parser.error(f"--operation is {args.operation}, but -type normal makes no sketches; leave it out")
     base = os.path.basename(os.path.abspath(args.model)) + ("" if args.operation == CONSTANTS else f"_{args.operation}")
     args.input = args.input or PROJECT_ROOT / "data" / args.domain / "data"
     args.output = args.output or PROJECT_ROOT / "data" / args.domain / f"{args.type}_bin" / base
     return args
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not true or false")
-    return text.lower() == "true"
-
-
-def _split(text: str) -> str:
-    return "valid" if text == "dev" else text
 
 
 def write_stats(args: argparse.Namespace, settings: DocumentSettings, shards: list[Shard]) -> dict:
@@ -156,28 +129,25 @@ def encode_missing(args: argparse.Namespace, settings: DocumentSettings, shards:
             run_shards(missing, settings, tokenizer, args.threads)
 
 
-def share_command(args: argparse.Namespace) -> list[str]:
-    """The command of a share of this run, without --rank and --world_size; its paths are absolute."""
+def launch(args: argparse.Namespace) -> None:
+    """Run this command for each share on Slurm or Ray, with absolute paths."""
     source = resolve_tokenizer(args.model)
     values = {"model": os.path.abspath(source) if os.path.isdir(source) else source}
     values |= {"input": args.input.absolute(), "output": args.output.absolute()}
     names = ("domain", "type", "threads", "split", "isdebug", "continuation_ratio", "operation", "seed")
     values |= {name: getattr(args, name) for name in names}
     flags = [str(part) for name, value in values.items() for part in (f"--{name}", value)]
-    return [sys.executable, "-m", "scripts.encode_domain", *flags]
+    command = [sys.executable, "-m", "scripts.encode_domain", *flags]
+    LAUNCHERS[args.executor](command, args.output, args.nodes, args.threads)
 
 
 def encode(args: argparse.Namespace) -> None:
     """Do what is missing of a run."""
-    settings = DocumentSettings(
-        args.type,
-        args.operation,
-        0.0 if args.type == NORMAL else args.continuation_ratio,
-        args.seed,
-        DEBUG_FILES if args.isdebug else None,
-    )
+    ratio = 0.0 if args.type == NORMAL else args.continuation_ratio
+    limit = DEBUG_FILES if args.isdebug == "true" else None
+    settings = DocumentSettings(args.type, args.operation, ratio, args.seed, limit)
     shards = plan(args, settings)
-    Path(os.path.realpath(args.output)).mkdir(parents=True, exist_ok=True)
+    Path(os.path.realpath(args.output)).mkdir(parents=True, exist_ok=True)  # where a link points
     lock, model = args.output / ".lock", args.output / "model"
     busy = UserError(f"another run writes to {args.output}; wait for it or choose another -o/--output")
     if args.rank is not None:
@@ -186,17 +156,13 @@ def encode(args: argparse.Namespace) -> None:
         return
     with exclusive(lock, busy):
         stale = remove_stale(args.output, shards, args.split)
-        finished = not stale and (args.output / "encode_stats.json").is_file() and model.is_dir()
-        if finished and all(shard.is_done() for shard in shards):
-            print(f"encode: {args.output} is up to date ({len(shards)} shards)")
-            return
-    if args.executor != "local" and not all(shard.is_done() for shard in shards):
-        if args.executor == "slurm":
-            run_array(share_command(args), args.output, args.nodes, args.threads)
-        else:
-            run_tasks(share_command(args), args.nodes, args.threads)
-        lost = ", ".join(shard.prefix.name for shard in shards if not shard.is_done())
-        if lost:
+        missing = [shard for shard in shards if not shard.is_done()]
+    if not (stale or missing) and (args.output / "encode_stats.json").is_file() and model.is_dir():
+        print(f"encode: {args.output} is up to date ({len(shards)} shards)")
+        return
+    if missing and args.executor != "local":
+        launch(args)
+        if lost := ", ".join(shard.prefix.name for shard in shards if not shard.is_done()):
             raise UserError(f"the tasks left {lost}; do all nodes see {args.output}? Run the command again")
     with exclusive(lock, busy):
         encode_missing(args, settings, shards)
@@ -204,8 +170,8 @@ def encode(args: argparse.Namespace) -> None:
             with replacing_folder(model) as folder:
                 load_tokenizer(args.model).save_pretrained(folder)
         total = write_stats(args, settings, shards)
-    print(f"encode: wrote {args.output}: {total['documents']} documents, {total['tokens']} tokens", end="")
-    print("".join(f"; {count} left out: {reason}" for reason, count in total["left_out"].items()))
+    left_out = "".join(f"; {count} left out: {reason}" for reason, count in total["left_out"].items())
+    print(f"encode: wrote {args.output}: {total['documents']} documents, {total['tokens']} tokens{left_out}")
 
 
 def main(argv: list[str] | None = None) -> int:

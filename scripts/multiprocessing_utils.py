@@ -22,11 +22,10 @@ def _start_worker(parent: int, setup: Callable | None, arguments: tuple) -> None
 def worker_pool(workers: int, setup: Callable | None = None, arguments: tuple = ()) -> ProcessPoolExecutor:
     """An executor whose dead workers raise BrokenProcessPool instead of being waited for.
 
-    Workers are spawned, because the parent may have threads of its own. One whose parent was killed would wait for work
-    for ever; these look every half second whether it is still there.
+    Workers are spawned, because the parent may have threads. They check every half second whether the parent lives.
 
     Args:
-        workers: how many, at least 1.
+        workers: number of processes, at least 1.
         setup: called with `arguments` in each worker first; importable from a module.
     """
     return ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (os.getpid(), setup, arguments))

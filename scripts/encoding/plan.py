@@ -34,16 +34,12 @@ class Shard:
 
     @property
     def files(self) -> list[Path]:
-        return shard_files(self.prefix)
+        """The files of the shard without its record."""
+        return [Path(f"{self.prefix}{suffix}") for suffix in SHARD_FILES]
 
     def is_done(self) -> bool:
         """Whether this very file is encoded with these very settings."""
         return self.record.is_finished()
-
-
-def shard_files(prefix: Path) -> list[Path]:
-    """The files of a shard without its record, in the order in which they get their names."""
-    return [Path(f"{prefix}{suffix}") for suffix in SHARD_FILES]
 
 
 def plan(args: argparse.Namespace, settings: DocumentSettings) -> list[Shard]:
@@ -66,14 +62,8 @@ def plan(args: argparse.Namespace, settings: DocumentSettings) -> list[Shard]:
         if not found[split]:
             print(f"encode: note: no file in {args.input / split}, nothing to encode for {split}")
         for index, source in enumerate(found[split]):
-            prefix = args.output / f"{split}{index or ''}"
-            record = Record(
-                Path(f"{prefix}.record.json"),
-                STAGE,
-                FORMAT,
-                {"corpus": sha256_file(source), **inputs},
-                asdict(settings),
-            )
+            prefix, read = args.output / f"{split}{index or ''}", {"corpus": sha256_file(source), **inputs}
+            record = Record(Path(f"{prefix}.record.json"), STAGE, FORMAT, read, asdict(settings))
             shards.append(Shard(source, prefix, record))
     refuse_others(args.output, shards[0].record.asked)
     return shards
@@ -119,6 +109,6 @@ def remove_stale(output: Path, shards: list[Shard], split: str) -> bool:
     names = {name for name in records_in(output) if name.rstrip("0123456789") in splits}
     stale = names - {shard.prefix.name for shard in shards}
     for name in stale:
-        for file in reversed([output / f"{name}.record.json", *shard_files(output / name)]):  # the index first
-            file.unlink(missing_ok=True)
+        for suffix in (".idx", ".bin", "_features.npy", ".record.json"):
+            Path(output, name + suffix).unlink(missing_ok=True)
     return bool(stale)

@@ -49,8 +49,10 @@ def wrong(check: str, value: str) -> str:
         parts = [part.strip() for part in value.split(",") if not part.strip().startswith(("installed:", "dataset:"))]
         unknown = [part for part in parts if part and part not in known and not Path(part).expanduser().exists()]
         fine, problem = not unknown, f"names {' '.join(unknown)}: no folder, archive, or name of scripts/sources.json"
-    elif kind == "model":
-        fine = value in rest.split() or not (problem := wrong_model(value))
+    elif kind in ("model", "tokenizer"):  # a folder with a tokenizer.json alone is enough to encode
+        places = (Path(value), ROOT / "models" / value) if kind == "tokenizer" else ()
+        fine = any((place / "tokenizer.json").is_file() for place in places)
+        fine = fine or value in rest.split() or not (problem := wrong_model(value))
     return "" if fine else problem
 
 

@@ -327,8 +327,8 @@ def test_debug_takes_the_first_hundred_and_a_split_leaves_the_other_alone(tmp_pa
         (["-t", "0"], "-t/--threads is 0; give 1 or more"),
         (["--continuation_ratio", "1.5"], "--continuation_ratio is 1.5; give 0 to 1"),
         (["-type", "other"], "invalid choice: 'other'"),
-        (["-isdebug", "maybe"], "'maybe' is not true or false"),
-        (["-type", "normal", "--operation", "names"], "--operation is names with -type normal"),
+        (["-isdebug", "maybe"], "invalid choice: 'maybe'"),
+        (["-type", "normal", "--operation", "names"], "--operation is names, but -type normal makes no sketches"),
         (["nowhere.yaml"], "unrecognized arguments: nowhere.yaml"),
     ],
 )
