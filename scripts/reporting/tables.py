@@ -83,7 +83,8 @@ def sweeps(rows: pd.DataFrame) -> pd.DataFrame:
             line = {"benchmark": benchmark, "run": run, "temperatures": group["T"].nunique(), "n": n}
             fixed = group[group["T"] == "/".join([f"{FIXED:g}"] * int(stages))]
             for k in sorted({k for scores in group["scores"] for k in scores}, key=int):
-                best, at = max((scores.get(k, -1), t) for scores, t in zip(group["scores"], group["T"], strict=True))
+                scored = [(scores[k], t) for scores, t in zip(group["scores"], group["T"], strict=True) if k in scores]
+                best, at = max(scored, key=lambda pair: pair[0])  # ties: the lowest temperature
                 line[f"best pass@{k} (T)"] = f"{100 * best:.2f} ({at})"
                 known = [scores[k] for scores in fixed["scores"] if k in scores]
                 line[f"pass@{k} at {FIXED}"] = f"{100 * known[0]:.2f}" if known else "-"
