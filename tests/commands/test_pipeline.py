@@ -200,4 +200,5 @@ def test_killed_at_random_moments_the_outcome_is_the_same(undisturbed, sources, 
         finish(start(command, environment(tmp_path, sources, base, **settings)))
     expected, found = undisturbed[2], outcome(tmp_path)
     assert found.keys() == expected.keys()
-    assert [name for name in expected if expected[name] != found[name]] == []
+    for name in expected:
+        assert found[name] == expected[name], name
