@@ -1,4 +1,4 @@
-"""How fast encoding a shard is beside the tokenizer alone, on the same documents.
+"""Speed of encoding a shard, compared with the tokenizer alone on the same documents.
 
     python -m benchmarks.bench_encode --model models/smollm2-135m --package pandas --package numpy --rounds 5
 
@@ -61,8 +61,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder with a tokenizer.json")
     parser.add_argument("--package", action="append", help="installed package to read (default: pandas and numpy)")
-    parser.add_argument("--megabytes", type=float, default=3.0, help="size of the sample of files")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant")
+    parser.add_argument(
+        "--megabytes", type=float, default=3.0, help="characters of source text to read, in millions (default: 3)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="measured runs of each contestant (default: 5)")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
     start_worker(1)

@@ -1,4 +1,4 @@
-"""How fast and how lean the training data is indexed: packing, joining shards, an epoch, reading random blocks.
+"""CPU time and peak memory of indexing training data: packing, joining shards, an epoch, reading random blocks.
 
     python -m benchmarks.bench_index --documents 10000000 --rounds 3
 
@@ -106,8 +106,8 @@ def in_own_process(*arguments: str) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--documents", type=int, default=10_000_000, help="how many documents [10000000]")
-    parser.add_argument("--rounds", type=int, default=3, help="processes per measurement [3]")
+    parser.add_argument("--documents", type=int, default=10_000_000, help="number of documents (default: 10000000)")
+    parser.add_argument("--rounds", type=int, default=3, help="processes per measurement (default: 3)")
     parser.add_argument("--output", type=Path, default=RESULT, help="file of results")
     parser.add_argument("--measure", choices=["packing", "dataset"], help=argparse.SUPPRESS)  # in a child
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

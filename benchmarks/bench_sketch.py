@@ -1,4 +1,4 @@
-"""How fast sketching is beside `ast.parse` (and RedBaron, where it is installed), on the same real files.
+"""Speed of sketching, compared with `ast.parse` (and RedBaron, if installed) on the same real files.
 
     python -m benchmarks.bench_sketch --package pandas --package numpy --megabytes 3 --rounds 5
 
@@ -97,9 +97,13 @@ def redbaron_time(texts: list[str], limit: int) -> dict | None:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", action="append", help="installed package to read (default: pandas and numpy)")
-    parser.add_argument("--megabytes", type=float, default=3.0, help="size of the sample of files")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant")
-    parser.add_argument("--redbaron_files", type=int, default=20, help="files for RedBaron, where it is installed")
+    parser.add_argument(
+        "--megabytes", type=float, default=3.0, help="characters of source text to read, in millions (default: 3)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="measured runs of each contestant (default: 5)")
+    parser.add_argument(
+        "--redbaron_files", type=int, default=20, help="number of files for RedBaron, if installed (default: 20)"
+    )
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
     packages = args.package or ["pandas", "numpy"]

@@ -126,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--files", type=int, default=100, help="random files, of all packages together (default 100)")
     parser.add_argument("--max_bytes", type=int, default=20_000, help="leave larger files out (default 20000)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random choice of files (default 0)")
     args = parser.parse_args(argv)
     if importlib.util.find_spec("redbaron") is None:
         print("error: RedBaron is not installed: pip install redbaron setuptools", file=sys.stderr)

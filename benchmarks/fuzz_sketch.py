@@ -151,9 +151,11 @@ def check(text: str) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long to look")
-    parser.add_argument("--seed", type=int, default=0, help="of all cases")
-    parser.add_argument("--first", type=int, default=0, help="number of the first case, to repeat one that failed")
+    parser.add_argument("--minutes", type=float, default=10.0, help="running time in minutes (default: 10)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all cases (default: 0)")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first case, to repeat a failed one (default: 0)"
+    )
     parser.add_argument("--package", action="append", help="installed package to mutate (default: pandas and numpy)")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
