@@ -18,6 +18,7 @@ from nl2code.code_dataset import IGNORED_LABEL
 from nl2code.errors import UserError, one_line
 from nl2code.flops import training_flops_per_token
 from nl2code.pack_reset import document_mask, require_pack_reset
+from nl2code.vocabulary_loss import use_chunked_loss
 
 
 class CertTrainer(Trainer):
@@ -42,6 +43,11 @@ class CertTrainer(Trainer):
             )
         if data.pack_reset:
             require_pack_reset(self.model)
+        # Not where logits are asked for, gradients are scaled (fp16), or the output layer's weights lie elsewhere.
+        deepspeed = self.accelerator.distributed_type == DistributedType.DEEPSPEED
+        self.has_chunked_loss = not (
+            options.label_smoothing_factor or options.fp16 or options.torch_compile or deepspeed
+        ) and use_chunked_loss(self.model)
         self.schedule = batch_schedule(
             options.train_batch_size * options.world_size,
             options.gradient_accumulation_steps,

@@ -148,8 +148,8 @@ class Settings:
         """CORPUS and LAUNCH."""
         value, shell = self.value, self.shell
         shell["CORPUS"] = self.corpus()
-        if value["PRECISION"] in ("fp16", "bf16") and not has_gpu():
-            raise UserError(f"PRECISION={value['PRECISION']} needs a GPU, none is here; use PRECISION=fp32")
+        if value["PRECISION"] == "fp16" and not has_gpu():
+            raise UserError(f"PRECISION={value['PRECISION']} needs a GPU, none is here; use PRECISION=auto")
         need_disk(2000, value["DATA_DIR"])
         if subprocess.run([sys.executable, "-m", "scripts.fetch", "--verify"], stdout=subprocess.DEVNULL).returncode:
             raise SystemExit(1)  # it said which file is not what it should be

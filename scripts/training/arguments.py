@@ -9,6 +9,7 @@ import torch
 from transformers import TrainingArguments
 
 from nl2code.errors import UserError
+from scripts.training.precision import best_precision
 
 
 @dataclass
@@ -146,8 +147,9 @@ class RunArguments(TrainingArguments):
     precision: str | None = field(
         default=None,
         metadata={
-            "help": "arithmetic of training: fp32, fp16 or bf16 (mixed, GPU only), or auto: bf16, else fp16 on a GPU, fp32 "
-            "on a CPU (default: fp32, or what --fp16 or --bf16 says)",
+            "help": "arithmetic of training: fp32; bf16 or fp16 (mixed precision, float32 weights; fp16 needs a GPU); or "
+            "auto: on a GPU bf16, else fp16; on a CPU bf16 where its matrix products are measured to be at least 1.5 times "
+            "as fast, else fp32 (default: fp32, or what --fp16 or --bf16 says)",
             "choices": ["auto", "fp32", "fp16", "bf16"],
         },
     )
@@ -157,12 +159,12 @@ class RunArguments(TrainingArguments):
         self._refuse()
         if self.precision is not None:
             on_gpu = torch.cuda.is_available() and not self.use_cpu
-            best = ("bf16" if torch.cuda.is_bf16_supported() else "fp16") if on_gpu else "fp32"
-            chosen = best if self.precision == "auto" else self.precision
+            chosen = best_precision(on_gpu) if self.precision == "auto" else self.precision
             self.fp16, self.bf16 = chosen == "fp16", chosen == "bf16"
+        self.use_cpu |= self.bf16 and not torch.cuda.is_available()  # bf16 on a CPU has to be asked for
         super().__post_init__()
         if self.fp16 and self.device.type == "cpu":
-            raise UserError("fp16 needs a GPU, none is used here; choose fp32 (or bf16 with --use_cpu true)")
+            raise UserError("fp16 needs a GPU, none is used here; choose fp32, bf16 or auto")
         self.include_num_input_tokens_seen = "non_padding"
 
     def _refuse(self) -> None:

@@ -100,7 +100,7 @@ def test_bad_generation_settings(command, name, value, words, tmp_path):
         ("STEPS", "0", ("from 1",)),
         ("LR", "big", ("not a number",)),
         ("BLOCK_SIZE", "2", ("from 8",)),
-        ("PRECISION", "fp8", ("fp32 fp16 bf16",)),
+        ("PRECISION", "fp8", ("auto fp32 fp16 bf16",)),
         ("RESAMPLING_WEIGHTS", "1_2", ("a_b_c",)),
         ("GROWTH", "512K", ("TOKENS_STEPS", "512K_150K")),
         ("KINDS", "code,docs", ("code, mined",)),

@@ -185,16 +185,16 @@ def test_plain_training_has_no_operation(folders):
 
 def test_a_preset_file_of_ones_own(folders, tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text("# mine\nencoding:\n  operation: names  # CERT-N\ntraining:\n  max_steps: 3\n  precision: bf16\n")
+    file.write_text("# mine\nencoding:\n  operation: names  # CERT-N\ntraining:\n  max_steps: 3\n  precision: fp16\n")
     made = Settings(TRAIN, [], {**folders, "PRESET": str(file), "PRECISION": "fp32"})
     assert made.value["STEPS"] == "3" and made.value["OPERATION"] == "names"
     assert made.shell["PRESET_FILE"] == str(file) and made.value["RUN_NAME"] == "smollm2-135m_mine_names"
-    with pytest.raises(UserError, match="PRECISION=bf16 needs a GPU"):
+    with pytest.raises(UserError, match="PRECISION=fp16 needs a GPU"):
         Settings(TRAIN, [], {**folders, "PRESET": str(file)})
 
 
 def test_the_paper_needs_a_gpu(folders, monkeypatch):
-    with pytest.raises(UserError, match="needs a GPU, none is here; use PRECISION=fp32"):
+    with pytest.raises(UserError, match="needs a GPU, none is here; use PRECISION=auto"):
         Settings(TRAIN, [], {**folders, "PRECISION": "fp16"})
     monkeypatch.setattr(settings, "has_gpu", lambda: True)
     assert Settings(TRAIN, [], {**folders, "PRESET": "paper"}).shell["PRESET_FILE"] == "configs/training/paper.yaml"

@@ -166,8 +166,13 @@ def test_what_only_the_trainer_knows_is_one_line_too(inputs, tmp_path, capsys, e
 
 def test_precision_is_one_setting(tmp_path, monkeypatch):
     parse = lambda *extra: run_cert.parse(arguments(tmp_path, tmp_path / "x", *extra))[2]  # noqa: E731
-    assert not parse("--precision", "fp32").fp16
-    assert not parse("--precision", "auto").fp16 and not parse("--precision", "auto").bf16
+    assert not parse("--precision", "fp32").fp16 and not parse("--precision", "fp32").bf16
+    assert parse("--precision", "bf16").bf16 and parse("--bf16", "true").bf16  # on a CPU as well
+    for faster, expected in ((1.4, False), (1.6, True)):
+        speeds = {torch.float32: 100.0, torch.bfloat16: 100 * faster}
+        monkeypatch.setattr("scripts.training.precision.gemm_gflops", speeds.get)
+        found = parse("--precision", "auto")
+        assert (found.bf16, found.fp16) == (expected, False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     monkeypatch.setattr(transformers.TrainingArguments, "__post_init__", lambda self: None)

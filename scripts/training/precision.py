@@ -1,0 +1,32 @@
+"""Which arithmetic is fast here: `--precision auto`."""
+
+import statistics
+import time
+
+import torch
+
+WORTH_IT = 1.5  # least speed-up of a bfloat16 matrix product over a float32 one
+
+
+def best_precision(on_gpu: bool) -> str:
+    """bf16, fp16 or fp32: on a GPU by what it supports, on a CPU by two measured matrix products; printed."""
+    if on_gpu:
+        chosen, why = ("bf16" if torch.cuda.is_bf16_supported() else "fp16"), "GPU"
+    else:
+        speeds = {dtype: gemm_gflops(dtype) for dtype in (torch.float32, torch.bfloat16)}
+        ratio = speeds[torch.bfloat16] / speeds[torch.float32]
+        chosen = "bf16" if ratio >= WORTH_IT else "fp32"
+        why = f"CPU: {speeds[torch.float32]:.0f} GFLOP/s in float32, {speeds[torch.bfloat16]:.0f} in bfloat16"
+    print(f"precision: auto chose {chosen} ({why})")
+    return chosen
+
+
+def gemm_gflops(dtype: torch.dtype, size: int = 1024, rounds: int = 5) -> float:
+    """Median speed of square matrix products on the CPU, in GFLOP/s; a first product is not counted."""
+    left, right = (torch.ones(size, size, dtype=dtype) for _ in range(2))
+    seconds = []
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        left @ right
+        seconds.append(time.perf_counter() - started)
+    return 2 * size**3 / statistics.median(seconds[1:]) / 1e9

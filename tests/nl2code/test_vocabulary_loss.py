@@ -1,0 +1,80 @@
+"""The chunked loss against the model's own: values and gradients, several architectures, adapters, bfloat16."""
+
+import pytest
+import tiny
+import torch
+
+from nl2code.vocabulary_loss import use_chunked_loss
+
+TOKENIZER = tiny.tiny_tokenizer()
+
+
+def batch(rows=3, length=50):
+    torch.manual_seed(1)
+    ids = torch.randint(0, len(TOKENIZER), (rows, length))
+    return {"input_ids": ids, "labels": ids.masked_fill(torch.rand(ids.shape) < 0.2, -100)}
+
+
+def loss_and_gradients(model, **more):
+    model.zero_grad()
+    loss = model(**batch(), **more).loss
+    loss.backward()
+    return loss.item(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("architecture", ["gpt_neo", "gpt2", "codegen", "llama"])
+@pytest.mark.parametrize("num_items", [None, 1000])
+def test_loss_and_gradients_equal_the_models_own(architecture, num_items):
+    model = tiny.tiny_model(TOKENIZER, architecture=architecture)
+    more = {} if num_items is None else {"num_items_in_batch": torch.tensor(num_items)}
+    expected, gradients = loss_and_gradients(model, **more)
+    assert use_chunked_loss(model)
+    found, others = loss_and_gradients(model, **more)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert others.keys() == gradients.keys()
+    assert all(torch.allclose(others[name], gradients[name], atol=1e-5) for name in gradients)
+
+
+def test_without_labels_there_are_logits():
+    model = tiny.tiny_model(TOKENIZER)
+    expected = model(input_ids=batch()["input_ids"]).logits
+    assert use_chunked_loss(model)
+    assert torch.equal(model(input_ids=batch()["input_ids"]).logits, expected)
+    assert model(**batch()).logits is None
+
+
+def test_adapters_are_trained_and_the_output_layer_is_not():
+    from peft import LoraConfig, get_peft_model
+
+    model = tiny.tiny_model(TOKENIZER, architecture="llama")
+    model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear"))
+    expected, gradients = loss_and_gradients(model)
+    assert use_chunked_loss(model)
+    found, others = loss_and_gradients(model)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert all("lora" in name for name in others) and others.keys() == gradients.keys()
+
+
+def test_bfloat16_keeps_four_digits_of_the_loss():
+    model = tiny.tiny_model(TOKENIZER, architecture="llama")
+    expected, gradients = loss_and_gradients(model)
+    assert use_chunked_loss(model)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, others = loss_and_gradients(model)
+    assert found == pytest.approx(expected, rel=2e-3)
+    for name, gradient in gradients.items():
+        assert (others[name] - gradient).norm() <= 0.05 * gradient.norm()
+        assert others[name].dtype == torch.float32
+
+
+def test_a_model_whose_logits_are_more_than_one_linear_layer_is_left_as_it_is():
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(
+        "granite", vocab_size=400, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2
+    )
+    config.num_key_value_heads, config.logits_scaling = 2, 8.0
+    model = AutoModelForCausalLM.from_config(config).eval()
+    own = model.forward
+    assert not use_chunked_loss(model)
+    assert model.forward == own and model(**batch()).logits is not None
