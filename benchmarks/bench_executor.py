@@ -1,4 +1,4 @@
-"""How many samples a second the executor judges, beside other ways, on the same samples in turns (A B A B ...).
+"""Samples per second of the executor and of other ways, on the same samples, taking turns (A B A B ...).
 
     PYTHONPATH=pandas-numpy-eval python -m benchmarks.bench_executor --samples 500 --rounds 3
     PYTHONPATH=pandas-numpy-eval python -m benchmarks.bench_executor --full
@@ -44,7 +44,7 @@ def load_problems() -> dict[str, tuple[dict, list[str]]]:
 
 
 def draw_samples(problems: dict[str, tuple[dict, list[str]]], count: int, seed: int = 0) -> list[dict]:
-    """So many samples in random order; all are used before one comes twice."""
+    """`count` samples in random order; each is used once before any is used again."""
     fields = ("prompt", "test", "entry_point")
     every = [
         {**{field: problem[field] for field in fields}, "completion": completion}
@@ -72,7 +72,7 @@ def run_way(way: str, samples: list[dict], workers: int) -> dict:
 
 
 def compare(ways: list[str], samples: list[dict], workers: int, rounds: int) -> dict[str, list[dict]]:
-    """Answers per way and round, in turns; the CPU time that a way takes without any sample is not counted."""
+    """Answers per way and round; the ways take turns. The CPU time of a way without any sample is subtracted."""
     answers: dict[str, list[dict]] = {way: [] for way in ways}
     idle = {way: run_way(way, [], workers)["cpu"] for way in ways}
     for turn in range(rounds):
@@ -169,11 +169,11 @@ def run_full(args: argparse.Namespace) -> dict:
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     cores = len(os.sched_getaffinity(0))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=500, help="samples a round (default 500)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each way (default 3)")
-    parser.add_argument("--workers", type=int, default=cores, help=f"samples at a time (default {cores})")
+    parser.add_argument("--samples", type=int, default=500, help="samples per round (default 500)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; every way runs once per round (default 3)")
+    parser.add_argument("--workers", type=int, default=cores, help=f"samples that run at a time (default {cores})")
     parser.add_argument(
-        "--way", action="append", choices=WAYS, help="leave others out; ours always runs (default: all)"
+        "--way", action="append", choices=WAYS, help="compare with this way only, repeatable (default: all)"
     )
     parser.add_argument("--full", action="store_true", help="time the command line on tasks x per_task samples instead")
     parser.add_argument("--tasks", type=int, default=101, help="with --full: tasks (default 101)")

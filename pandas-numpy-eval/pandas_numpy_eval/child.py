@@ -56,7 +56,7 @@ def compile_parts(body: str, test: str, path: str) -> list:
     return [code, compile(test, "test", "exec", code.co_flags & FUTURE_FLAGS, dont_inherit=True)]
 
 
-def new_main(body: str, test: str, path: str) -> dict:
+def new_main(body: str, test: str, path: str, scratch: str) -> dict:
     """The namespace of a new `__main__`, with what a program finds under plain Python: arguments, source, its folder.
 
     Its name is not "__main__", so that a completion's own demonstration does not run.
@@ -68,18 +68,18 @@ def new_main(body: str, test: str, path: str) -> dict:
         sys.modules.pop(name, None)
     sys.argv = [path]
     sys.orig_argv = [sys.executable, path]
-    sys.path.insert(0, os.path.dirname(path))
+    sys.path.insert(0, scratch)
     linecache.cache[path], linecache.cache["test"] = (lambda: body,), (lambda: test,)
     return module.__dict__
 
 
-def run_program(slot, nonce: bytes, job: dict, path: str) -> None:
+def run_program(slot, nonce: bytes, job: dict, scratch: str) -> None:
     """Run one program, write its verdict into the slot, exit; the child's last call, which never returns.
 
     Everything needed after the code under test is bound before it runs.
     """
     everything, run, encode, join, leave, status = BaseException, exec, str.encode, b"\0".join, os._exit, 70
-    report, body, test = describe, job["body"], job["test"]
+    report, body, test, path = describe, job["body"], job["test"], f"{scratch}/program"
     try:
         try:
             try:
@@ -87,7 +87,7 @@ def run_program(slot, nonce: bytes, job: dict, path: str) -> None:
             except (SyntaxError, ValueError, UnicodeError) as error:
                 outcome = ("syntax", str(error))
             else:
-                space = new_main(body, test, path)
+                space = new_main(body, test, path, scratch)
                 for part in parts:
                     run(part, space)
                 slot[: NONCE_BYTES + 1] = nonce + PASSED

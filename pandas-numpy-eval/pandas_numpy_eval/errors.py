@@ -1,5 +1,6 @@
 """The one kind of error that a user can mend, and how the commands report it: one line on stderr, an exit status."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -10,6 +11,9 @@ class EvaluationError(Exception):
 
 def exit_status(work: Callable[[], int | None]) -> int:
     """Exit status of a command's work: what it returns; 1 after EvaluationError or OSError; 130 after Ctrl-C."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # started with a closed stream; no other file may get its number
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # messages of code under test hold any character
             stream.reconfigure(errors="backslashreplace")

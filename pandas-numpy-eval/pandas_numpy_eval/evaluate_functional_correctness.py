@@ -110,6 +110,9 @@ def summary(metrics: dict) -> str:
         lines.append(f"  {key:<9}{_score(metrics[key])}")
         if key in passable and metrics["ceiling"]["failing"]:
             lines[-1] += f"; over the {passable['tasks']} passable tasks {_score(passable[key])}"
+    skipped = [f"pass@{k}" for k in metrics["inputs"]["k"] if f"pass@{k}" not in metrics]
+    if skipped:
+        lines.append(f"  skipped  {', '.join(skipped)}: only {metrics['n']} samples per task")
     lines.append("  verdicts " + ", ".join(f"{kind} {count}" for kind, count in metrics["verdicts"].items()))
     if metrics["skipped"] or metrics["missing"]:
         left_out = [f"{reason} {count}" for reason, count in metrics["skipped"].items()]

@@ -222,9 +222,9 @@ def read_metrics(file: Path) -> dict:
 
 def refuse_other_samples(metrics_file: Path, sample_file: Path) -> None:
     """Raise EvaluationError where the metrics are those of another sample file that is still there."""
-    earlier = read_metrics(metrics_file)
-    name = earlier.get("run", {}).get("samples") or earlier.get("samples", {}).get("file") or sample_file.name
-    other = metrics_file.parent / name
+    earlier, other = read_metrics(metrics_file), sample_file
+    with suppress(AttributeError, KeyError, TypeError):  # no metrics of ours
+        other = metrics_file.parent / (earlier["run"].get("samples") or earlier["samples"]["file"])
     if other.is_file() and not other.samefile(sample_file):
         raise EvaluationError(f"{metrics_file} holds the scores of {other}: give {sample_file} another prefix with -o")
 

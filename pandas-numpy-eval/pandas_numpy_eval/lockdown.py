@@ -8,6 +8,7 @@ itself, takes these away.
 
 from __future__ import annotations
 
+import _signal
 import ctypes
 import os
 import resource
@@ -116,15 +117,24 @@ def _column() -> int:
     return _ARCHITECTURES[machine][0]
 
 
-def load(code: bytes) -> None:
-    """Confine this process by a filter for good, beside the filters that it has. Raises OSError."""
-    code = code.replace(_OWN_PID, struct.pack("<I", os.getpid()))
-    memory = ctypes.create_string_buffer(code, len(code))
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
-    prctl(PR_SET_SECCOMP, 2, struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(memory)))
+class Filter:
+    """A filter that is laid out in memory before the fork, so that loading it in a child touches few pages."""
+
+    def __init__(self, code: bytes):
+        self._code = ctypes.create_string_buffer(code, len(code))
+        self._own = [at for at in range(4, len(code), 8) if code[at : at + 4] == _OWN_PID]
+        self._header = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(self._code))
+
+    def load(self) -> None:
+        """Confine this process for good, beside the filters that it has. Raises OSError."""
+        pid = os.getpid()
+        for offset in self._own:
+            struct.pack_into("<I", self._code, offset, pid)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        prctl(PR_SET_SECCOMP, 2, self._header)
 
 
-def server_filter() -> bytes:
+def server_filter() -> Filter:
     """The filter for the server and, inherited, for its children; what only the server may is still open in it.
 
     Raises OSError for a machine that is neither x86_64 nor aarch64.
@@ -143,10 +153,11 @@ def server_filter() -> bytes:
     code += _op(_AT_LEAST, xattrs["first"], 0, 2) + _op(_AT_LEAST, xattrs["last"] + 1, 1, 0)
     code += _op(_RETURN, _ERRNO | ENOTSUP)
     code += _verdict(ruled["clone3"], _ERRNO | ENOSYS)  # its flags lie in memory; libc then takes clone
-    return code + _op(_AT_LEAST, 450, 0, 1) + _op(_RETURN, _ERRNO | ENOSYS) + _op(_RETURN, _ERRNO | EPERM)
+    code += _op(_AT_LEAST, 450, 0, 1) + _op(_RETURN, _ERRNO | ENOSYS) + _op(_RETURN, _ERRNO | EPERM)
+    return Filter(code)
 
 
-def child_filter(allow_modes: bool) -> bytes:
+def child_filter(allow_modes: bool) -> Filter:
     """What a child adds: no processes, and signals, limits and affinity for nobody but itself.
 
     Short, because the kernel goes through it for every syscall there is when it is loaded, which every sample waits for.
@@ -161,7 +172,8 @@ def child_filter(allow_modes: bool) -> bytes:
         code += _if_argument(number[name], 0, (_OWN_PID,))
     for name in ("prlimit64", "sched_setaffinity"):
         code += _if_argument(number[name], 0, (0, _OWN_PID))
-    return code + _if_argument(number["prctl"], 0, _PRCTLS) + _op(_RETURN, _ALLOW)
+    code += _if_argument(number["prctl"], 0, _PRCTLS) + _op(_RETURN, _ALLOW)
+    return Filter(code)
 
 
 def restrict_files(readable: list[str], writable: list[str]) -> int:
@@ -245,7 +257,7 @@ def limit_resources(memory: int, seconds: float | None, threads: int | None) -> 
         limits[resource.RLIMIT_NPROC] = threads
     if seconds is not None:
         limits[resource.RLIMIT_CPU] = int(seconds) + 1  # a second line behind the timer, which the code could stop
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        _signal.signal(_signal.SIGPROF, _signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_PROF, seconds)
     for kind, value in limits.items():
         hard = resource.getrlimit(kind)[1]

@@ -15,6 +15,7 @@ that runs in the same process can exclude that.
 
 from __future__ import annotations
 
+import _signal
 import contextlib
 import errno
 import gc
@@ -48,8 +49,8 @@ MAX_DESCRIPTORS = 1024
 def confine(job: dict, config: dict, own_filter, server: int) -> None:
     """Confine the process that `server` forked; ends it where that fails."""
     try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())  # the module `signal` would touch many pages for its enums
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
         lockdown.prctl(lockdown.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != server:  # it died before that
             os._exit(70)
@@ -58,7 +59,7 @@ def confine(job: dict, config: dict, own_filter, server: int) -> None:
         random.seed(0)  # Python seeds it anew in every fork; NumPy's is as `prepare` left it
         lockdown.limit_resources(job["memory"], job["cpu"], config["threads"])
         if own_filter is not None:
-            lockdown.load(own_filter)
+            own_filter.load()
     except BaseException:
         os._exit(70)
 
@@ -182,7 +183,7 @@ def prepare(config: dict):
     if config["layer"] == "none":
         return None
     warmup.keep_to_threads()
-    lockdown.load(lockdown.server_filter())
+    lockdown.server_filter().load()
     return lockdown.child_filter(allow_modes=config["layer"] == "bubblewrap")
 
 
@@ -206,11 +207,8 @@ def send(descriptor: int, message: dict) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def main() -> tuple:
-    """Serve until nobody asks any more. Returns in the child of a job alone: the arguments of `child.run_program`.
-
-    So a program runs near the top of the stack and may recurse nearly as deep as under plain Python.
-    """
+def main() -> None:
+    """Serve until nobody asks any more. Programs run near the top of the stack, as deep as plain Python's nearly."""
     config, server = json.loads(sys.argv[1]), os.getpid()
     inlet, outlet = os.dup(0), os.dup(1)  # out of the reach of code that writes to 0, 1 and 2
     null = os.open(os.devnull, os.O_RDWR)
@@ -227,7 +225,7 @@ def main() -> tuple:
         pid = os.fork()
         if pid == 0:
             confine(job, config, own_filter, server)
-            return slot, nonce, job, os.path.join(config["scratch"], "program")
+            child.run_program(slot, nonce, job, config["scratch"])
         status, seconds, cut = wait(pid, job["wall"], inlet)
         if server == 1:
             _end_strays()
@@ -237,8 +235,7 @@ def main() -> tuple:
         send(outlet, {"kind": kind, "message": clean(message, config["scratch"]), "retire": retire})
         if retire:
             break  # what else lies in the pipe is for another server
-    sys.exit()
 
 
 if __name__ == "__main__":
-    child.run_program(*main())
+    main()

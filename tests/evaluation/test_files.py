@@ -285,6 +285,31 @@ def test_messages_of_any_character_are_printed(folder):
     assert done.returncode == 1 and "0 of 1 references pass" in done.stdout and not done.stderr.count("Traceback")
 
 
+def test_closed_streams(folder):
+    """As under a daemon: numbers 0 to 2 are free, and no file of the evaluation may get them."""
+    program = "import sys; from pandas_numpy_eval.evaluate_functional_correctness import main; sys.exit(main())"
+    arguments = [str(folder / "s.samples.jsonl"), "-d", str(folder / "p.jsonl"), "--k", "1"]
+    variables = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    shell = ["bash", "-c", '"$@" <&- >&- 2>&-', "-", sys.executable, "-c", program, *arguments]
+    assert subprocess.run(shell, env=variables).returncode == 0
+    assert metrics_of(folder)["pass@1"]["value"] == 0.5
+
+
+def test_values_of_k_that_are_skipped_are_named(folder, capsys):
+    assert run(folder, "--k", "2,3,50") == 0
+    output = capsys.readouterr().out
+    assert "pass@2 " in output and "skipped  pass@3, pass@50: only 2 samples per task" in output
+
+
+@pytest.mark.parametrize("names", ["größe", "with  blanks"])
+def test_a_locale_without_these_characters(folder, names):
+    path = (folder / "s.samples.jsonl").rename(folder / f"{names}.samples.jsonl")
+    command = [sys.executable, "-m", "pandas_numpy_eval.evaluate_functional_correctness", str(path), "--k", "1"]
+    variables = {"PYTHONPATH": str(PACKAGE), "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run([*command, "-d", str(folder / "p.jsonl")], env={**os.environ, **variables})
+    assert done.returncode == 0 and metrics_of(folder, names)["pass@1"]["value"] == 0.5
+
+
 @pytest.mark.parametrize(
     "body",
     [
