@@ -26,6 +26,7 @@ from nl2code.hf_trainer import CertTrainer
 from nl2code.models import load_tokenizer
 from scripts.file_utils import git_revision, versions, write_json
 from scripts.presets import with_preset
+from scripts.shell.checks import RENAMED
 from scripts.training.arguments import DataArguments, ModelArguments, RunArguments, check_together
 from scripts.training.run_folder import checkpoint_to_resume, encoding_of, is_finished, run_record, save_final
 from scripts.training.starting_model import check_fit, new_model, padding_id, starting_model
@@ -49,7 +50,8 @@ def parse(argv: list[str]) -> tuple[ModelArguments, DataArguments, RunArguments]
             with_preset(argv, "training"), look_for_args_file=False, return_remaining_strings=True
         )
     if found[-1]:
-        refuse(f"unknown arguments: {' '.join(found[-1])}")
+        hints = [f"{flag}: {RENAMED[flag]}" for text in found[-1] if (flag := text.partition("=")[0]) in RENAMED]
+        refuse("; ".join([f"unknown arguments: {' '.join(found[-1])}", *hints]))
     check_together(*found[:3])
     return found[:3]
 

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from scripts.shell.checks import ROOT, SOURCES, has_gpu, near, need_disk, preset_file, refuse_misspelt, wrong
+from scripts.shell.checks import ROOT, SOURCES, flag_advice, has_gpu, need_disk, preset_file, refuse_misspelt, wrong
 
 COMMANDS = {"run_training_cert.sh": "t", "run_generating_codes.sh": "g", "run_evaluating_codes.sh": "e"}
 COMMANDS |= {"run_quickstart.sh": "q", "run_encode_domain.sh": "n", "run_tests.sh": "s"}
@@ -58,6 +58,8 @@ class Settings:
             how = f"settings are environment variables, see bash {script} --help"
             raise UserError(f"unknown argument {arguments[0]}; {how}")
         self.value = {row[0]: self.given.get(row[0], row[2]) for row in self.rows}
+        if self.value.get("MODEL_VERSION") == "CERT":  # as the original spells it
+            self.value["MODEL_VERSION"] = "cert"
         if "DOMAIN" in self.value:
             self.need_domain()
         if "PROBLEMS" in self.value:
@@ -228,8 +230,7 @@ def training_arguments(arguments: list[str], given: dict[str, str]) -> list[str]
         if setting := OWNED.get("--" + flag[2:].replace("-", "_")):
             raise UserError(f"{flag} is set by this command; use the setting {setting}, or run run_cert.py itself")
         if flag.startswith("--") and flag not in known:
-            guess = f"; did you mean {near(flag, known)}?" if near(flag, known) else ";"
-            raise UserError(f"run_cert.py has no flag {flag}{guess} See python run_cert.py --help")
+            raise UserError(f"run_cert.py has no flag {flag}; {flag_advice(flag, known)}")
         if position == 0 and not flag.startswith("--"):
             raise UserError(f"unknown argument {argument}; give flags of run_cert.py, or settings, see --help")
     return list(arguments)

@@ -13,6 +13,8 @@ from nl2code.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = json.loads((ROOT / "scripts/sources.json").read_text(encoding="utf-8"))
 BENCHMARKS = ("Pandas", "Numpy", "PandasDev", "NumpyDev", "HumanEval", "PandasEval", "NumpyEval")
+# Name of a variable or a flag that is refused -> what to do instead.
+RENAMED = dict(re.findall(r"(?m)^(\S+) \| (.+)", (ROOT / "configs/renamed.txt").read_text(encoding="utf-8")))
 # Variables of other programs whose names are one or two letters away from a setting's.
 WELL_KNOWN = {"TMP", "TERM", "TMOUT", "LIB", "LIBC", "STEP", "LIMITS", "TEMPDIR", "JAVA_DIR", "META_DIR"}
 
@@ -52,11 +54,11 @@ def wrong(check: str, value: str) -> str:
     elif kind in ("model", "tokenizer"):  # a folder with a tokenizer.json alone is enough to encode
         places = (Path(value), ROOT / "models" / value) if kind == "tokenizer" else ()
         fine = any((place / "tokenizer.json").is_file() for place in places)
-        fine = fine or value in rest.split() or not (problem := wrong_model(value))
+        fine = fine or value in rest.split() or not (problem := wrong_model(value, rest))
     return "" if fine else problem
 
 
-def wrong_model(value: str) -> str:
+def wrong_model(value: str, words: str = "") -> str:
     """The same of a model: a folder with weights, its name under models/, the default base (fetched), or a hub id."""
     for folder in (Path(value), ROOT / "models" / value):
         if not folder.is_dir():
@@ -73,7 +75,8 @@ def wrong_model(value: str) -> str:
         return f"({folder}) holds no config.json with *.safetensors weights; put them there or remove the folder"
     if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value):
         return ""
-    return "is not there; give smollm2-135m (fetched), a folder with weights, its name under models/, or a hub id OWNER/NAME"
+    others = ", ".join(words.split()) or "smollm2-135m (fetched)"
+    return f"is not there; give {others}, a folder with weights, its name under models/, or a hub id OWNER/NAME"
 
 
 def preset_file(folder: str, value: str) -> str:
@@ -107,10 +110,18 @@ def distance(a: str, b: str) -> int:
 
 
 def refuse_misspelt(environment: dict[str, str], names: set[str]) -> None:
-    """Raise UserError for a variable whose name is nearly that of a setting."""
+    """Raise UserError for a variable of the original's shells, and for one whose name is nearly that of a setting."""
     for name in environment.keys() - names - WELL_KNOWN:
+        if environment[name] and name in RENAMED:
+            raise UserError(f"{name} is no setting; {RENAMED[name]}, or unset it (env -u {name} ...)")
         if re.fullmatch("[A-Z][A-Z0-9_]*", name) and environment[name] and (other := near(name, names)):
             raise UserError(f"{name} is no setting; did you mean {other}? Correct it, or unset it (env -u {name} ...)")
+
+
+def flag_advice(flag: str, known: set[str]) -> str:
+    """What to do about a flag that run_cert.py does not have."""
+    guess = f"did you mean {near(flag, known)}?" if near(flag, known) else "see python run_cert.py --help"
+    return RENAMED.get("--" + flag[2:].replace("-", "_"), guess)
 
 
 @cache

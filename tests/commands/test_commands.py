@@ -310,7 +310,13 @@ def test_the_environment_that_is_made(tmp_path):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
     for name in (
         *("run_tests.sh", "scripts/common.sh", "scripts/settings.py", "scripts/__init__.py", "scripts/sources.json"),
-        *("configs/settings.txt", "nl2code/__init__.py", "nl2code/errors.py", "pandas-numpy-eval/pyproject.toml"),
+        *(
+            "configs/settings.txt",
+            "configs/renamed.txt",
+            "nl2code/__init__.py",
+            "nl2code/errors.py",
+            "pandas-numpy-eval/pyproject.toml",
+        ),
         *("scripts/shell/__init__.py", "scripts/shell/checks.py", "requirements.txt", "requirements-dev.txt"),
     ):
         shutil.copy(ROOT / name, tmp_path / name)

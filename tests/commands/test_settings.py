@@ -63,6 +63,40 @@ def test_misspelt_settings_are_refused_by_every_command(name, meant, folders):
     Settings(TRAIN, [], {**folders, name: ""})  # as good as unset
 
 
+@pytest.mark.parametrize("name", [name for name in checks.RENAMED if name[0] != "-"])
+def test_variables_of_the_original_are_refused_with_what_to_use(name, folders):
+    for script in settings.COMMANDS:
+        with pytest.raises(UserError, match=rf"^{name} is no setting; use .+, or unset it \(env -u {name} "):
+            Settings(script, [], {**folders, name: "3"})
+
+
+def test_what_the_advice_on_old_names_names():
+    """Settings, flags and files exist; what is refused does not."""
+    flags, names = set((ROOT / "configs/training/flags.txt").read_text().split()), {row[0] for row in settings.ROWS}
+    known = flags | {"--rank", "--world_size"}  # of encode_domain
+    assert not checks.RENAMED.keys() & (flags | names) and checks.RENAMED["BATCH_SIZE"] == "use BATCH"
+    for name, advice in checks.RENAMED.items():
+        assert set(re.findall(r"--[a-z_]+", advice)) <= known, name
+        assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)*\b(?=[ ,=]|$)", advice)) <= names | {
+            *("GPU", "I", "N", "HF_HOME", "HF_TOKEN", "TENSORBOARD_LOGGING_DIR", "OWNER/NAME", "NAME")
+        }, name
+        assert all((ROOT / file).is_file() for file in re.findall(r"\S+\.(?:sh|yaml)\b", advice)), name
+
+
+def test_words_of_the_original_and_of_the_programs(folders):
+    cert = Settings(GENERATE, [], {**folders, "MODEL_VERSION": "CERT", "SKETCH_STRATEGY": "greedy"})
+    assert cert.value["MODEL_VERSION"] == "cert" and cert.shell["PROGRAM"] == "eval_cert_unified.py"
+    assert cert.shell["TYPES"] == ["sketcher", "generator"]
+    assert cert.shell["SAMPLING_FLAGS"][:2] == ["--sketch_strategy", "greedy"]
+    with pytest.raises(UserError, match="=PYCODEGPT is not there; give cert, base, normal, a folder with weights"):
+        Settings(GENERATE, [], {**folders, "MODEL_VERSION": "PYCODEGPT"})
+    with pytest.raises(UserError, match="BASE_MODEL=x is not there; give smollm2-135m .fetched., a folder"):
+        Settings(TRAIN, [], {**folders, "BASE_MODEL": "x"})
+    (Path(folders["DATA_DIR"]) / "Pandas").mkdir(parents=True)
+    encode = Settings("run_encode_domain.sh", [], {**folders, "SPLIT": "dev"})
+    assert encode.shell["ENCODING_FLAGS"] == ["-split", "dev"]
+
+
 def test_names_of_other_programs_are_no_settings(folders):
     Settings(TRAIN, [], {**dict.fromkeys(OTHERS.split(), "x"), "VIRTUAL_ENV": "", **folders})
 
@@ -82,7 +116,10 @@ def test_edit_distance():
     ("arguments", "words"),
     [
         (["--max_stepz", "3"], "no flag --max_stepz; did you mean --max_steps"),
-        (["--weight_decay", "0.1", "--nonsense=1"], "no flag --nonsense;"),
+        (["--weight_decay", "0.1", "--nonsense=1"], "no flag --nonsense; see python run_cert.py --help"),
+        (["--evaluation_strategy", "steps"], "no flag --evaluation_strategy; use --eval_strategy$"),
+        (["--no-cuda=true"], "no flag --no-cuda; use --use_cpu$"),
+        (["--overwrite_output_dir"], "another --output_dir .in the shells: RUN_NAME., or delete the folder$"),
         (["fast"], "unknown argument fast"),
         (["--output_dir", "x"], "--output_dir is set by this command; use the setting RUN_NAME"),
         (["--model_name_or_path=x"], "use the setting BASE_MODEL"),

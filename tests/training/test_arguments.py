@@ -139,6 +139,10 @@ def test_flags_without_effect_are_refused_by_name(tmp_path, name):
         ("--output_dir=", "--output_dir is missing"),
         ("--max_steps many", "--max_steps/--max-steps: invalid int value: 'many'"),
         ("--max_stepz 5", "unknown arguments: --max_stepz 5"),
+        (
+            "--no_cuda true --overwrite_output_dir",
+            "--no_cuda: use --use_cpu; --overwrite_output_dir: use another --output",
+        ),
         ("--optim adam_of_the_future", "argument --optim: invalid choice"),
         ("stray", "unknown arguments: stray"),
     ],
