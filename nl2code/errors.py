@@ -1,8 +1,10 @@
 """The one kind of error that a user can mend, and how a command tells it: one line on stderr, a status that is not 0."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -23,11 +25,20 @@ def exit_status(work: Callable[[], int | None], also: tuple[type[Exception], ...
     try:
         return work() or 0
     except (UserError, OSError, *also) as error:
-        print("error:", " ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        print("error:", " ".join(_told(error).split()) or type(error).__name__, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _told(error: Exception) -> str:
+    """The message of an error; of an OSError where a file takes the place of a folder: which one, and what to do."""
+    if getattr(error, "errno", None) in (errno.EEXIST, errno.ENOTDIR) and error.filename:
+        for place in (Path(error.filename), *Path(error.filename).parents):
+            if place.is_file():
+                return f"{place} is a file, not a folder; give another path, or move the file away"
+    return str(error)
 
 
 @contextmanager

@@ -118,7 +118,7 @@ class CertTrainer(Trainer):
         documents = [name for block in batch for name in self.train_dataset.documents(*block)]
         raise UserError(
             f"loss is {loss} at step {self.state.global_step + 1} on {'; '.join(documents)}; lower --learning_rate (now "
-            f"{self.args.learning_rate}) or train in float32/bfloat16, in another --output_dir"
+            f"{self.args.learning_rate}) or use --precision fp32 or bf16, in another --output_dir (in the shells: RUN_NAME)"
         )
 
     def compute_loss(self, model, inputs, *args, **kwargs):

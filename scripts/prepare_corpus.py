@@ -46,7 +46,7 @@ from scripts.fetch import downloads_folder, fetch_all, load_sources
 from scripts.file_utils import PROJECT_ROOT, exclusive, replacing_folder, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
 from scripts.presets import with_preset
-from scripts.records import Record, outputs_are_there, read_record
+from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
 
 FORMAT = 1  # raise it where equal inputs and settings give another corpus
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
@@ -156,7 +156,7 @@ def prepare(args: argparse.Namespace) -> str:
         allowed = ", ".join(LIBRARIES)
         raise UserError(f"unknown domain {args.domain!r}: use {allowed}, or give --sources for a library of your own")
     settings = settings_of(args, library or args.domain.lower())
-    advice = "choose another -o, or delete that folder"
+    advice = f"{ANOTHER_PLACE}, or delete that folder"
     if not has_sources:
         Record(record, "corpus", FORMAT, known["inputs"], settings).refuse_other_settings(advice)
         if not outputs_are_there(record):

@@ -23,6 +23,8 @@ from nl2code.errors import UserError
 from scripts.file_utils import git_revision, sha256_file, versions, write_json
 
 ABSENT = "(none)"
+# Advice of the stages whose place follows from -o, or in the shells from DATA_DIR, DOMAIN and the preset's name.
+ANOTHER_PLACE = "choose another -o (in the shells: DATA_DIR, or PRESET with a copy of the preset's file)"
 
 
 class RecordError(UserError):

@@ -160,7 +160,10 @@ def evaluate(args: argparse.Namespace) -> int:
         print("\n".join([_named(found["benchmark"]), *_circumstances(found)]))
         return 1 if found["ceiling"]["failing"] else 0
     prefix = Path(args.out_prefix) if args.out_prefix else stem_of(args.samples)
-    prefix.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise EvaluationError(f"-o {prefix} lies below a file, not a folder; give another prefix") from None
     metrics, up_to_date = Evaluation(settings, args.samples).run(prefix)
     if metrics["sandbox"]["layer"] == "none":
         print(f"warning: no sandbox, open was {OPEN['none']}", file=sys.stderr)

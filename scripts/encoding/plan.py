@@ -16,7 +16,7 @@ from nl2code.models import tokenizer_sha256
 from scripts.corpus.lines import corpus_files
 from scripts.encoding.shard import SHARD_FILES, DocumentSettings
 from scripts.file_utils import sha256_file
-from scripts.records import Record, RecordError, changes, read_record
+from scripts.records import ANOTHER_PLACE, Record, RecordError, changes, read_record
 
 STAGE, FORMAT = "encoding", 1  # raise it where equal inputs and settings give other shards
 SPLITS = ("train", "valid")
@@ -81,7 +81,7 @@ def refuse_others(output: Path, asked: dict) -> None:
     Raises:
         RecordError: one line with what differs.
     """
-    advice = "choose another -o/--output, or delete the folder"
+    advice = f"{ANOTHER_PLACE}, or delete the folder"
     ours = records_in(output)
     for known in ours.values():
         sides = (

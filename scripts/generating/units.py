@@ -83,7 +83,7 @@ class SampleFile:
         Raises:
             RecordError: samples of other settings or inputs, finished or in parts, or of unknown origin are there.
         """
-        advice = f"move it away or choose another -o/--output than {self.output}"
+        advice = f"move it away or choose another -o (in the shells: RESULTS_DIR) than {self.output}"
         for record in (self.record, self.begun):
             changed = record.changed_settings() + record.changed_inputs()
             if changed:

@@ -56,7 +56,7 @@ def is_finished(record: Record) -> bool:
         return True
     if not checkpoints(folder) and not (folder / "model").exists():
         return False
-    advice = "choose another --output_dir (RUN_NAME), or remove that folder"
+    advice = "choose another --output_dir (in the shells: RUN_NAME), or remove that folder"
     if record.known() is None:
         raise RecordError(f"{folder} holds checkpoints or a model without the record.json of a run; {advice}")
     changed = record.changed_settings() + record.changed_inputs()

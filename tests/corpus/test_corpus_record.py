@@ -68,7 +68,9 @@ def test_other_settings_are_refused_by_name(source, tmp_path, capsys, options, c
     before = bytes_of(tmp_path / "out")
     assert run(source, tmp_path / "out", *options) == 1
     error = capsys.readouterr().err
-    assert change in error and "choose another -o" in error and error.count("\n") == 1
+    assert (
+        change in error and "choose another -o (in the shells: DATA_DIR, or PRESET" in error and error.count("\n") == 1
+    )
     assert bytes_of(tmp_path / "out") == before
 
 

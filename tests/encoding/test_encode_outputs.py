@@ -71,7 +71,7 @@ def test_other_settings_are_refused_and_change_nothing(tmp_path, arguments, caps
     before = contents(tmp_path / "out")
     assert run_here(*arguments, *flags) == 1
     error = capsys.readouterr().err
-    assert f"{message}; choose another -o/--output" in error and error.count("\n") == 1
+    assert f"{message}; choose another -o (in the shells: DATA_DIR, or PRESET" in error and error.count("\n") == 1
     assert contents(tmp_path / "out") == before
 
 
