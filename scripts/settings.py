@@ -260,7 +260,9 @@ def main(argv: list[str] | None = None) -> int:
     script, *arguments = sys.argv[1:] if argv is None else argv
 
     def work() -> None:
-        if script == "--flags":
+        if script in ("-h", "--help"):
+            print(__doc__)
+        elif script == "--flags":
             print(training_flags())
         elif {"-h", "--help"} & set(arguments):
             print(help_text(script))

@@ -1,4 +1,4 @@
-"""The README's commands: shells with --check, programs with --help and the flags that are shown; places that it names."""
+"""The commands of all pages: shells with --check, programs with --help and the flags that are shown; the README's places."""
 
 import importlib.metadata
 import os
@@ -10,35 +10,51 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scripts import settings
+from scripts.generating.names import file_name
+from scripts.generating.options import DEFAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("README.md", "pandas-numpy-eval/README.md", "models/README.md")
+FILES = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")]
+PAGES = [file.read_text(encoding="utf-8") for file in sorted(FILES) if file.name != "LOG.md"]  # which tells the past
+SHELL, PROGRAM = r"([A-Z_]+=\S+ )*bash ", r"([A-Z_]+=\S+ )*(python|evaluate_functional_correctness) "
+
+
+def blocks() -> list[str]:
+    """The commands of all ```bash blocks; comments are cut, lines that end in a backslash joined."""
+    found = [block for page in PAGES for block in re.findall(r"(?s)```bash\n(.*?)```", page)]
+    lines = "\n".join(found).replace("\\\n", " ").split("\n")
+    return [re.sub(r"\s+#.*", "", line).strip() for line in lines if line.strip()]
 
 
 def commands(pattern: str) -> list[str]:
-    """The commands of all ```bash blocks that match; comments are cut, lines that end in a backslash joined."""
-    blocks = [block for file in FILES for block in re.findall(r"(?s)```bash\n(.*?)```", (ROOT / file).read_text())]
-    lines = "\n".join(blocks).replace("\\\n", " ").split("\n")
-    found = [re.sub(r"\s+#.*", "", line).strip() for line in lines if line.strip()]
-    return [line for line in dict.fromkeys(found) if re.match(pattern, line)]
+    """The commands that match, of the blocks and in the text."""
+    prose = [re.sub(r"(?sm)^```.*?^```", "", page) for page in PAGES]
+    inline = [" ".join(code.split()) for page in prose for code in re.findall(r"`([^`]+)`", page)]
+    found = dict.fromkeys([*blocks(), *inline])
+    return [line for line in found if re.match(pattern, line) and line != "python -m scripts.NAME"]
 
 
-SHELLS, PROGRAMS = (
-    commands(r"([A-Z_]+=\S+ )*bash "),
-    commands(r"([A-Z_]+=\S+ )*(python|evaluate_functional_correctness) "),
-)
+SHELLS, PROGRAMS = commands(SHELL), commands(PROGRAM)
 
 
 def test_every_command_is_of_a_kind_that_is_tested():
-    assert len(SHELLS) > 12 and len(PROGRAMS) > 12
-    assert [line for line in commands("") if line not in (*SHELLS, *PROGRAMS)] == ["pip install ./pandas-numpy-eval"]
+    assert len(SHELLS) > 20 and len(PROGRAMS) > 20
+    assert [line for line in blocks() if line not in (*SHELLS, *PROGRAMS)] == ["pip install ./pandas-numpy-eval"]
+
+
+def test_names_of_sample_files_are_those_of_the_quick_protocol():
+    protocol = yaml.safe_load((ROOT / "configs/generating/quick.yaml").read_text())
+    single, two = protocol["sampling"], protocol["sampling"] | protocol["two_stages"]
+    shown = set(re.findall(r"\bn10[\w.]*?(?=\.samples\.jsonl|_results\.jsonl)", "".join(PAGES)))
+    assert shown == {file_name(of, DEFAULTS).removesuffix(".samples.jsonl") for of in (single, two)}
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """What the README takes for granted: code under ~, trained models, problems, GPUs."""
+    """What the pages take for granted: code under ~, trained models, problems, GPUs."""
     home = tmp_path_factory.mktemp("home")
     for place in ("code/mylib", "code/services", "wheels/tool-1.0.tar.gz", "bin"):
         (home / place).mkdir(parents=True)
@@ -61,7 +77,8 @@ def test_shells(line, home):
     result = subprocess.run(
         ["bash", "-c", f"{line} --check"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
-    assert result.returncode == 0 and "settings are fine" in result.stdout, result.stderr
+    expected = "Settings (environment variables)" if "--help" in line else "settings are fine"
+    assert result.returncode == 0 and expected in result.stdout, result.stderr
 
 
 @cache
