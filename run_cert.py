@@ -11,6 +11,7 @@ newest complete checkpoint, with the same final weights; a finished run is left 
 model on the validation shards and trains nothing.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -25,11 +26,20 @@ from nl2code.errors import UserError, exit_status, one_line
 from nl2code.hf_trainer import CertTrainer
 from nl2code.models import load_tokenizer
 from scripts.file_utils import git_revision, versions, write_json
-from scripts.presets import with_preset
+from scripts.presets import HelpFormatter, with_preset
 from scripts.shell.checks import RENAMED
-from scripts.training.arguments import DataArguments, ModelArguments, RunArguments, check_together
+from scripts.training.arguments import REFUSED, DataArguments, ModelArguments, RunArguments, check_together
 from scripts.training.run_folder import checkpoint_to_resume, encoding_of, is_finished, run_record, save_final
 from scripts.training.starting_model import check_fit, new_model, padding_id, starting_model
+
+
+class Help(HelpFormatter):
+    """Tells why a flag of TrainingArguments is refused."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.dest in REFUSED:
+            return f"not supported: {REFUSED[action.dest]}"
+        return super()._get_help_string(action)
 
 
 def parse(argv: list[str]) -> tuple[ModelArguments, DataArguments, RunArguments]:
@@ -43,7 +53,8 @@ def parse(argv: list[str]) -> tuple[ModelArguments, DataArguments, RunArguments]
         raise UserError(f"{message}; see run_cert.py --help")
 
     groups = (ModelArguments, DataArguments, RunArguments)
-    parser = HfArgumentParser(groups, description=__doc__.partition("\n")[0], allow_abbrev=False)
+    about = {"description": __doc__.partition("\n")[0], "formatter_class": Help}
+    parser = HfArgumentParser(groups, **about, allow_abbrev=False)
     parser.error = refuse
     with one_line("settings"):
         found = parser.parse_args_into_dataclasses(

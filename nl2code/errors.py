@@ -28,7 +28,7 @@ def exit_status(work: Callable[[], int | None], also: tuple[type[Exception], ...
         print("error:", " ".join(_told(error).split()) or type(error).__name__, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; run the same command again to resume", file=sys.stderr)
         return 130
 
 

@@ -114,7 +114,7 @@ class MMapIndexedDataset:
         data = os.pread(self._file, wanted, offset)
         if len(data) < wanted:
             raise IndexedDatasetError(
-                f"{data_file_path(self.prefix)} ends within document {index}: it changed while it was read"
+                f"{data_file_path(self.prefix)} ends within document {index}: it changed while it was read; run again"
             )
         return np.frombuffer(data, self.dtype)
 
@@ -145,7 +145,9 @@ def _read_header(stream: BinaryIO) -> tuple[int, np.dtype]:
         raise IndexedDatasetError(f"{path} is not an MMIDIDX index ({num_bytes} bytes); encode this shard again")
     _, version, code, count = HEADER.unpack(header)
     if version != VERSION or code not in DTYPES:
-        raise IndexedDatasetError(f"{path}: version {version}, dtype code {code}; known are version 1, codes 1 to 10")
+        raise IndexedDatasetError(
+            f"{path}: version {version}, dtype code {code}; only version 1, codes 1 to 10 can be read"
+        )
     expected = HEADER.size + 12 * count
     if num_bytes != expected:
         # Megatron's header has a second count (8 bytes); behind the offsets lie document indices, 8 bytes each.

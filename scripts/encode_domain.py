@@ -32,18 +32,11 @@ from scripts.encoding.plan import SPLITS, Shard, plan, remove_stale
 from scripts.encoding.shard import GENERATOR, NORMAL, TYPES, DocumentSettings
 from scripts.encoding.workers import run_shards, save_for_workers
 from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, replacing_folder, versions, write_json
-from scripts.presets import with_preset
+from scripts.presets import HelpFormatter, with_preset
 from scripts.records import read_record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
 DEBUG_FILES = 100
-
-
-class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """The module's docstring as it is, and the default of each flag that has one."""
-
-    def _get_help_string(self, action):
-        return action.help if action.default is None else super()._get_help_string(action)
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -163,7 +156,9 @@ def encode(args: argparse.Namespace) -> None:
     if missing and args.executor != "local":
         launch(args)
         if lost := ", ".join(shard.prefix.name for shard in shards if not shard.is_done()):
-            raise UserError(f"the tasks left {lost}; do all nodes see {args.output}? Run the command again")
+            raise UserError(
+                f"all tasks ended, but {lost} is missing; make sure that all nodes see {args.output}, then run again"
+            )
     with exclusive(lock, busy):
         encode_missing(args, settings, shards)
         if not model.is_dir():

@@ -102,7 +102,7 @@ def fetch_all(names: Iterable[str], folder: str | Path | None = None) -> list[Pa
             folder.mkdir(parents=True, exist_ok=True)
             (folder / ".lock").touch()
         except OSError as error:
-            raise UserError(f"cannot write to {folder}: {error.strerror}; free it or set CERT_DOWNLOADS") from error
+            raise UserError(f"cannot write to {folder}: {error.strerror}; make room or set CERT_DOWNLOADS") from error
         with exclusive(folder / ".lock", None):
             for leftover in folder.glob(STAGING_PREFIX + "*"):
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -191,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
     def work() -> None:
         if args.verify:
             count = sum(verified(entry, folder) for entry in load_sources())
-            print(f"fetch: {count} files in {folder} are as they should be")
+            print(f"fetch: {count} files in {folder} have the expected sha256")
         for entry in load_sources() if args.list else ():
             state = "there" if (folder / entry["filename"]).exists() else "missing"
             used = ",".join(entry["domains"]) or "-"

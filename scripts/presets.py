@@ -9,6 +9,7 @@
 A program takes the file first and flags after it; the flags win. A file without sections belongs to one program whole.
 """
 
+import argparse
 import json
 from pathlib import Path
 
@@ -20,6 +21,14 @@ ENDINGS = (".yaml", ".yml", ".json")
 
 class PresetError(UserError):
     """A preset file that cannot be read; the message names it."""
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """The description as it is, and the default of each flag that has one and does not tell it."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        told = action.default is None or action.nargs == 0 or "(default: " in action.help
+        return action.help if told else super()._get_help_string(action)
 
 
 def with_preset(argv: list[str], *sections: str) -> list[str]:

@@ -41,7 +41,7 @@ def _from(least: float, kind: type = float):
         except ValueError:
             value = math.nan
         if not least <= value < math.inf:
-            raise argparse.ArgumentTypeError(f"{text!r} is no {kind.__name__} from {least} on")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' * (kind is int)}number from {least} on")
         return value
 
     return parse
@@ -58,7 +58,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     names, layers = ", ".join(data.NAMES), ("auto", *LAYERS)
     add("samples", nargs="?", type=Path, metavar="SAMPLES.jsonl", help="lines with task_id, completion, sample_id")
     add("-d", "--problem_file", help=f"{names} or a .jsonl file (default: the known one that has the first task_id)")
-    add("--k", type=_list_of_k, default=(1, 10, 100), help="values of k; those above the samples per task are skipped")
+    add("--k", type=_list_of_k, default=(1, 10, 100), help="values of k, up to the samples per task (default 1,10,100)")
     add("--n_workers", type=_from(1, int), default=cores, help=f"programs that run at a time (default {cores})")
     add("--timeout", type=_from(0.01), default=3.0, help="seconds that a program may take (default 3.0)")
     clock = "clock of --timeout: cpu (preloaded imports excluded) or wall (default cpu)"
@@ -67,13 +67,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--wall_timeout", type=_from(0.01), help=wall)
     add("--memory_gb", type=_from(0.5), default=4.0, help="address space of a program in GiB (default 4)")
     add("--python", help="interpreter of the code under test, with its libraries (default: the running one)")
-    add(
-        "--libs", help="exact library versions, as pandas==1.5.3,numpy==1.23.5: made once in an environment of --python"
+    versions = (
+        "exact versions, such as pandas==1.5.3,numpy==1.23.5, installed once in an environment made from --python"
     )
+    add("--libs", help=versions)
     limit = "evaluate the first LIMIT problems only (default: the limit that the samples were made with)"
     add("--limit", type=_from(1, int), help=limit)
     add("--ignore_incomplete", action="store_true", help="evaluate despite missing tasks, unknown ids and bad lines")
-    add("--check_references", action="store_true", help="run the canonical solutions only; exit 1 if a task has none")
+    add(
+        "--check_references", action="store_true", help="run the canonical solutions only; exit 1 if all of a task fail"
+    )
     add("--sandbox", choices=layers, default="auto", help="sandbox layer (default auto: the strongest that works)")
     add("--unsafe", action="store_true", help="run the code without a sandbox where none works")
     add("-o", "--out_prefix", help="write PREFIX_results.jsonl and PREFIX_metrics.json (default: beside the samples)")
@@ -166,7 +169,7 @@ def evaluate(args: argparse.Namespace) -> int:
         raise EvaluationError(f"-o {prefix} lies below a file, not a folder; give another prefix") from None
     metrics, up_to_date = Evaluation(settings, args.samples).run(prefix)
     if metrics["sandbox"]["layer"] == "none":
-        print(f"warning: no sandbox, open was {OPEN['none']}", file=sys.stderr)
+        print(f"warning: the samples ran without a sandbox; open was {OPEN['none']}", file=sys.stderr)
     print(summary(metrics))
     print(f"{prefix}_metrics.json is up to date" if up_to_date else f"wrote {prefix}_results.jsonl and _metrics.json")
     return 0

@@ -57,7 +57,9 @@ class Evaluation:
         try:
             self.evaluated = [task for task in self.evaluated if re.fullmatch(self.sampling.tasks or "(?s:.*)", task)]
         except re.error as error:
-            raise EvaluationError(f"the record of {sample_file} has no regular expression in tasks: {error}") from None
+            raise EvaluationError(
+                f"tasks in the record of {sample_file} is no regular expression ({error}): repair it"
+            ) from None
         defects = originals.known_defects(self.benchmark["sha256"])
         self.benchmark["evaluated"] = len(self.evaluated)
         self.benchmark["known_defects"] = {task: defects[task] for task in self.evaluated if task in defects}

@@ -60,7 +60,7 @@ def run_on_ray(command: list[str], output: Path, nodes: int, threads: int) -> No
     try:
         ray.init(log_to_driver=False, logging_level="error")
     except (ConnectionError, RuntimeError) as error:
-        raise UserError(f"Ray does not start or connect ({_last_line(error)}); look at RAY_ADDRESS") from error
+        raise UserError(f"Ray does not start or connect ({_last_line(error)}); check RAY_ADDRESS") from error
     problems = []
     try:
         largest = max(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])

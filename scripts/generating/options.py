@@ -15,7 +15,7 @@ from pandas_numpy_eval.errors import EvaluationError
 from scripts.file_utils import sha256_file
 from scripts.generating.names import ENDING, beside, file_name, run_name
 from scripts.generating.units import FORMAT, SampleFile
-from scripts.presets import with_preset
+from scripts.presets import HelpFormatter, with_preset
 from scripts.records import Record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
@@ -31,7 +31,8 @@ def _number(kind: type, low: float, high: float) -> Callable[[str], float]:
         with suppress(ValueError):
             if low <= (value := kind(text)) <= high:
                 return value
-        raise argparse.ArgumentTypeError(f"{text!r} is no {kind.__name__} in [{low}, {high}]")
+        whole = "whole " * (kind is int)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {whole}number from {low} to {high}")
 
     return parse
 
@@ -52,8 +53,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
 
     Second names of flags are those of the released code.
     """
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=doc, formatter_class=formatter, allow_abbrev=False)
+    parser = argparse.ArgumentParser(description=doc, formatter_class=HelpFormatter, allow_abbrev=False)
     add = parser.add_argument
     count, size, one = _number(int, 1, 10**5), _number(int, 1, 4096), ("-model", "--model_name_or_path")
     models = {"": one}
@@ -65,18 +65,24 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         }
     for stage, names in models.items():
         add(*names, required=True, help=f"{stage}folder, name under models/, LoRA adapter, or hub id")
-    add("-d", "--domain", default="Pandas", help="benchmark: Pandas, Numpy, HumanEval, ... or a .jsonl file (Pandas)")
-    add("-n", "--num_samples", "--num_completions", type=count, default=200, help="samples per problem (200)")
-    add("-t", "--temperature", type=temperatures, default=[0.2], help="0 is greedy; 0.2,0.4 samples at both (0.2)")
+    add("-d", "--domain", default="Pandas", help="benchmark: Pandas, Numpy, HumanEval, ... or a .jsonl file")
+    add("-n", "--num_samples", "--num_completions", type=count, default=200, help="samples per problem")
+    add(
+        "-t",
+        "--temperature",
+        type=temperatures,
+        default="0.2",
+        help="temperature; 0 is greedy; 0.2,0.4 samples at both",
+    )
     if two_stages:
-        add("-t2", "--temperature2", type=temperatures, default=[0.2], help="temperature of the generator (0.2)")
-    add("-p", "--top_p", type=_number(float, 1e-6, 1), default=0.9, help="nucleus mass (0.9)")
-    add("-l", "--max_tokens", "--max_new_tokens", type=size, default=100, help="maximum of new tokens (100)")
-    add("--seed", type=_number(int, 0, 2**63), default=42, help="random seed (42)")
-    add("--limit", type=_number(int, 0, 10**5), help="only the first LIMIT problems; 0 for all (all)")
-    add("--tasks", help="only problems whose whole task_id matches this regular expression (all)")
+        add("-t2", "--temperature2", type=temperatures, default="0.2", help="temperature of the generator")
+    add("-p", "--top_p", type=_number(float, 1e-6, 1), default=0.9, help="probability mass of nucleus sampling")
+    add("-l", "--max_tokens", "--max_new_tokens", type=size, default=100, help="maximum number of new tokens")
+    add("--seed", type=_number(int, 0, 2**63), default=42, help="random seed")
+    add("--limit", type=_number(int, 0, 10**5), help="only the first LIMIT problems; 0: all (default: all)")
+    add("--tasks", help="only problems whose whole task_id matches this regular expression (default: all)")
     if two_stages:
-        sketches = "popular (most frequent, as in the paper), each, top-2, top-3, ..., greedy (popular)"
+        sketches = "popular (most frequent, as in the paper), each, top-2, top-3, ..., greedy"
         add("--sketch_strategy", type=_strategy, default="popular", help=f"sketches for the generator: {sketches}")
         add(
             "--greedy_sketch",
@@ -85,21 +91,25 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
             const="greedy",
             help="short for --sketch_strategy greedy",
         )
-        add("-c", "--chunk_size", type=count, help="samples of a problem that choose a sketch together (all)")
-        add("--operation", choices=OPERATIONS, help="what sketches replace (that of the models, else constants)")
+        add("-c", "--chunk_size", type=count, help="samples of a problem that choose a sketch together (default: all)")
+        add(
+            "--operation",
+            choices=OPERATIONS,
+            help="what sketches replace (default: that of the models, else constants)",
+        )
     cut = "end of a completion: first_block, as in the paper; syntax: also X_syntax.samples.jsonl, cut to what parses"
-    add("--truncate", choices=("first_block", "syntax"), default="first_block", help=f"{cut} (first_block)")
-    add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="type of the weights (float32)")
-    add("--backend", choices=("torch", "vllm"), default="torch", help="engine; vllm needs that package (torch)")
-    add("--device", help="torch device; cuda is the process's own GPU under torchrun (cpu)")
+    add("--truncate", choices=("first_block", "syntax"), default="first_block", help=cut)
+    add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="type of the weights")
+    add("--backend", choices=("torch", "vllm"), default="torch", help="engine; vllm needs that package")
+    add("--device", help="torch device; cuda is the process's own GPU under torchrun (default: cpu)")
     add("-gpu", "--gpu_device", type=_number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
-    add("-b", "--batch_size", type=size, help="rows decoded together (64)")
-    add("-u", "--unit_size", type=count, default=500, help="samples per saved unit; a kill loses at most one (500)")
+    add("-b", "--batch_size", type=size, help="rows decoded together (default: 64)")
+    add("-u", "--unit_size", type=count, default=500, help="samples per saved unit; a kill loses at most one")
     add("--dry_run", action="store_true", help="print what would be done and stop")
     place = "file X.samples.jsonl, in which {t} and {t2} become temperatures; or a folder, where settings make the name"
-    add("-o", "--output", help=f"{place} (results/<benchmark>/<run>/)")
-    add("--results_dir", help="folder of the default output (results)")
-    add("-mv", "--model_version", help="label that is added to <run> in the default output (none)")
+    add("-o", "--output", help=f"{place} (default: results/<benchmark>/<run>/)")
+    add("--results_dir", help="folder of the default output (default: results)")
+    add("-mv", "--model_version", help="label that is added to <run> in the default output")
     sections = ("sampling", "two_stages") if two_stages else ("sampling",)
     args = parser.parse_args(with_preset(sys.argv[1:] if argv is None else argv, *sections))
     if args.gpu_device is not None:

@@ -214,10 +214,10 @@ def test_batch_size_leaves_the_samples_alone(base, problems, tmp_path):
 @pytest.mark.parametrize(
     ("flag", "value", "message"),
     [
-        ("-t", "abc", "'abc' is no float"),
-        ("-t", "0.2,-1", "'-1' is no float in [0, 2]"),
-        ("-n", "0", "'0' is no int"),
-        ("-p", "0", "[1e-06, 1]"),
+        ("-t", "abc", "'abc' is not a number from 0 to 2"),
+        ("-t", "0.2,-1", "'-1' is not a number from 0 to 2"),
+        ("-n", "0", "'0' is not a whole number from 1 to 100000"),
+        ("-p", "0", "from 1e-06 to 1"),
         ("--limit", "-1", "'-1'"),
     ],
 )

@@ -107,6 +107,15 @@ def refusal(tmp_path, *extra) -> str:
     return str(caught.value)
 
 
+def test_help_tells_each_default_once_and_what_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        run_cert.parse(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "(default: 0) (default" not in text and "(default: None)" not in text
+    assert "tokens per block (default: 1024) --" in text
+    assert all(f"not supported: {reason}" in text for reason in REFUSED.values())
+
+
 @pytest.mark.parametrize("name", [*REFUSED, *NEEDS])
 def test_flags_without_effect_are_refused_by_name(tmp_path, name):
     message = refusal(tmp_path, f"--{name}", REFUSALS[name])
