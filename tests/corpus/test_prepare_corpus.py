@@ -316,7 +316,10 @@ def test_scores(path, content, expected):
         (["--max_documents", "0"], "--max_documents 0 must be at least 1"),
         (["--workers", "0"], "--workers 0 must be at least 1"),
         (["--library", "a b"], "--library 'a b' is not an import name"),
-        (["--benchmarks", "nowhere.jsonl"], "nowhere.jsonl is not a .jsonl(.gz) benchmark file: [Errno 2] No such file"),
+        (
+            ["--benchmarks", "nowhere.jsonl"],
+            "nowhere.jsonl is not a .jsonl(.gz) benchmark file: [Errno 2] No such file",
+        ),
         (["--fingerprints", __file__], "is not a fingerprint file"),
         (["--benchmarks", __file__], "is not a .jsonl(.gz) benchmark file"),
     ],
