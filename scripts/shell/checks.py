@@ -73,7 +73,7 @@ def wrong_model(value: str, words: str = "") -> str:
                 f"has pickled weights (pytorch_model.bin), which are not read; run `{command}` and give {copy} instead"
             )
         return f"({folder}) holds no config.json with *.safetensors weights; put them there or remove the folder"
-    if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value):
+    if value == "smollm2-135m" or re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value):
         return ""
     others = ", ".join(words.split()) or "smollm2-135m (fetched)"
     return f"is not there; give {others}, a folder with weights, its name under models/, or a hub id OWNER/NAME"

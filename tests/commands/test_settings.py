@@ -324,6 +324,15 @@ def test_a_corpus_of_ours_in_the_old_place_is_made_anew(folders):
     assert shell["CORPUS"].endswith("Pandas/data/quick")
 
 
+def test_the_default_base_model_is_fetched_later(tmp_path, monkeypatch):
+    """As in a fresh clone, where models/ is empty."""
+    assert checks.wrong("model", "smollm2-135m") == checks.wrong("tokenizer", "smollm2-135m") == ""
+    monkeypatch.setattr(checks, "ROOT", tmp_path)
+    assert checks.wrong("model", "smollm2-135m") == checks.wrong("tokenizer", "smollm2-135m") == ""
+    (tmp_path / "models/smollm2-135m").mkdir(parents=True)
+    assert "holds no config.json with *.safetensors" in checks.wrong("model", "smollm2-135m")
+
+
 def test_pickled_weights_name_the_command_that_copies_them(folders, tmp_path):
     folder = tmp_path / "old model"
     folder.mkdir()
