@@ -147,7 +147,8 @@ def prepare(args: argparse.Namespace) -> str:
     record, known = output / RECORD, read_record(output / RECORD)
     own = own_corpus(output)
     if own and args.sources:
-        raise UserError(f"{output} holds a corpus of your own ({own}); choose another -o, or use it without --sources")
+        advice = f"leave --sources (in the shells: SOURCES) out to use it, or {ANOTHER_PLACE}"
+        raise UserError(f"{output} holds a corpus of your own ({own}); {advice}")
     if own:
         return f"corpus: {output} has no {RECORD}, so it is your own corpus and used as it is: {own}"
     has_sources = args.sources or any(args.domain in entry["domains"] for entry in load_sources())
