@@ -152,9 +152,7 @@ class CertTrainer(Trainer):
     def _issue_warnings_after_load(self, load_result) -> None:
         """Weights of another model, which the stock Trainer skips with a warning. Missing ones may be tied to others."""
         if load_result.unexpected_keys:
-            raise UserError(
-                f"the checkpoint does not fit this model: it holds {load_result.unexpected_keys[0]}; choose another"
-            )
+            raise UserError(f"the checkpoint does not fit this model: it holds {load_result.unexpected_keys[0]}")
 
     def _init_training_state(self, max_steps, *args):
         """The stock Trainer keeps the checkpoint's save_steps, eval_steps and logging_steps; those asked for count."""

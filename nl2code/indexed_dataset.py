@@ -146,7 +146,7 @@ def _read_header(stream: BinaryIO) -> tuple[int, np.dtype]:
     _, version, code, count = HEADER.unpack(header)
     if version != VERSION or code not in DTYPES:
         raise IndexedDatasetError(
-            f"{path}: version {version}, dtype code {code}; only version 1, codes 1 to 10 can be read"
+            f"{path}: version {version}, dtype code {code} cannot be read; encode this shard again"
         )
     expected = HEADER.size + 12 * count
     if num_bytes != expected:

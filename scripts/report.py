@@ -30,9 +30,7 @@ def list_files(folders: list[Path]) -> list[str]:
 
 def work(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "results", type=Path, nargs="?", default=Path("results"), help="folder of runs (default: results)"
-    )
+    parser.add_argument("results", type=Path, nargs="?", default="results", help="folder of runs (default: results)")
     parser.add_argument("--files", type=Path, nargs="*", default=[], help="folders whose files are listed as well")
     args = parser.parse_args(argv)
     rows, complaints = read_rows(args.results)

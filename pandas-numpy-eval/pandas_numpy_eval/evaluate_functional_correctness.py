@@ -67,15 +67,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--wall_timeout", type=_from(0.01), help=wall)
     add("--memory_gb", type=_from(0.5), default=4.0, help="address space of a program in GiB (default 4)")
     add("--python", help="interpreter of the code under test, with its libraries (default: the running one)")
-    versions = (
-        "exact versions, such as pandas==1.5.3,numpy==1.23.5, installed once in an environment made from --python"
-    )
-    add("--libs", help=versions)
+    add("--libs", help="library versions, such as pandas==1.5.3,numpy==1.23.5, installed once in an environment")
     limit = "evaluate the first LIMIT problems only (default: the limit that the samples were made with)"
     add("--limit", type=_from(1, int), help=limit)
     add("--ignore_incomplete", action="store_true", help="evaluate despite missing tasks, unknown ids and bad lines")
     add(
-        "--check_references", action="store_true", help="run the canonical solutions only; exit 1 if all of a task fail"
+        "--check_references", action="store_true", help="run canonical solutions; exit 1 if a task has none that passes"
     )
     add("--sandbox", choices=layers, default="auto", help="sandbox layer (default auto: the strongest that works)")
     add("--unsafe", action="store_true", help="run the code without a sandbox where none works")

@@ -57,9 +57,7 @@ class Evaluation:
         try:
             self.evaluated = [task for task in self.evaluated if re.fullmatch(self.sampling.tasks or "(?s:.*)", task)]
         except re.error as error:
-            raise EvaluationError(
-                f"tasks in the record of {sample_file} is no regular expression ({error}): repair it"
-            ) from None
+            raise EvaluationError(f"tasks in the record of {sample_file} is no regular expression: {error}") from None
         defects = originals.known_defects(self.benchmark["sha256"])
         self.benchmark["evaluated"] = len(self.evaluated)
         self.benchmark["known_defects"] = {task: defects[task] for task in self.evaluated if task in defects}

@@ -67,13 +67,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         add(*names, required=True, help=f"{stage}folder, name under models/, LoRA adapter, or hub id")
     add("-d", "--domain", default="Pandas", help="benchmark: Pandas, Numpy, HumanEval, ... or a .jsonl file")
     add("-n", "--num_samples", "--num_completions", type=count, default=200, help="samples per problem")
-    add(
-        "-t",
-        "--temperature",
-        type=temperatures,
-        default="0.2",
-        help="temperature; 0 is greedy; 0.2,0.4 samples at both",
-    )
+    add("-t", "--temperature", type=temperatures, default="0.2", help="0 is greedy; 0.2,0.4 samples at both")
     if two_stages:
         add("-t2", "--temperature2", type=temperatures, default="0.2", help="temperature of the generator")
     add("-p", "--top_p", type=_number(float, 1e-6, 1), default=0.9, help="probability mass of nucleus sampling")
@@ -84,19 +78,10 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     if two_stages:
         sketches = "popular (most frequent, as in the paper), each, top-2, top-3, ..., greedy"
         add("--sketch_strategy", type=_strategy, default="popular", help=f"sketches for the generator: {sketches}")
-        add(
-            "--greedy_sketch",
-            dest="sketch_strategy",
-            action="store_const",
-            const="greedy",
-            help="short for --sketch_strategy greedy",
-        )
+        greedy = {"dest": "sketch_strategy", "action": "store_const", "const": "greedy"}
+        add("--greedy_sketch", **greedy, help="short for --sketch_strategy greedy")
         add("-c", "--chunk_size", type=count, help="samples of a problem that choose a sketch together (default: all)")
-        add(
-            "--operation",
-            choices=OPERATIONS,
-            help="what sketches replace (default: that of the models, else constants)",
-        )
+        add("--operation", choices=OPERATIONS, help="what sketches replace (default: the same as in training)")
     cut = "end of a completion: first_block, as in the paper; syntax: also X_syntax.samples.jsonl, cut to what parses"
     add("--truncate", choices=("first_block", "syntax"), default="first_block", help=cut)
     add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="type of the weights")
