@@ -8,8 +8,9 @@ Strategies, per chunk of samples (all samples of a problem, unless --chunk_size 
 - `greedy`: one sketch per problem, drawn at temperature 0.
 
 The generator's prompt is sketch + SEGMENTATION + prompt; where the sketch is empty, it is the prompt alone. A sketch
-without placeholders is an answer already, and the sketcher's own samples are kept. Where the generator writes nothing, it
-writes once more without a sketch; where that is empty too, the sketcher's own text is kept if it has no placeholder.
+without placeholders is an answer already, and the sketcher's own samples are kept. Where the generator writes
+nothing, or a text that still holds placeholders, it writes once more without a sketch; where that is empty too, the
+sketcher's own text is kept if it has no placeholder.
 """
 
 from collections import Counter
@@ -64,8 +65,11 @@ class TwoStages:
             drafts = self._drafts(chunks)
             chosen = [choose_sketches([draft.text for draft in group], self.strategy) for group in drafts]
         codes = self._codes(chunks, chosen)
-        empty = [["" if code and not code.text else None for code in group] for group in codes]
-        again = self._codes(chunks, empty, "#bare")
+        bare = [
+            ["" if code and not self._is_code(code.text, sketch) else None for code, sketch in zip(*group, strict=True)]
+            for group in zip(codes, chosen, strict=True)
+        ]
+        again = self._codes(chunks, bare, "#bare")
         rows = zip(drafts, chosen, codes, again, strict=True)
         return [[self._row(*parts) for parts in zip(*group, strict=True)] for group in rows]
 
@@ -101,8 +105,12 @@ class TwoStages:
     def _needs_code(self, sketch: str) -> bool:
         return not sketch or has_placeholder(sketch, self.operation)
 
+    def _is_code(self, text: str, sketch: str) -> bool:
+        """Whether the generator wrote code: some text, and no copy of the sketch's placeholders."""
+        return bool(text) and not (sketch and has_placeholder(text, self.operation))
+
     def _row(self, draft: Completion, sketch: str, code: Completion | None, again: Completion | None) -> dict:
-        if code and code.text:
+        if code and self._is_code(code.text, sketch):
             return {"raw": code.raw, "sketch": sketch, "case": BOTH_STAGES, "finish": code.finish}
         if code and (again.text or self._needs_code(draft.text)):
             return {"raw": again.raw, "sketch": "", "case": BOTH_STAGES, "finish": again.finish}

@@ -7,7 +7,6 @@ each process does its share of the units; the process that sees all of them fini
 """
 
 import argparse
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -18,11 +17,12 @@ from tqdm import tqdm
 
 from nl2code.sampling.truncation import first_block, syntax
 from scripts.file_utils import exclusive, read_jsonl, sha256_file, write_jsonl
+from scripts.generating.backends import open_sampler
 from scripts.generating.names import ENDING, beside
 from scripts.records import Record, RecordError, rank_and_world
 from scripts.sketches.documents import SEGMENTATION
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -196,18 +196,3 @@ def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile
             continue
         line = f"{file.output} is up to date, nothing to do" if there else f"wrote {file.output}"
         print(f"{line}; cut by syntax: {file.recut()}" if args.truncate == "syntax" else line)
-
-
-def open_sampler(name: str, args: argparse.Namespace):
-    """The engine for one model, on this process's device. Raises ModelError."""
-    if args.backend == "vllm":
-        from nl2code.sampling.vllm import VllmSampler
-
-        return VllmSampler(name, args.dtype)
-    from nl2code.models import load_model, load_tokenizer
-    from nl2code.sampling import Sampler
-    from nl2code.sampling.packed_linear import pack_linears
-
-    local = os.environ.get("LOCAL_RANK")
-    device = f"cuda:{local}" if args.device == "cuda" and local else args.device
-    return Sampler(pack_linears(load_model(name, args.dtype, device)), load_tokenizer(name))

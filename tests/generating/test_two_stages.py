@@ -131,6 +131,24 @@ def test_where_the_generator_writes_nothing_it_writes_without_a_sketch():
     assert (second.prompt, second.first, second.count) == ("df = ", 4, 2) and first.task_id != second.task_id
 
 
+class Copying(Script):
+    """A generator that copies the sketch where it gets one."""
+
+    def sample_many(self, requests, **settings):
+        found = super().sample_many(requests, **settings)
+        copy = Completion("a[number]", "a[number]", 1, "eos")
+        return [
+            [copy] * len(group) if SEGMENTATION in request.prompt else group
+            for request, group in zip(requests, found, strict=True)
+        ]
+
+
+def test_a_copy_of_the_sketch_is_no_code():
+    """What still holds the placeholders of its sketch can never pass: the generator writes again, without the sketch."""
+    rows = two(Script(["a[number]"]), Copying(["a[1]", "a[2]"]), 4, 2)
+    assert texts_of(rows) == ["a[1]", "a[2]"] and {(row["case"], row["sketch"]) for row in rows} == {(1, "")}
+
+
 def test_a_sketch_with_placeholders_is_never_an_answer():
     """Where the generator writes nothing at all, the sketcher's own text is kept only if it is an answer."""
     rows = two(Script(["a[number]", "a[number]", "x"]), Script([""]), 0, 3)

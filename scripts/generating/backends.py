@@ -1,0 +1,19 @@
+"""The engines that can sample: `--backend torch` (nl2code/sampling/engine.py) and `vllm` (nl2code/sampling/vllm.py)."""
+
+import argparse
+import os
+
+
+def open_sampler(name: str, args: argparse.Namespace):
+    """The engine for one model, on this process's device. Raises ModelError."""
+    if args.backend == "vllm":
+        from nl2code.sampling.vllm import VllmSampler
+
+        return VllmSampler(name, args.dtype)
+    from nl2code.models import load_model, load_tokenizer
+    from nl2code.sampling import Sampler
+    from nl2code.sampling.packed_linear import pack_linears
+
+    local = os.environ.get("LOCAL_RANK")
+    device = f"cuda:{local}" if args.device == "cuda" and local else args.device
+    return Sampler(pack_linears(load_model(name, args.dtype, device)), load_tokenizer(name))
