@@ -12,8 +12,8 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from nl2code.dynamic_block_dataset import Blocks, pack
-from nl2code.errors import UserError, one_line
-from nl2code.indexed_dataset import MMapIndexedDataset, data_file_path, index_file_path
+from nl2code.errors import UserError
+from nl2code.indexed_dataset import MMapIndexedDataset, data_file_path, index_file_path, read_features
 
 IGNORED_LABEL = -100  # positions that the loss of transformers' models skips
 READ_TOKENS = 1 << 22  # tokens looked at together
@@ -90,19 +90,12 @@ def load_resampling_weights(shards: list[MMapIndexedDataset], spec: str) -> np.n
     """Weights of all documents of all shards, read from each shard's `_features.npy`.
 
     Raises:
-        UserError: features of the wrong shape, damaged or not finite; the shard is named.
+        UserError: see `read_features`; the shard is named.
         FileNotFoundError: a shard without features.
     """
     weights = []
     for shard in shards:
-        file = f"{shard.prefix}_features.npy"
-        with one_line(f"{file} cannot be read; encode this shard again"):
-            features = np.load(file, allow_pickle=False)
-        if features.shape != (len(shard), 3):
-            raise UserError(f"{file} has shape {features.shape}, not ({len(shard)}, 3); encode this shard again")
-        if not np.isfinite(features).all():
-            raise UserError(f"{file} holds numbers that are not finite; encode this shard again")
-        weights.append(resampling_weights(features, spec))
+        weights.append(resampling_weights(read_features(shard.prefix, len(shard)), spec))
     return np.concatenate(weights)
 
 

@@ -29,7 +29,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from nl2code.errors import UserError, exit_status
+from nl2code.errors import UserError, exit_status, one_line
 
 MAGIC = b"MMIDIDX\x00\x00"
 HEADER = struct.Struct("<9sQBQ")  # magic, version, dtype code, number of documents: 26 bytes
@@ -214,25 +214,37 @@ def make_builder(out_file: str | Path, vocab_size: int | None = None) -> MMapInd
     return MMapIndexedDatasetBuilder(out_file, best_fitting_int_dtype(vocab_size))
 
 
+def read_features(prefix: str, documents: int) -> np.ndarray:
+    """The features of a shard's documents, numbers (documents, 3). Raises FileNotFoundError, IndexedDatasetError."""
+    file = f"{prefix}_features.npy"
+    with one_line(f"{file} cannot be read; encode this shard again"):
+        features = np.load(file, allow_pickle=False)
+    shape, dtype = getattr(features, "shape", None), getattr(features, "dtype", np.dtype(object))
+    if shape != (documents, 3):
+        raise IndexedDatasetError(f"{file} has shape {shape}, not ({documents}, 3); encode this shard again")
+    if dtype.kind not in "fiu" or not np.isfinite(features).all():
+        raise IndexedDatasetError(f"{file} holds values that are no finite numbers; encode this shard again")
+    return features
+
+
 def check(prefix: str) -> str:
     """Read a whole shard; return a line about it.
 
     Raises:
-        IndexedDatasetError: see `MMapIndexedDataset`; features of another shape; a token id outside the vocabulary of the
-            tokenizer in `model/` beside the shard, or below 0.
+        IndexedDatasetError: see `MMapIndexedDataset` and `read_features`; a token that is no whole number, below 0, or
+            outside the vocabulary of the tokenizer in `model/` beside the shard.
         FileNotFoundError: one of the two files is missing.
     """
-    dataset, features = MMapIndexedDataset(prefix), f"{prefix}_features.npy"
-    if os.path.exists(features):
-        try:
-            shape = np.load(features, mmap_mode="r").shape
-        except (ValueError, EOFError) as error:
-            raise IndexedDatasetError(f"{features} cannot be read ({error}); encode this shard again") from error
-        if shape != (len(dataset), 3):
-            raise IndexedDatasetError(f"{features} has shape {shape}, not ({len(dataset)}, 3); encode this shard again")
+    dataset = MMapIndexedDataset(prefix)
+    if os.path.exists(f"{prefix}_features.npy"):
+        read_features(prefix, len(dataset))
     lowest, highest, limit, tokens = 0, -1, None, 0
     with open(data_file_path(prefix), "rb") as stream:
         while len(part := np.fromfile(stream, dataset.dtype, 1 << 22)):
+            if part.dtype.kind == "f" and len(odd := part[part != np.floor(part)]):  # or NaN
+                raise IndexedDatasetError(
+                    f"{data_file_path(prefix)} holds token {odd[0]}; ids are integers; encode again"
+                )
             lowest, highest, tokens = min(lowest, part.min()), max(highest, part.max()), tokens + len(part)
     if (Path(prefix).parent / "model" / "tokenizer.json").is_file():
         from nl2code.models import id_space, load_tokenizer

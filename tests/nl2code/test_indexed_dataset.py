@@ -187,7 +187,19 @@ def test_check_looks_at_the_range_of_tokens(tmp_path, capsys):
         assert message in error and (not message or f"train.bin holds token {token}" in error)
 
 
-@pytest.mark.parametrize("features", [np.zeros((1, 3)), np.zeros((2, 4)), np.zeros(6), b"", b"junk"], ids=str)
+def test_check_refuses_tokens_that_are_no_integers(tmp_path, capsys):
+    for token in (1.5, float("nan")):
+        write(tmp_path / "train", [[0, 5]], np.float64)
+        (tmp_path / "train.bin").write_bytes(np.array([1, token]).tobytes())
+        assert indexed_dataset.main(["check", str(tmp_path / "train")]) == 1
+        assert f"holds token {token}; ids are integers" in capsys.readouterr().err
+
+
+BAD = [np.zeros((1, 3)), np.zeros((2, 4)), np.zeros(6), b"", b"junk"]
+BAD += [np.full((2, 3), np.nan), np.full((2, 3), np.inf), np.full((2, 3), "a"), np.zeros((2, 3), complex)]
+
+
+@pytest.mark.parametrize("features", [*BAD, {"x": np.zeros((2, 3))}], ids=str)
 def test_check_looks_at_the_features(tmp_path, capsys, features):
     prefix = str(write(tmp_path / "train", [[0, 5], [3]]))
     np.save(f"{prefix}_features.npy", np.zeros((2, 3), np.float32))
@@ -195,6 +207,9 @@ def test_check_looks_at_the_features(tmp_path, capsys, features):
     file = tmp_path / "train_features.npy"
     if isinstance(features, bytes):
         file.write_bytes(features)
+    elif isinstance(features, dict):
+        with open(file, "wb") as stream:
+            np.savez(stream, **features)
     else:
         np.save(file, features)
     assert indexed_dataset.main(["check", prefix]) == 1
