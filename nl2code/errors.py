@@ -22,6 +22,8 @@ def exit_status(work: Callable[[], int | None], also: tuple[type[Exception], ...
         What `work` returns; 1 after an error that the user can mend (UserError, OSError, those in `also`), which is
         printed as `error: ...`; 130 after Ctrl-C. Other exceptions are faults of ours and pass through.
     """
+    if getattr(sys.stdout, "errors", "") == "strict":  # paths may hold what the encoding of the terminal lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return work() or 0
     except (UserError, OSError, *also) as error:

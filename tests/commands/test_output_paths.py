@@ -1,5 +1,6 @@
 """A file where an output folder should be: every program says so in one line, and the file stays."""
 
+import io
 import json
 import shlex
 
@@ -63,3 +64,10 @@ def test_other_errors_of_the_system_keep_their_text(tmp_path, capsys):
         f"File exists: '{tmp_path}'",
         f"No such file or directory: '{tmp_path}/x'",
     ]
+
+
+def test_a_path_that_the_encoding_of_the_terminal_lacks(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert exit_status(lambda: print("wrote /tmp/ö", flush=True)) == 0
+    assert written.getvalue() == b"wrote /tmp/\\xf6\n"
