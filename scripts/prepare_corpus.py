@@ -48,7 +48,7 @@ from scripts.multiprocessing_utils import worker_pool
 from scripts.presets import with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
 
-FORMAT = 1  # raise it where equal inputs and settings give another corpus
+FORMAT = 2  # raise it where equal inputs and settings give another corpus
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
 KINDS = ("code", "mined")
 RANGES = {  # of numbers: lowest, highest, what to do
@@ -81,7 +81,8 @@ def sources_of(args: argparse.Namespace) -> list[Source]:
     """The sources asked for, or those that sources.json lists for the domain. Raises UserError."""
     names = [entry["name"] for entry in load_sources() if args.domain in entry["domains"]]
     if args.sources:
-        names = [name.strip() for name in args.sources.split(",") if name.strip()]
+        is_path = os.path.exists(os.path.expanduser(args.sources))  # whose name may hold a comma
+        names = [args.sources] if is_path else [name.strip() for name in args.sources.split(",") if name.strip()]
     sources = [
         resolve_dataset(name) if name.startswith(PREFIX) else resolve(name, downloads_folder())
         for name in dict.fromkeys(names)

@@ -9,7 +9,8 @@ code. Else `content` (or `code`, or `text`) is its text. The other columns are o
 has the licence `unknown`, without a repository the data set's name. Stars that are no number, or negative, count as 0.
 """
 
-import math
+import json
+import os
 import textwrap
 from collections.abc import Iterator
 from hashlib import sha256
@@ -41,7 +42,9 @@ def resolve_dataset(spec: str) -> Source:
     Raises:
         UserError: there is no such file, and no such data set in reach.
     """
-    name, _, split = spec.removeprefix(PREFIX).partition(":")
+    rest = spec.removeprefix(PREFIX)
+    is_name = ":" not in rest or os.path.exists(os.path.expanduser(rest))  # a path may hold a colon
+    name, _, split = (rest, "", "") if is_name else rest.rpartition(":")
     split = split or "train"
     path = Path(name).expanduser().absolute()
     if path.exists():
@@ -82,10 +85,11 @@ def dataset_members(source: Source, most: int | None) -> Iterator[Member]:
     if Path(name).is_file():
         what = {"path": builder_of(Path(name)), "data_files": {split: name}}
     try:
-        is_lines = what["path"] == "json" and not is_json_array(Path(name))
-        rows = json_rows(Path(name)) if is_lines else load_dataset(**what, split=split, streaming=True)
+        is_json = what["path"] == "json"
+        rows = json_rows(Path(name)) if is_json else load_dataset(**what, split=split, streaming=True)
         for number, row in enumerate(islice(rows, most), start=1):
-            broken = Member(f"row-{number}", 0, b"", broken=row) if isinstance(row, str) else None
+            why = row if isinstance(row, str) else "" if isinstance(row, dict) else "no JSON object"
+            broken = Member(f"row-{number}", 0, b"", broken=why) if why else None
             yield broken or member_of(row, number)
     except Exception as error:  # datasets passes on what its many readers raise
         reason = (str(error.__cause__ or error).strip() or type(error).__name__).partition("\n")[0]
@@ -99,11 +103,15 @@ def is_json_array(path: Path) -> bool:
 
 
 def json_rows(path: Path) -> Iterator[dict | str]:
-    """The objects of a JSON-lines file, with whatever fields; in the place of a line without one, what is wrong.
+    """The objects of a file of JSON lines or of one array, with whatever fields; what is wrong in place of a broken line.
 
     The `datasets` library takes the fields and types of the first megabytes for those of all, and refuses the file else.
     """
     ledger = Ledger()
+    if is_json_array(path):
+        with open_corpus(path) as stream:
+            yield from json.loads(stream.read().decode("utf-8-sig"))
+        return
     for line in read_lines(path, ledger):
         try:
             yield parse_object(line)
@@ -123,13 +131,13 @@ def member_of(row: dict, number: int) -> Member:
     content = commented(text, code) if is_pair else column("content")
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else b""
     licence, stars = column("licence") or "", column("stars")
-    counts = isinstance(stars, int | float) and math.isfinite(stars)
+    counts = isinstance(stars, int | float) and -1e30 <= stars <= 1e30
     return Member(
         str(column("path") or f"row-{number}.py"),
         len(data),
         data,
         repository=str(column("repository") or ""),
-        licence=" AND ".join(map(str, licence)) if isinstance(licence, list) else str(licence),
+        licence=" AND ".join(map(str, filter(None, licence))) if isinstance(licence, list) else str(licence),
         stars=max(0, int(stars)) if counts else 0,
         is_pair=is_pair,
     )

@@ -1,6 +1,7 @@
 """Licences: what a project or a file states, and whether that is known to be permissive."""
 
 import re
+import tomllib
 from email import message_from_string
 from pathlib import Path
 
@@ -10,22 +11,33 @@ from nl2code.errors import UserError
 
 UNKNOWN = "unknown"
 PERMISSIVE = re.compile(
-    r"(the )?(mit|mit-0|mit license|expat|(new |3-clause |modified |simplified )?bsd( license)?|"
-    r"bsd[- ]?[0123][- ]?clause( license)?|"
-    r"0bsd|isc( license)?( \(iscl\))?|apache([- ]?2(\.0)?)?|apache software license|apache license,? (version )?2\.0|"
-    r"zlib|cc0-1\.0|unlicense|the unlicense.*|psf-2\.0|python-2\.0|python software foundation license|bsl-1\.0|hpnd)"
+    r"(the )?(mit|mit-0|mit-cmu|mit/x11|(mit|expat) license( \(mit\))?|mit no attribution license( \(mit-0\))?|expat|"
+    r"(new |[0-3]-clause |zero-clause |modified |simplified )?bsd( license)?|bsd[- ]?[0123]([- ]?clause)?( license)?|"
+    r"0bsd|isc( license)?( \(iscl\))?|apache([- ]?2(\.0)?)?( license)?|apache software license( 2\.0)?|"
+    r"apache license,? (version )?2(\.0)?|zlib(/libpng license)?|cc0-1\.0|cc0 1\.0 universal .*|unlicense|the unlicense.*|"
+    r"psf|psf-2\.0|python-2\.0|python software foundation license|python license|"
+    r"bsl-1\.0|boost software license 1\.0( \(bsl-1\.0\))?|hpnd|historical permission notice and disclaimer)"
 )
 _PHRASES = {  # the first one found, whatever its white space and case, tells the licence of a text
     "GPL": "GNU ((AFFERO|LESSER|LIBRARY) )?GENERAL PUBLIC LICENSE",
     "Apache-2.0": r"Apache License Version 2\.0",
     "BSD-3-Clause": "Redistribution and use in source and binary forms",
     "MIT": "Permission is hereby granted, free of charge, to any person obtaining a copy",
+    "MPL": "Mozilla Public License,? (Version|v)",
+    "EPL": "Eclipse Public License -",
+    "EUPL": "European Union Public Licen[cs]e",
+    "SSPL": "Server Side Public License",
+    "BUSL": "Business Source License",
+    "CC-BY with conditions": r"Creative Commons Attribution\W(NonCommercial|ShareAlike|NoDerivatives)",
 }
 TEXTS = [(name, re.compile(phrase.replace(" ", r"\s+"), re.IGNORECASE)) for name, phrase in _PHRASES.items()]
 _METADATA = re.compile(r"PKG-INFO|[^/]+\.dist-info/METADATA|[^/]+\.egg-info/PKG-INFO")  # in the order of precedence
 _LICENCE_FILE = re.compile(
-    r"([^/]+\.dist-info/(licenses/)?)?(UN)?(LICEN[CS]E|COPYING)([-_.](?!py$)[^/]*)?", re.IGNORECASE
+    r"[^/]+\.dist-info/licenses/.+|(?-i:LICENSES/[^/]+\.txt)|([^/]+\.dist-info/)?"
+    r"((MIT|BSD|APACHE|[AL]?GPL)[-_])?(UN)?(LICEN[CS]E|COPYING|COPYRIGHT)([-_.](?!py$)[^/]*)?",
+    re.IGNORECASE,
 )
+_COPYLEFT = re.compile(r"GPL|general public licen|\bMPL|mozilla|\bE?UPL|\bCC-BY-|proprietary|commercial", re.IGNORECASE)
 _NAME = r"(?:\( *)*\w+(?:[.:-]\w+)*\+?(?: *\))*"
 _SPDX = re.compile(rf"SPDX-License-Identifier:[ \t]*({_NAME}(?: +(?:AND|OR|WITH) +{_NAME})*)", re.IGNORECASE)
 _LICENSING = Licensing()
@@ -33,11 +45,13 @@ _LICENSING = Licensing()
 
 def states_licence(path: str) -> bool:
     """Whether a file, by its path in the project, is the project's own metadata or licence file."""
-    return bool(_METADATA.fullmatch(path) or _LICENCE_FILE.fullmatch(path))
+    return path == "pyproject.toml" or bool(_METADATA.fullmatch(path) or _LICENCE_FILE.fullmatch(path))
 
 
 def project_licence(project: Path, files: dict[str, str]) -> str:
-    """The licence that a project states in its package metadata, else in its licence files, all of which hold.
+    """The licence that a project states in its package metadata, else in its licence files, else in pyproject.toml.
+
+    All licence files hold; those in `LICENSES/` are named after their licence (REUSE).
 
     Args:
         project: for the error message.
@@ -57,8 +71,35 @@ def project_licence(project: Path, files: dict[str, str]) -> str:
     for path in sorted(own, key=lambda path: (".egg-info/" in path, ".dist-info/" in path)):
         if licence := metadata_licence(files[path]):
             return licence
-    found = [text_licence(text) for path, text in sorted(files.items()) if _LICENCE_FILE.fullmatch(path)]
-    return " AND ".join(dict.fromkeys(filter(None, found))) or UNKNOWN
+    found = [
+        path[9:-4] * ("-exception" not in path) if path.startswith("LICENSES/") else text_licence(text)
+        for path, text in sorted(files.items())
+        if _LICENCE_FILE.fullmatch(path)
+    ]
+    return (
+        " AND ".join(dict.fromkeys(filter(None, found)))
+        or pyproject_licence(files.get("pyproject.toml", ""))
+        or UNKNOWN
+    )
+
+
+def pyproject_licence(text: str) -> str:
+    """The licence that a pyproject.toml states, of [project] or [tool.poetry]; empty for none.
+
+    >>> pyproject_licence("[project]\\nlicense = {text = 'MIT'}")
+    'MIT'
+    """
+    try:
+        tables = tomllib.loads(text)
+        project = tables.get("project") or tables["tool"]["poetry"]
+        licence, classifiers = project.get("license", ""), list(project.get("classifiers", []))
+        is_expression = isinstance(licence, str)
+        licence = licence if is_expression else licence.get("text", "")
+        licence = text_licence(licence) or licence.strip().partition("\n")[0]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
+    field = "License-Expression" if is_expression else "License"
+    return metadata_licence("\n".join([f"{field}: {licence}", *(f"Classifier: {value}" for value in classifiers)]))
 
 
 def metadata_licence(metadata: str) -> str:
@@ -72,11 +113,12 @@ def metadata_licence(metadata: str) -> str:
     free = [text_licence(value) or value.strip().partition("\n")[0] for value in message.get_all("License", [])]
     if free and free[0].lower().startswith("copyright"):  # a full text whose first blank line ended the header
         free = [text_licence(str(message.get_payload())[:5000]) or free[0]]
-    names = [re.sub(r" \(\w+\)$", "", value.rpartition("::")[2].strip()) for value in classifiers]
+    names = [re.sub(r" \([^()]+\)$", "", value.rpartition("::")[2].strip()) for value in classifiers]
+    contrary = [value for value in free if _COPYLEFT.search(value) and not is_permissive(value)]
     for values in (message.get_all("License-Expression", []), names, free):
         found = [value.strip() for value in values if value.strip() not in ("", "UNKNOWN", "OSI Approved")]
         if found:
-            return " AND ".join(found)
+            return " AND ".join([*found, *(contrary if values is names else ())])
     return ""
 
 
@@ -114,7 +156,8 @@ def is_permissive(expression: str) -> bool:
     def holds(node) -> bool:
         if isinstance(node, _LICENSING.AND | _LICENSING.OR):
             return (all if isinstance(node, _LICENSING.AND) else any)(map(holds, node.args))
-        symbol = getattr(node, "license_symbol", node)  # an exception (WITH) only adds permissions
-        return bool(PERMISSIVE.fullmatch(symbol.key.lower()))
+        symbol, exception = getattr(node, "license_symbol", node), getattr(node, "exception_symbol", None)
+        adds = exception is None or "exception" in exception.key.lower()  # permissions; Commons-Clause takes them
+        return adds and bool(PERMISSIVE.fullmatch(symbol.key.lower()))
 
     return tree is not None and holds(tree)

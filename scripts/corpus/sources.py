@@ -4,6 +4,7 @@ A folder and its tar, zip or wheel have the same members: one folder around all 
 paths; links, hidden folders, caches, build output and virtual environments are left out.
 """
 
+import codecs
 import importlib.metadata
 import importlib.util
 import lzma
@@ -111,7 +112,8 @@ def licence_and_sha256(path: Path) -> tuple[str, str]:
     texts, total = {}, sha256()
     for member in members(path):
         if states_licence(member.path):
-            texts[member.path] = member.data.decode("utf-8", "replace")
+            is_utf_16 = member.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            texts[member.path] = member.data.decode("utf-16" if is_utf_16 else "utf-8-sig", "replace")
         total.update(f"{member.path}\0{sha256(member.data).hexdigest()}\n".encode() if member.data else b"")
     return project_licence(path, texts), sha256_file(path) if path.is_file() else total.hexdigest()
 
@@ -154,10 +156,11 @@ def entries_of(path: Path) -> Iterator[list[Entry]]:
             archive.fileobj.seek(archive.offset)
             if archive.fileobj.read(512) != bytes(512):  # tarfile takes a damaged header for the end of the archive
                 raise tarfile.ReadError("damaged header, or no end")
-            entries, named = [], {info.name: info for info in infos}
-            for info in infos:
-                file = named.get(info.linkname) if info.islnk() else info  # a hard link is a file, unless it is broken
+            entries, files = [], {}
+            for info in infos:  # a hard link is the file of an earlier member, unless it is broken
+                file = files.get(tuple(parts_of(info.linkname))) if info.islnk() else info
                 if file and file.isreg():
+                    files[tuple(parts_of(info.name))] = file
                     entries.append((info.name, file.size, partial(read_member, archive, file)))
             # `tar -C folder .` has an entry for the folder itself: it is the project, whatever lies in it.
             yield entries if any(info.name == "." for info in infos) else without_outer_folder(entries)

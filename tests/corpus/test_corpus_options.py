@@ -207,6 +207,28 @@ def test_rows_at_most_and_their_licences(tmp_path):
     assert source["files"]["in"] == 3 and source["files"]["reasons"] == {"licence is not permissive": 1}
 
 
+def test_data_sets_from_other_tools(tmp_path):
+    """A colon in the path, an array behind a byte-order mark, stars beyond any float, a row that is no object."""
+    (tmp_path / "a:b").mkdir()
+    path = tmp_path / "a:b/rows.json"
+    rows = [ROWS[0] | {"stars": 10**400}, ROWS[1] | {"license": ["MIT", None]}, 3, ROWS[2] | {"stars": True}]
+    path.write_text(json.dumps(rows), encoding="utf-8-sig")
+    assert run(tmp_path / "out", [f"dataset:{path}"], "--kinds", "code") == 0
+    assert sorted((row["license"], row["stars"]) for row in rows_of(tmp_path / "out")) == [
+        ("MIT", ROWS[1]["stars"]),
+        ("mit", 0),
+        ("mit", 1),
+    ]
+    (source,) = stats_of(tmp_path / "out")["sources"]
+    assert source["files"]["reasons"] == {"no JSON object": 1}
+
+
+def test_a_path_with_a_comma(tmp_path):
+    (tmp_path / "a,b").mkdir()
+    (tmp_path / "a,b/a.py").write_text(ROWS[0]["content"])
+    assert run(tmp_path / "out", [str(tmp_path / "a,b")], "--kinds", "code") == 0
+
+
 def test_names_of_columns_of_published_data_sets():
     member = member_of(
         {

@@ -64,6 +64,10 @@ def test_cells_under_magics_of_python_are_read(first):
         ({"kernelspec": {"name": "python3", "language": "python"}, "language_info": {"name": "python"}}, True),
         ({"kernelspec": {"name": "conda-env-r-base", "display_name": "mine"}}, True),
         ({"kernelspec": {"language": "Python"}}, True),
+        ({"kernelspec": {"name": "julia-1.6", "display_name": "Julia 1.6"}}, False),
+        ({"kernelspec": {"name": "xcpp17"}}, False),
+        ({"kernelspec": {"name": "bash"}}, False),
+        ({"kernelspec": {"name": "spark-3-python"}}, True),
         ({"language_info": {"name": "ipython"}}, True),
         ({"language_info": {"name": "pyspark"}}, True),
         ({"kernelspec": None, "language_info": ["R"]}, True),
@@ -153,6 +157,30 @@ def test_only_line_feeds_and_carriage_returns_end_lines(mark):
         assert not reasons and f"# note{mark}df = None\nt = 'a{mark}!ls'\n" in snippet.content
 
 
+def test_notebooks_of_version_3():
+    code = {"cell_type": "code", "language": "python"}
+    cells = [{"cell_type": "heading", "level": 2, "source": ["Sums"]}, {"cell_type": "heading"}, code]
+    cells += [{**code, "input": START.splitlines(keepends=True)}, {**code, "input": "x", "language": "julia"}, 3]
+    cells += [{**code, "input": "df.sum()"}]
+    book = json.dumps({"nbformat": 3, "worksheets": [{"cells": cells[:5]}, {"cells": cells[5:]}]})
+    text, left_out = notebook_code(book)
+    assert text.split() == f"# # Sums {START} df.sum()".split()
+    assert left_out == {"cell that cannot be read": 3, "cell of another language": 1}
+    assert contents("a.ipynb", book) == [START + "\ndf.sum()\n"]
+
+
+def test_a_list_of_lines_without_line_ends():
+    assert script({"cell_type": "code", "source": START.split("\n")}) == script(START)
+    assert script({"cell_type": "code", "source": ["x = ", "1\n", "y = 2"]})[0] == "x = 1\ny = 2\n"
+
+
+@pytest.mark.parametrize("line", ["===", "-----  "])
+def test_underlined_titles_are_no_prose(line):
+    book = notebook({"cell_type": "markdown", "source": f"Sum of numbers\n{line}\n"}, START, "df.sum()")
+    guide = f"Sum of numbers\n{line}\n\n```python\n{START}\ndf.sum()\n```\n"
+    assert contents("a.ipynb", book) == contents("a.md", guide) == [START + "\ndf.sum()\n"]
+
+
 def test_byte_order_marks():
     assert notebook_code("\ufeff" + notebook(START)) == notebook_code(notebook("\ufeff" + START)) == (START + "\n", {})
     assert script("\ufeff%%R\nx")[1] == {"cell of another language": 1}
@@ -201,7 +229,39 @@ def test_reports_on_notebooks(cells, wanted):
     assert script(*cells)[0] == wanted + "\n"
 
 
+FENCES = [
+    "python {.line-numbers}",
+    "{.python}",
+    "{ .python .numberLines}",
+    "{python}",
+    "{python, echo=FALSE}",
+    "python,x",
+]
+FENCES += [
+    "python{1,3}",
+    'py hl_lines="1"',
+    "{code-block} python",
+    "{code} python\n:linenos:",
+    "{testcode}",
+    "Python\t",
+]
+
+
+@pytest.mark.parametrize("info", FENCES)
+def test_the_language_of_a_fence(info):
+    text = "# A\n\n```{}\ns = pd.Series([1])\ns + 1\n```\n"
+    assert contents("a.md", text.format(info)) == ["import pandas as pd\ns = pd.Series([1])\ns + 1\n"]
+    others = ("r", "{r, python=TRUE}", "{code-cell} R", "{code-block} bash", "{note}", "pythonx", "text python", "{.r}")
+    assert not any(contents("a.md", text.format(other)) for other in others)
+
+
 GUIDES = [
+    ("CommonMark: tildes allow backticks", "a.md", "~~~python `x`\ns = pd.Series([1])\ns + 1\n~~~\n"),
+    (
+        "docutils: options of several lines",
+        "a.rst",
+        ".. code-block:: python\n   :emphasize-lines: 1,\n     2\n\n   s = pd.Series([1])\n   s + 1\n",
+    ),
     (
         "MyST: options of a code cell, in YAML",
         "a.md",

@@ -33,6 +33,7 @@ CUT = [  # code, what is left, lines left out
     ("d = {b\n%a}\n%b", "d = {b\n%a}", 1),
     ("%savefig\n@savefig plot.png width=4in\ndf.plot();\n@okwarning\n@suppress\nx = 1", "df.plot();\nx = 1", 4),
     ("@doctested\n@a.savefig\ndef f(): pass", "@doctested\n@a.savefig\ndef f(): pass", 0),
+    ("@verbatim\ndef f(): pass\n@doctest.setter\ndef x(): pass", None, 0),
     ("f(1)  # doctest: +SKIP\n\ng()  #noqa\nh() # type: ignore[x]\n", "f(1)\n\ng()\nh()", 0),
     ("f(1)  # unsigned  # doctest: +SKIP\n# xdoctest: +SKIP\nx", "f(1)  # unsigned\n\nx", 0),
     ("a = ['# type: int', '# noqa']  # noqa: E501\nb = '''\n# doctest: x\n'''", None, 0),

@@ -103,6 +103,8 @@ def test_entries_that_are_no_plain_files(tmp_path):
             ("p/c.py", tarfile.SYMTYPE, "/etc/passwd"),
             ("p/d.py", tarfile.FIFOTYPE, ""),
             ("p/g.py", tarfile.LNKTYPE, "p/gone.py"),
+            ("./p/h.py", tarfile.LNKTYPE, "./p/a.py"),
+            ("p/i.py", tarfile.LNKTYPE, "p/h.py"),
             ("../../e.py", tarfile.REGTYPE, ""),
             ("/f.py", tarfile.REGTYPE, ""),
         ):
@@ -110,7 +112,7 @@ def test_entries_that_are_no_plain_files(tmp_path):
             info.type, info.linkname, info.size = kind, link, 4 if kind == tarfile.REGTYPE else 0
             archive.addfile(info, io.BytesIO(b"x=1\n") if info.size else None)
     assert [(m.path, m.data) for m in members(tmp_path / "x.tar")] == [
-        (f"{n}.py", b"x=1\n") for n in ("e", "f", "p/a", "p/b")
+        (f"{n}.py", b"x=1\n") for n in ("e", "f", "p/a", "p/b", "p/h", "p/i")
     ]
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         info = zipfile.ZipInfo("link.py")
@@ -167,11 +169,31 @@ def test_mutated_archives_end_in_documents_or_one_line(tmp_path):
         ({"PKG-INFO": "Name: x\n", "x.egg-info/PKG-INFO": "License: ISC\n"}, "ISC"),
         ({"x.dist-info/licenses/LICENSE": MIT}, "MIT"),
         ({}, "unknown"),
+        ({"LICENSES/GPL-3.0-only.txt": GPL, "LICENSES/Classpath-exception-2.0.txt": "x"}, "GPL-3.0-only"),
+        ({"LICENSE": MIT, "LICENSES/CC-BY-SA-4.0.txt": "x"}, "MIT AND CC-BY-SA-4.0"),
+        ({"x.dist-info/licenses/licenses/COPYING.txt": GPL, "x.dist-info/licenses/MIT.txt": MIT}, "MIT AND GPL"),
+        ({"GPL-LICENSE.txt": GPL, "COPYRIGHT": MIT}, "MIT AND GPL"),
+        ({"LICENSE": "Mozilla Public License Version 2.0\n"}, "MPL"),
+        ({"LICENSE": "Creative Commons Attribution-NonCommercial 4.0"}, "CC-BY with conditions"),
+        ({"pyproject.toml": "[project]\nlicense = 'GPL-3.0-only'"}, "GPL-3.0-only"),
+        ({"pyproject.toml": "[project]\nlicense = {text = 'MIT'}\nclassifiers = ['Topic :: X']"}, "MIT"),
+        ({"pyproject.toml": "[tool.poetry]\nlicense = 'ISC'"}, "ISC"),
+        ({"pyproject.toml": "[project]\nlicense = {file = 'LICENSE'}", "LICENSE": MIT}, "MIT"),
+        ({"pyproject.toml": "[project"}, "unknown"),
+        ({"pyproject.toml": "[project]\nlicense = 3"}, "unknown"),
     ],
 )
 def test_the_licence_of_a_project(files, licence):
     assert all(map(states_licence, files))
     assert project_licence(Path("x"), files) == licence
+
+
+def test_licence_files_in_other_encodings(tmp_path):
+    """Windows tools write a byte-order mark, or UTF-16."""
+    for name, data in (("LICENSE", GPL.encode("utf-16")), ("PKG-INFO", b"\xef\xbb\xbfLicense: GPL\nName: x\n")):
+        root = write(tmp_path / name, {"a.py": "x = 1\n"})
+        (root / name).write_bytes(data)
+        assert licence_and_sha256(root)[0] == "GPL"
 
 
 def test_only_files_at_the_top_state_the_licence():
@@ -183,6 +205,10 @@ def test_only_files_at_the_top_state_the_licence():
         "METADATA",
         "a/PKG-INFO",
         "metadata",
+        "licenses/vendored.txt",
+        "LICENSES/sub/MIT.txt",
+        "update_license.sh",
+        "a/pyproject.toml",
     ):
         assert not states_licence(path), path
 
@@ -210,6 +236,32 @@ def test_only_files_at_the_top_state_the_licence():
 def test_the_licence_of_metadata(metadata, licence):
     assert metadata_licence(metadata) == licence
     assert is_permissive(licence) == bool(licence)
+
+
+@pytest.mark.parametrize("field", ["License: GPL-3.0", f"License: {GPL}", "License: GNU General Public License"])
+def test_a_licence_field_that_contradicts_the_classifiers(field):
+    classifier = "Classifier: License :: OSI Approved :: MIT License"
+    assert not is_permissive(metadata_licence(f"{field}\n{classifier}"))
+    assert not is_permissive(metadata_licence(f"{classifier.replace('MIT', 'GNU')}\nLicense: MIT"))
+    assert is_permissive(metadata_licence(f"{classifier}\nLicense: Dual License"))
+    assert is_permissive(metadata_licence(f"{classifier}\nLicense: MIT OR GPL-2.0"))
+
+
+PYPI = ["MIT No Attribution License (MIT-0)", "Zero-Clause BSD (0BSD)", "zlib/libpng License", "BSD License"]
+PYPI += ["Boost Software License 1.0 (BSL-1.0)", "Historical Permission Notice and Disclaimer (HPND)"]
+PYPI += ["The Unlicense (Unlicense)", "Python License (CNRI Python License)", "Apache Software License"]
+PYPI += ["CC0 1.0 Universal (CC0 1.0) Public Domain Dedication"]
+FREE = ["The MIT License (MIT)", "Apache 2.0 License", "Apache Software License 2.0", "BSD-3", "2-clause BSD", "PSF"]
+
+
+@pytest.mark.parametrize("metadata", [f"Classifier: License :: {x}" for x in PYPI] + [f"License: {x}" for x in FREE])
+def test_spellings_of_permissive_licences(metadata):
+    assert is_permissive(metadata_licence(metadata))
+
+
+@pytest.mark.parametrize("licence", ["Apache-2.0 WITH Commons-Clause", "BSD-4-Clause", "MIT-like", "MIT with GPL"])
+def test_licences_that_only_look_permissive(licence):
+    assert not is_permissive(licence) and is_permissive("Apache-2.0 WITH LLVM-exception")
 
 
 STYLES = [

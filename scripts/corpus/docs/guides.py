@@ -13,10 +13,11 @@ _CODE_DIRECTIVES = _PYTHON_DIRECTIVES | {"ipython", "code-block", "code", "sourc
 _PROSE_DIRECTIVES = {"note", "warning", "tip", "hint", "important", "caution", "admonition", "topic", "tab-item"}
 _PROSE_DIRECTIVES |= {"dropdown"}
 _LANGUAGES = {"", "py", "py3", "python", "python3", "ipython", "ipython3", "pycon"}
-_LANGUAGES |= {"{code-cell}", "{jupyter-execute}", "{ipython}"}
+_LANGUAGES |= {"python-repl", "python-console"}
 _DIRECTIVE = re.compile(r"\.\.\s+([\w-]+)::\s*(.*)$")
 _UNDERLINE = re.compile(r"([=\-~^\"'#*+`.:_])\1{2,}$")
-_FENCE = re.compile(r"(`{3,}+|~{3,}+|:{3,}+)([^`]*+)$")
+_FENCE = re.compile(r"(`{3,}+(?=[^`]*+$)|~{3,}+|:{3,}+)(.*+)$")
+_SETEXT = re.compile(r"(?:={3,}+|-{3,}+)[ \t]*+$")  # below a title of Markdown
 _TABS = re.compile(r"^ *+\t[ \t]*+", re.MULTILINE)
 _SIGNATURE = re.compile(r"[\w.]+\([^)]*\)\s*(->.*)?$")
 
@@ -95,6 +96,18 @@ def _take_indented(lines: list[str], at: int) -> tuple[list[str], int]:
     return lines[at + 1 : end], end
 
 
+def _language_of(info: str) -> str:
+    """The language that stands behind a Markdown fence: as a word, in braces, or as the argument of a directive.
+
+    >>> [_language_of(info) for info in ("python{1,3}", "{.python .lines}", "{python, echo=false}", "{code-block} python")]
+    ['python', 'python', 'python', 'python']
+    """
+    directive = re.match(r"\{([\w-]+)\}\s*([\w-]*)", info)
+    if directive and directive[1] in _CODE_DIRECTIVES | {"code-cell"}:
+        return directive[2] or ("" if directive[1] in ("code-block", "code", "sourcecode") else "python")
+    return re.match(r"(?:\{\s*\.?)?([\w+-]*)", info)[1]
+
+
 def markdown_sections(text: str) -> Iterator[Section]:
     """Split Markdown at its headings; examples are fences in Python and bare `>>>` lines."""
     lines = lines_of(text)
@@ -105,7 +118,7 @@ def markdown_sections(text: str) -> Iterator[Section]:
         if not stripped or fence or stripped.startswith(">>>"):
             prose, paragraph = " ".join(paragraph) or prose, []
         code = None
-        language = fence[2].strip().lower().split(" ")[0] if fence else ""
+        language = _language_of(fence[2].strip().lower()) if fence else ""
         if fence and (fence[1][0] != ":" or (language and language in _LANGUAGES)):  # other colons fence prose
             closed = re.compile(rf"\s*+{fence[1][0]}{{{len(fence[1])},}}+\s*+$").match
             start, at = at + 1, _end_of(lines, at + 1, lambda line, closed=closed: not closed(line))
@@ -114,7 +127,7 @@ def markdown_sections(text: str) -> Iterator[Section]:
         elif stripped.startswith(">>>"):
             start, at = at, _end_of(lines, at, str.strip) - 1
             code = inputs_of(lines[start : at + 1])
-        elif re.match(r"#{1,6} ", stripped):
+        elif re.match(r"#{1,6} ", stripped) or (paragraph and _SETEXT.match(stripped)):
             yield section
             section, prose, paragraph = Section(at + 1), "", []
         elif stripped and not fence:

@@ -1,4 +1,4 @@
-"""Jupyter notebooks (version 4): their cells, their sections of examples, and a notebook as a script."""
+"""Jupyter notebooks (versions 3 and 4): their cells, their sections of examples, and a notebook as a script."""
 
 import json
 import re
@@ -17,6 +17,15 @@ _FOREIGN_CELL = re.compile(
     re.MULTILINE,
 )
 
+_FOREIGN_KERNEL = re.compile(  # of a notebook that names no language
+    r"(?!.*py)(?:ir$|julia|bash|octave|matlab|xcpp|cling|javascript|deno|scala|almond|ruby|perl|php|gophernotes|rust|"
+    r"java|kotlin|haskell|ihaskell|sas|stata|sage|sparkkernel|apache_toree|\.net|wolfram)"
+)
+
+_SETEXT = re.compile(
+    r"^[ \t]*+([^\s|#`<-][^\n]*+)\n(?:={3,}+|-{3,}+)[ \t]*+$", re.MULTILINE
+)  # a title and what underlines it
+
 
 def notebook_sections(text: str) -> Iterator[Section]:
     """Split a notebook at the headings in its Markdown cells; a code cell is an example."""
@@ -29,6 +38,7 @@ def notebook_sections(text: str) -> Iterator[Section]:
             continue
         if kind == "other":
             continue
+        source = _SETEXT.sub(r"# \1\n", source)
         paragraphs = [paragraph.strip() for paragraph in source.split("\n\n") if paragraph.strip()]
         if any(paragraph.startswith("#") for paragraph in paragraphs):
             yield section
@@ -68,12 +78,12 @@ def notebook_cells(text: str) -> tuple[list[tuple[str, str]] | None, Counter]:
     """
     try:
         book = json.loads(text.removeprefix("\ufeff"))
-        cells = list.copy(book["cells"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        cells = list.copy(book["cells"]) if "cells" in book else _cells_of_version_3(book)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None, Counter({"notebook that cannot be read": 1})
     metadata = book.get("metadata")
     language = _text_at(metadata, "kernelspec", "language") or _text_at(metadata, "language_info", "name")
-    language = language or {"ir": "r"}.get(_text_at(metadata, "kernelspec", "name"), "python")
+    language = language or ("other" if _FOREIGN_KERNEL.match(_text_at(metadata, "kernelspec", "name")) else "python")
     found, left_out = [], Counter()
     for cell in cells:
         kind, source, reason = _text_at(cell, "cell_type"), _source_of(cell), ""
@@ -88,11 +98,25 @@ def notebook_cells(text: str) -> tuple[list[tuple[str, str]] | None, Counter]:
     return found, left_out
 
 
+def _cells_of_version_3(book: dict) -> list:
+    """The cells of all worksheets, as version 4 writes them."""
+    cells = [cell for sheet in book["worksheets"] for cell in sheet["cells"]]
+    for cell in filter(lambda cell: isinstance(cell, dict), cells):
+        if cell.get("cell_type") == "code":
+            cell |= {"source": cell.get("input"), "metadata": {"kernel": cell.get("language")}}
+        elif cell.get("cell_type") == "heading":
+            title = _source_of(cell)
+            cell |= {"cell_type": "markdown", "source": title and f"# {title}"}
+    return cells
+
+
 def _source_of(cell: dict) -> str | None:
     """The text of a cell, which may be a list of strings; None where it is missing or no text that Python can read."""
     try:
         source = cell["source"]
-        source = "\n".join(lines_of("".join(source) if isinstance(source, list) else source)).removeprefix("\ufeff")
+        if isinstance(source, list):  # some tools leave out the line ends of all lines
+            source = ("" if any(line.endswith(("\n", "\r")) for line in source[:-1]) else "\n").join(source)
+        source = "\n".join(lines_of(source)).removeprefix("\ufeff")
         source.encode()  # no lone surrogates
     except (AttributeError, KeyError, TypeError, UnicodeEncodeError):
         return None

@@ -20,7 +20,8 @@ _REST_OF_LINE = re.compile(_REST)
 # Magics, shell commands, help, automatic calls, pip without its magic; the pseudo-decorators of `.. ipython::`.
 _ESCAPE = re.compile(
     r"[ \t\f]*+(?:[%!?,;/]|(?:pip3?|conda|mamba)[ \t]++(?:un)?install\b"
-    rf"|@(?:savefig|suppress|supress|okexcept|okwarning|verbatim|doctest)\b){_REST}"
+    r"|@(?:savefig|suppress|supress|okexcept|okwarning|verbatim|doctest)\b(?![.(])"
+    rf"(?!{_REST}\n[ \t]*+(?:def|class|async)\b)){_REST}"  # which are decorators of that name
 )
 _FOR_TOOLS = re.compile(r"#[ \t]*+(?:x?doctest:|noqa\b|type:)", re.IGNORECASE)
 
