@@ -105,6 +105,8 @@ def read_problems(path: str | Path, fields: Sequence[str] = FIELDS) -> dict[str,
             wrong = [field for field in fields if not isinstance(problem.get(field), str)]
             if wrong:
                 raise ValueError(f"not a text: {', '.join(wrong)}")
+            if "entry_point" in fields and not problem["entry_point"].strip():
+                raise ValueError("entry_point is empty; it is none for scripts")
             if problem["task_id"] in problems:
                 raise ValueError(f"task_id {problem['task_id']!r} is there twice")
             if not all(isinstance(solution, str) for solution in solutions_of(problem)):

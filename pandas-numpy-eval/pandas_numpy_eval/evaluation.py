@@ -17,10 +17,10 @@ from pandas_numpy_eval import data, originals, sandbox
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.execution import Executor, Limits, Verdict
 from pandas_numpy_eval.journal import Journal, program_key, write_whole
-from pandas_numpy_eval.samples import Sampling, read_samples, read_sampling
+from pandas_numpy_eval.samples import Samples, Sampling, read_samples, read_sampling
 from pandas_numpy_eval.scoring import ceiling, score
 
-FORMAT = 3  # of verdicts and metrics; raise it where their meaning changes
+FORMAT = 4  # of verdicts and metrics; raise it where their meaning changes
 SHOWN = 20  # complaints about a sample file
 
 Program = tuple[str, str]
@@ -62,7 +62,12 @@ class Evaluation:
         self.benchmark["evaluated"] = len(self.evaluated)
         self.benchmark["known_defects"] = {task: defects[task] for task in self.evaluated if task in defects}
         self.preload = imported_modules(self.problems.values())
-        libraries = sorted({"numpy", "pandas", *(name.partition(".")[0] for name in self.preload)})
+        self.samples = read_samples(sample_file, self.problems, self.evaluated) if sample_file else Samples()
+        imported = {
+            *self.preload,
+            *imported_modules({"prompt": r["completion"], "test": ""} for r in self.samples.rows),
+        }
+        libraries = sorted({"numpy", "pandas", *(name.partition(".")[0] for name in imported)})
         self.interpreter = sandbox.describe_interpreter(settings.python, libraries)
         always = ("python", "numpy", "pandas")
         self.versions = {k: v for k, v in self.interpreter.versions.items() if v is not None or k in always}
@@ -149,7 +154,7 @@ class Evaluation:
                 with suppress(EvaluationError, OSError), closing(Journal(journal_file)) as journal:
                     journal.delete_after(identity)
             return earlier, True
-        samples = read_samples(self.sample_file, self.problems, self.evaluated)
+        samples = self.samples
         faults = len(samples.complaints)
         if not samples.rows or (faults and not self.settings.ignore_incomplete):
             advice = (

@@ -81,8 +81,10 @@ class Journal:
 def write_whole(path: Path, pieces: Iterable[str | bytes]) -> str:
     """Write a file under a temporary name, rename it, and return the sha256 of its bytes in hex.
 
-    The temporary name is always the same: the next writer replaces what a killed one left. One writer at a time.
+    The temporary name is always the same: the next writer replaces what a killed one left. One writer at a time. A link
+    stays a link: the file that it points to is replaced.
     """
+    path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.tmp")
     digest = hashlib.sha256()
     try:

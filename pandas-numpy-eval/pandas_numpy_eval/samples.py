@@ -44,7 +44,7 @@ def read_samples(path: Path, problems: dict[str, dict], evaluated: list[str]) ->
         task, sample_id = row["task_id"], json.dumps(row.get("sample_id"))
         if task not in problems:
             samples.skip("unknown_task", f"{path}:{number}: task_id {task!r} is not in the problem file")
-        elif "sample_id" in row and (task, sample_id) in seen:
+        elif row.get("sample_id") is not None and (task, sample_id) in seen:
             samples.skip("duplicate", f"{path}:{number}: sample_id {sample_id} of {task} is there twice")
         elif task not in wanted:
             samples.skipped["outside_limit"] += 1

@@ -60,7 +60,7 @@ sys.path.insert(0, sys.argv[1])
 import server
 paths = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
 packages = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
-print(json.dumps({"prefixes": paths, "packages": packages, "versions": server.versions(sys.argv[2:])}))
+print(json.dumps({"prefixes": paths, "packages": packages, "versions": server.versions(server.distributions(sys.argv[2:]))}))
 """
 
 

@@ -144,6 +144,17 @@ def _end_strays() -> None:
             raise
 
 
+def distributions(modules: list[str]) -> list[str]:
+    """Installed distributions that hold top-level modules (scikit-learn holds sklearn); a module's own name without one."""
+    wanted, owned, found = set(modules) - set(getattr(sys, "stdlib_module_names", ())), set(), set()
+    for one in importlib.metadata.distributions():
+        listed = (one.read_text("RECORD") or one.read_text("top_level.txt") or "").split("\n")
+        held = wanted & {re.split("[/.,]", line.strip('"'), maxsplit=1)[0] for line in listed}
+        owned |= held
+        found |= {one.metadata["Name"]} if held else set()
+    return sorted(found | wanted - owned)
+
+
 def versions(names: list[str]) -> dict[str, str | None]:
     """Versions of Python and of installed distributions (None: not installed)."""
     found: dict[str, str | None] = {"python": platform.python_version()}

@@ -8,6 +8,47 @@ right verdict: plain Python says it (`test_ordinary_programs.py`).
 _LANGUAGE = r'''
 ## assignment
 answer = 42
+## what a module finds
+answer = 42 if __annotations__ == {} and __cached__ is __doc__ is __package__ is __spec__ is None else 0
+## annotations of the module
+x: int = 42
+answer = x if __annotations__ == {'x': int} else 0
+## alarm
+import signal
+def late(*_): raise TimeoutError
+signal.signal(signal.SIGALRM, late)
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+try:
+    while True: pass
+except TimeoutError: answer = 42
+## a signal that is waited for
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+os.kill(os.getpid(), signal.SIGUSR1)
+answer = 42 if signal.sigwait([signal.SIGUSR1]) == signal.SIGUSR1 else 0
+## a command that is refused by status
+import os
+os.system('true')
+answer = 42
+## input replaced
+import io, sys, unittest.mock
+with unittest.mock.patch('builtins.input', return_value='40'): answer = int(input())
+sys.stdin = io.StringIO('2')
+answer += int(input())
+## patch of __main__
+import unittest.mock
+def g(): return 1
+def f(): return g()
+with unittest.mock.patch('__main__.g', return_value=42): answer = f()
+## streams over a pair of sockets
+import asyncio, socket
+async def main():
+    one, other = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=one)
+    other.sendall(b'42')
+    other.close()
+    return int(await reader.read())
+answer = asyncio.run(main())
 ## closure
 def f(x):
     def g(y): return x + y

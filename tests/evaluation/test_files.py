@@ -190,6 +190,7 @@ def test_damaged_gzip_is_one_line(folder, capsys, name):
         (lines([problem(0, canonical_solution=3)]), "canonical_solution is neither"),
         (lines([problem(0, canonical_solution=["1", None])]), "canonical_solution is neither"),
         (lines([problem(0, prompt=None)]), "not a text: prompt"),
+        (lines([problem(0, entry_point="")]), "entry_point is empty"),
     ],
 )
 def test_lines_of_a_problem_file_that_are_no_problems(folder, capsys, line, message):
@@ -237,6 +238,22 @@ def test_another_prefix_for_samples_of_another_folder(folder, capsys):
     assert run(folder, "-o", str(folder / "out")) == 0
     assert run(folder, "-o", str(folder / "out"), samples="b/s.samples.jsonl") == 1
     assert "holds the scores of" in capsys.readouterr().err
+
+
+def test_results_that_are_links_stay_links(folder):
+    (folder / "disk").mkdir()
+    links = [folder / "s_results.jsonl", folder / "s_metrics.json"]
+    for link in links:
+        link.symlink_to(folder / "disk" / link.name)
+    assert run(folder) == 0
+    assert all(link.is_symlink() and (folder / "disk" / link.name).stat().st_size for link in links)
+    assert len(list((folder / "disk").iterdir())) == 2
+
+
+def test_a_sample_id_of_null_is_none(folder):
+    rows = [{"task_id": "T/0", "completion": text, "sample_id": None} for text in "12"]
+    (folder / "s.samples.jsonl").write_bytes(lines(rows))
+    assert run(folder, "--limit", "1") == 0 and metrics_of(folder)["pass@1"]["value"] == 0.5
 
 
 def test_a_live_journal_is_left_by_an_evaluation_that_is_up_to_date(folder, monkeypatch, capsys):

@@ -106,6 +106,36 @@ def test_base_without_these_libraries_fails_the_same_program():
     assert run_in(sys.executable, "auto")["x"].startswith("ModuleNotFoundError")
 
 
+@pytest.mark.parametrize("place", ["prompt", "completion"])
+def test_another_version_of_a_library_is_noticed(tmp_path, place):
+    """Also of one whose distribution has another name (scikit-learn of sklearn), and where only completions import it."""
+    import venv
+
+    venv.create(tmp_path / "env", symlinks=True)
+    site = next((tmp_path / "env" / "lib").glob("python*/site-packages"))
+    line = {"prompt": "", "completion": "", place: "import otherlib\n"}
+    problem = {
+        "task_id": "M/0",
+        "entry_point": "none",
+        "test": "def check():\n    assert x == 1",
+        "prompt": line["prompt"],
+    }
+    (tmp_path / "M.jsonl").write_text(json.dumps(problem) + "\n")
+    sample = {"task_id": "M/0", "completion": line["completion"] + "x = otherlib.VERSION"}
+    (tmp_path / "s.jsonl").write_text(json.dumps(sample) + "\n")
+    python = str(tmp_path / "env" / "bin" / "python")
+    for version in (1, 2):
+        (site / "otherlib.py").write_text(f"VERSION = {version}\n")
+        about = site / "py_other-0.dist-info"
+        about.mkdir(exist_ok=True)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: py-other\nVersion: {version}\n")
+        (about / "RECORD").write_text("otherlib.py,,\n")
+        assert main([str(tmp_path / "s.jsonl"), "-d", str(tmp_path / "M.jsonl"), "--python", python]) == 0
+        metrics = json.loads((tmp_path / "s_metrics.json").read_text())
+        assert metrics["versions"]["py-other"] == str(version)
+        assert metrics["pass@1"]["value"] == (version == 1)
+
+
 def test_command_line_and_versions_in_the_metrics(tmp_path, capsys):
     problem = {
         "task_id": "Mini/0",
