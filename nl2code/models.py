@@ -8,12 +8,12 @@ import hashlib
 import json
 from pathlib import Path
 
-from nl2code.errors import UserError, first_line
+from nl2code.errors import UserError, first_line, one_line
 
 MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"),
-    *("added_tokens.json", "tokenizer.model"),
+    *("added_tokens.json", "tokenizer.model", "chat_template.jinja"),
 )
 MODEL_FILES = ("config.json", "generation_config.json", "adapter_config.json")
 PLACES = ("base_model_name_or_path", "_name_or_path")  # where a model came from, no part of what it computes
@@ -138,6 +138,10 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
     from transformers import AutoModelForCausalLM
 
     base, *adapters = adapter_chain(name)
+    file = Path(base) / "generation_config.json"
+    with one_line(f"{file} is damaged; copy or fetch it again"):  # transformers does without it, and its end tokens
+        if file.is_file():
+            json.loads(file.read_bytes()).keys()
     options = {"use_safetensors": True, "trust_remote_code": False}
     try:
         model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype), **options)

@@ -315,14 +315,16 @@ def test_other_inputs_are_refused(base, other, problems, tmp_path, capsys):
         "model_config": lambda: (model / "config.json").write_text((base / "config.json").read_text() + "\n"),
         "model_generation_config": lambda: (model / "generation_config.json").write_text("{}"),
         "model_tokenizer": lambda: (model / "tokenizer_config.json").write_text("{} "),
+        "model_tokenizer ": lambda: (model / "chat_template.jinja").write_text("{{ messages }}"),
         "benchmark": lambda: problems.write_text(problems.read_text() + "\n"),
     }
     kept = problems.read_text()
     for name, change in changes.items():
         change()
         assert single(model, problems, output) == 1
-        assert f" {name}: " in capsys.readouterr().err
-        shutil.copytree(base, model, dirs_exist_ok=True)
+        assert f" {name.strip()}: " in capsys.readouterr().err
+        shutil.rmtree(model)
+        shutil.copytree(base, model)
         problems.write_text(kept)
     assert single(model, problems, output) == 0 and output.read_bytes() == before
 

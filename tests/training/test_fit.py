@@ -278,6 +278,13 @@ def test_damaged_files_of_a_base_are_one_line(inputs, capsys, file, content):
     refused(inputs, capsys)
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_generation_config_is_one_line(inputs, capsys, content):
+    """transformers does without it, and samples then run past the end tokens that it names."""
+    (inputs / "base/generation_config.json").write_text(content)
+    assert "generation_config.json is damaged" in refused(inputs, capsys)
+
+
 def test_two_processes_share_the_validation_blocks(inputs):
     """Each block once, as many rows on each process; rows beyond the end have no label."""
     from nl2code.hf_trainer import _Share
