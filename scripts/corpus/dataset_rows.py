@@ -4,9 +4,10 @@
     dataset:owner/name                    a hub id; also owner/name@revision
     dataset:owner/name:validation         another split than train
 
-A row is one document, Python whatever its path. With `text` and `code` it is a pair: the text as a comment above the
-code. Else `content` (or `code`, or `text`) is its text. The other columns are optional (COLUMNS); a row without a licence
-has the licence `unknown`, without a repository the data set's name. Stars that are no number, or negative, count as 0.
+A row is one document: Python, unless its path ends like a guide or a notebook. With `text` and `code` it is a pair: the
+text as a comment above the code. Else `content` (or `code`, or `text`) is its text. The other columns are optional
+(COLUMNS); a row without a licence has the licence `unknown`, without a repository the data set's name. Stars that are no
+number, or negative, count as 0.
 """
 
 import json

@@ -156,6 +156,9 @@ def entries_of(path: Path) -> Iterator[list[Entry]]:
             archive.fileobj.seek(archive.offset)
             if archive.fileobj.read(512) != bytes(512):  # tarfile takes a damaged header for the end of the archive
                 raise tarfile.ReadError("damaged header, or no end")
+            while rest := archive.fileobj.read(1 << 20):  # up to the checksum of the compressed stream
+                if any(rest):
+                    raise tarfile.ReadError("there is data behind the end of the archive")
             entries, files = [], {}
             for info in infos:  # a hard link is the file of an earlier member, unless it is broken
                 file = files.get(tuple(parts_of(info.linkname))) if info.islnk() else info

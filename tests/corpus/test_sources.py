@@ -1,5 +1,6 @@
 """Sources: every form of one tree gives the same, damage is one line, and licences as projects state them."""
 
+import gzip
 import io
 import os
 import stat
@@ -148,6 +149,22 @@ def test_a_damaged_header_inside_a_tar_is_noticed(tmp_path):
     (tmp_path / "x.tar").write_bytes(data)
     with pytest.raises(UserError, match="damaged header"):
         resolve(str(tmp_path / "x.tar"), tmp_path)
+
+
+def test_the_end_of_a_tar_is_read(tmp_path):
+    """A wrong checksum at the end of the compression, and a second archive behind the first, which may hold the licence."""
+    data, path = pack(TREE, ".tar.gz"), tmp_path / "x.tar.gz"
+    for damaged, reason in (
+        (data[:-8] + bytes(4) + data[-4:], "CRC check failed"),
+        (data + pack({"LICENSE": GPL}, ".tar.gz"), "data behind the end"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=reason):
+            resolve(str(path), tmp_path)
+    path.write_bytes(
+        gzip.compress(gzip.decompress(data)[:3000]) + gzip.compress(gzip.decompress(data)[3000:]) + bytes(9)
+    )
+    assert resolve(str(path), tmp_path).licence == "MIT"  # several members, padding
 
 
 def test_mutated_archives_end_in_documents_or_one_line(tmp_path):
