@@ -37,7 +37,10 @@ _LICENCE_FILE = re.compile(
     r"((MIT|BSD|APACHE|[AL]?GPL)[-_])?(UN)?(LICEN[CS]E|COPYING|COPYRIGHT)([-_.](?!py$)[^/]*)?",
     re.IGNORECASE,
 )
-_COPYLEFT = re.compile(r"GPL|general public licen|\bMPL|mozilla|\bE?UPL|\bCC-BY-|proprietary|commercial", re.IGNORECASE)
+_COPYLEFT = re.compile(
+    r"GPL(?![- ]?compatible)|general public licen|\bMPL|mozilla|\bEU?PL|\bCC-BY-|proprietary|non-?commercial",
+    re.IGNORECASE,
+)
 _NAME = r"(?:\( *)*\w+(?:[.:-]\w+)*\+?(?: *\))*"
 _SPDX = re.compile(rf"SPDX-License-Identifier:[ \t]*({_NAME}(?: +(?:AND|OR|WITH) +{_NAME})*)", re.IGNORECASE)
 _LICENSING = Licensing()

@@ -260,8 +260,8 @@ def test_a_licence_field_that_contradicts_the_classifiers(field):
     classifier = "Classifier: License :: OSI Approved :: MIT License"
     assert not is_permissive(metadata_licence(f"{field}\n{classifier}"))
     assert not is_permissive(metadata_licence(f"{classifier.replace('MIT', 'GNU')}\nLicense: MIT"))
-    assert is_permissive(metadata_licence(f"{classifier}\nLicense: Dual License"))
-    assert is_permissive(metadata_licence(f"{classifier}\nLicense: MIT OR GPL-2.0"))
+    for other in ("Dual License", "MIT OR GPL-2.0", "PSF (GPL-compatible)", "UPL-1.0", "free for commercial use"):
+        assert is_permissive(metadata_licence(f"{classifier}\nLicense: {other}")), other
 
 
 PYPI = ["MIT No Attribution License (MIT-0)", "Zero-Clause BSD (0BSD)", "zlib/libpng License", "BSD License"]
