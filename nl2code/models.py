@@ -6,6 +6,7 @@ time, an adapter on an adapter too, so that the rest of the code sees one plain 
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 
 from nl2code.errors import UserError, first_line, one_line
@@ -142,20 +143,27 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
     with one_line(f"{file} is damaged; copy or fetch it again"):  # transformers does without it, and its end tokens
         if file.is_file():
             json.loads(file.read_bytes()).keys()
-    options = {"use_safetensors": True, "trust_remote_code": False}
+    options = {"use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
     try:
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype), **options)
+        model, loaded = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype), **options)
+        if missing := sorted(loaded["missing_keys"]):  # these would be random
+            raise ModelError(
+                f"the weights of model {base!r} lack {len(missing)} tensors of its config.json, {missing[0]} among them; "
+                "copy or fetch both from one place"
+            )
         if getattr(model, "_hf_peft_config_loaded", False):
             raise ValueError(f"{base} is an adapter; copy it to a folder")
         for adapter in adapters:
             from peft import PeftModel
 
-            model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", "Found missing adapter keys")  # those would change nothing
+                model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     except SafetensorError as error:
         raise ModelError(
             f"the weights of model {name!r} are damaged or half copied ({first_line(error)}); copy or fetch them again"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, UserWarning) as error:
         raise ModelError(
             f"cannot load model {name!r} ({first_line(error)}); offline, or with .bin weights only, make a safetensors "
             "copy once with `python -m scripts.fetch_model --source ID -o models/NAME` and name that"
@@ -234,6 +242,8 @@ def load_tokenizer(name: str):
     path = resolve_tokenizer(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):  # what transformers makes without files
+            raise ValueError("it has no tokenizer files")
     except Exception as error:  # the tokenizers library raises nothing more special
         raise ModelError(f"no tokenizer for model {name!r} ({first_line(error)}); copy its files beside it") from error
     if not tokenizer.is_fast:

@@ -40,7 +40,10 @@ def convert(source: str, gguf_file: str | None, folder: Path, name: str) -> None
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):  # what transformers makes without files
             raise ValueError("it has no tokenizer files")
-        loaded = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)
+        options |= {"dtype": torch.float32, "output_loading_info": True}
+        loaded, about = AutoModelForCausalLM.from_pretrained(source, **options)
+        if about["missing_keys"]:  # these would be random
+            raise ValueError(f"its weights lack {sorted(about['missing_keys'])[0]}")
     except Exception as error:  # of the network, the hub, the unpickler, a model type that transformers does not know
         reason = " ".join((str(error).strip() or type(error).__name__).split())[:300]
         raise UserError(f"cannot load a causal language model with its tokenizer from {source}: {reason}") from error

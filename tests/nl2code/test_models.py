@@ -2,7 +2,10 @@
 
 import json
 
-from nl2code.models import weights_sha256
+import pytest
+import tiny
+
+from nl2code.models import ModelError, load_tokenizer, weights_sha256
 
 
 def adapter(folder, **changed):
@@ -19,3 +22,13 @@ def test_the_order_of_adapted_modules_does_not_count(tmp_path):
     assert adapter(tmp_path / "b", target_modules=["v", "q", "k"]) == digest
     assert adapter(tmp_path / "c", target_modules=["v", "q"]) != digest
     assert adapter(tmp_path / "d", r=8) != digest
+
+
+@pytest.mark.parametrize("lost", ["token*", "tokenizer.json"])
+def test_a_model_without_a_tokenizer_is_one_line(tmp_path, lost):
+    """transformers makes an empty one, which reads every prompt as nothing."""
+    base = tiny.save_tiny(tmp_path / "base")
+    for file in base.glob(lost):
+        file.unlink()
+    with pytest.raises(ModelError, match="no tokenizer for model"):
+        load_tokenizer(str(base))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from training_runs import arguments, make_inputs, weights_of
 
 import run_cert
@@ -260,6 +260,20 @@ def test_an_adapter_of_another_base_is_one_line(tmp_path):
     tokenizer = tiny.tiny_tokenizer()
     tiny.tiny_model(tokenizer, architecture="llama").save_pretrained(base)
     with pytest.raises(ModelError, match="cannot load model"):
+        load_model(str(tmp_path / "one"))
+
+
+@pytest.mark.parametrize("lost", ["layer", "bias", "adapter"])
+def test_weights_that_lack_a_tensor_are_one_line(tmp_path, lost):
+    """transformers and peft draw what is missing at random, or leave it as it was, with a warning."""
+    base = tiny.save_tiny(tmp_path / "base")
+    trained_adapter(base, tmp_path / "one", 1)
+    name = {"layer": ".h.1.", "bias": "h.0.mlp.c_fc.bias", "adapter": "h.0"}[lost]
+    folder = tmp_path / "one" if lost == "adapter" else base
+    file = next(folder.glob("*.safetensors"))
+    kept = {key: value for key, value in load_file(file).items() if name not in key}
+    save_file(kept, file, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="missing adapter keys" if lost == "adapter" else r"lack .* tensors .*h\.[01]"):
         load_model(str(tmp_path / "one"))
 
 
