@@ -43,7 +43,7 @@ class Trap:
         return exec, ("raise SystemExit('executed')",)
 
 
-@pytest.mark.parametrize("damage", ["type", "no type", "no config", "pickle", "cut", "no tokenizer", "missing"])
+@pytest.mark.parametrize("damage", ["type", "no type", "no config", "pickle", "cut", "no tokenizer", "lack", "missing"])
 def test_what_cannot_be_loaded_is_one_line(pickled, tmp_path, capsys, damage):
     source = tmp_path / "source"
     source.mkdir()
@@ -62,6 +62,10 @@ def test_what_cannot_be_loaded_is_one_line(pickled, tmp_path, capsys, damage):
     elif damage == "no tokenizer":
         for file in source.glob("*token*"):
             file.unlink()
+    elif damage == "lack":
+        weights = torch.load(source / "pytorch_model.bin", weights_only=True)
+        del weights["transformer.h.1.mlp.c_fc.weight"]
+        torch.save(weights, source / "pytorch_model.bin")
     else:
         source = tmp_path / "nowhere"
     assert main(["--source", str(source), "-o", str(tmp_path / "out")]) == 1
