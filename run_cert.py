@@ -91,6 +91,7 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, training
     check_fit(model, model_args.tokenizer_name or name, datasets)
     train = datasets[0]
     print(f"train: {train.num_documents} documents, {train.epoch(0).tokens} tokens per epoch, {len(train)} blocks")
+    os.makedirs(os.path.realpath(training_args.output_dir), exist_ok=True)  # a link's target may not exist yet
     with one_line("settings"):
         return CertTrainer(
             model=model,

@@ -161,7 +161,7 @@ def evaluate(args: argparse.Namespace) -> int:
         return 1 if found["ceiling"]["failing"] else 0
     prefix = Path(args.out_prefix) if args.out_prefix else stem_of(args.samples)
     try:
-        prefix.parent.mkdir(parents=True, exist_ok=True)
+        Path(os.path.realpath(prefix.parent)).mkdir(parents=True, exist_ok=True)  # a link's target may not exist yet
     except (FileExistsError, NotADirectoryError):
         raise EvaluationError(f"-o {prefix} lies below a file, not a folder; give another prefix") from None
     metrics, up_to_date = Evaluation(settings, args.samples).run(prefix)

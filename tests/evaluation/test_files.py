@@ -248,6 +248,9 @@ def test_results_that_are_links_stay_links(folder):
     assert run(folder) == 0
     assert all(link.is_symlink() and (folder / "disk" / link.name).stat().st_size for link in links)
     assert len(list((folder / "disk").iterdir())) == 2
+    (folder / "later").symlink_to(folder / "disk" / "to be made")
+    assert run(folder, "-o", str(folder / "later" / "x")) == 0
+    assert (folder / "disk" / "to be made" / "x_metrics.json").is_file()
 
 
 def test_a_sample_id_of_null_is_none(folder):

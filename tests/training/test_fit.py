@@ -299,6 +299,12 @@ def test_a_damaged_generation_config_is_one_line(inputs, capsys, content):
     assert "generation_config.json is damaged" in refused(inputs, capsys)
 
 
+def test_a_run_behind_a_link_whose_target_does_not_exist_yet(inputs, tmp_path):
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    assert run_cert.main(arguments(inputs, tmp_path / "run", "--max_steps", "1")) == 0
+    assert (tmp_path / "run").is_symlink() and (tmp_path / "disk/model").is_dir()
+
+
 def test_two_processes_share_the_validation_blocks(inputs):
     """Each block once, as many rows on each process; rows beyond the end have no label."""
     from nl2code.hf_trainer import _Share
