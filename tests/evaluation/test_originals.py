@@ -160,7 +160,10 @@ def test_failures_are_one_line_and_change_nothing(places, downloads, web, capsys
         (b"no gzip", "broken gzip file"),
         (CONTENTS["PandasEval"][:-20], "broken gzip file"),
         (gzip.compress(b"[1]\n"), "not an object"),
-        (gzip.compress(b'{"task_id": "a", "prompt": "", "entry_point": "none", "test": ""}'), "no canonical_solution: a"),
+        (
+            gzip.compress(b'{"task_id": "a", "prompt": "", "entry_point": "none", "test": ""}'),
+            "no canonical_solution: a",
+        ),
     ],
 )
 def test_the_shape_of_records_is_looked_at(places, tmp_path, monkeypatch, capsys, content, message):
