@@ -110,7 +110,7 @@ class TwoStages:
         return bool(text) and not (sketch and has_placeholder(text, self.operation))
 
     def _row(self, draft: Completion, sketch: str, code: Completion | None, again: Completion | None) -> dict:
-        if code and self._is_code(code.text, sketch):
+        if code and again is None:
             return {"raw": code.raw, "sketch": sketch, "case": BOTH_STAGES, "finish": code.finish}
         if code and (again.text or self._needs_code(draft.text)):
             return {"raw": again.raw, "sketch": "", "case": BOTH_STAGES, "finish": again.finish}

@@ -111,41 +111,32 @@ def test_an_empty_sketch_gives_the_generator_the_bare_prompt():
 
 
 @dataclass
-class Shy(Script):
-    """A generator that writes nothing behind a sketch."""
+@dataclass
+class Misled(Script):
+    """A generator that gives one answer wherever it gets a sketch, and its script otherwise."""
+
+    misled: str = ""
 
     def sample_many(self, requests, **settings):
         found = super().sample_many(requests, **settings)
-        empty = Completion("", "\nraw", 1, "eos")
+        answer = Completion(self.misled, self.misled or "\nraw", 1, "eos")
         return [
-            [empty] * len(group) if SEGMENTATION in request.prompt else group
+            [answer] * len(group) if SEGMENTATION in request.prompt else group
             for request, group in zip(requests, found, strict=True)
         ]
 
 
 def test_where_the_generator_writes_nothing_it_writes_without_a_sketch():
-    generator = Shy(["a[1]", "a[2]"])
+    generator = Misled(["a[1]", "a[2]"])
     rows = two(Script(["a[number]"]), generator, 4, 2)
     assert texts_of(rows) == ["a[1]", "a[2]"] and {(row["case"], row["sketch"]) for row in rows} == {(1, "")}
     (first, _), (second, _) = generator.asked
     assert (second.prompt, second.first, second.count) == ("df = ", 4, 2) and first.task_id != second.task_id
 
 
-class Copying(Script):
-    """A generator that copies the sketch where it gets one."""
-
-    def sample_many(self, requests, **settings):
-        found = super().sample_many(requests, **settings)
-        copy = Completion("a[number]", "a[number]", 1, "eos")
-        return [
-            [copy] * len(group) if SEGMENTATION in request.prompt else group
-            for request, group in zip(requests, found, strict=True)
-        ]
-
-
 def test_a_copy_of_the_sketch_is_no_code():
     """What still holds the placeholders of its sketch can never pass: the generator writes again, without the sketch."""
-    rows = two(Script(["a[number]"]), Copying(["a[1]", "a[2]"]), 4, 2)
+    rows = two(Script(["a[number]"]), Misled(["a[1]", "a[2]"], misled="a[number]"), 4, 2)
     assert texts_of(rows) == ["a[1]", "a[2]"] and {(row["case"], row["sketch"]) for row in rows} == {(1, "")}
 
 
