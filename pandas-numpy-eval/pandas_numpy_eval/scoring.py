@@ -17,6 +17,15 @@ def pass_at_k(totals: list[int], correct: list[int], k: int) -> dict:
     {'value': 0.5, 'ci95': [0.5, 0.5]}
     """
     scores = estimate_pass_at_k(totals, correct, k)  # (problems,)
+    return mean_with_interval(scores)
+
+
+def mean_with_interval(scores: np.ndarray) -> dict:
+    """`{"value", "ci95": [low, high]}`: the mean of scores (problems,), and a 95 % bootstrap interval over problems.
+
+    >>> mean_with_interval(np.array([0.25, 0.25]))
+    {'value': 0.25, 'ci95': [0.25, 0.25]}
+    """
     draws = np.random.default_rng(0).integers(0, len(scores), (RESAMPLES, len(scores)))
     low, high = np.percentile(scores[draws].mean(axis=1), [2.5, 97.5])
     return {"value": round(float(scores.mean()), 6), "ci95": [round(float(low), 6), round(float(high), 6)]}

@@ -13,6 +13,7 @@ from nl2code.models import resolve_model, tokenizer_sha256, weights_sha256
 from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.file_utils import sha256_file
+from scripts.generating import served
 from scripts.generating.names import ENDING, beside, file_name, run_name
 from scripts.generating.units import FORMAT, SampleFile
 from scripts.presets import HelpFormatter, with_preset
@@ -20,11 +21,11 @@ from scripts.records import Record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
 DEFAULTS = {"sketch_strategy": "popular", "operation": CONSTANTS, "backend": "torch", "dtype": "float32"}
-DEFAULTS |= {"batch_size": 64, "unit_size": 500}
+DEFAULTS |= {"batch_size": 64, "unit_size": 500, "endpoint": "auto", "samples_per_request": 1}
 CHUNK = 50  # samples of a problem that are not parted between units, with one model
 
 
-def _number(kind: type, low: float, high: float) -> Callable[[str], float]:
+def number(kind: type, low: float, high: float) -> Callable[[str], float]:
     """An argparse type: a number in [low, high]; errors name the value and the range."""
 
     def parse(text: str):
@@ -39,7 +40,7 @@ def _number(kind: type, low: float, high: float) -> Callable[[str], float]:
 
 def temperatures(text: str) -> list[float]:
     """An argparse type: temperatures in [0, 2], one or several with commas between."""
-    return [_number(float, 0, 2)(part) for part in text.split(",")]
+    return [number(float, 0, 2)(part) for part in text.split(",")]
 
 
 def _strategy(text: str) -> str:
@@ -55,7 +56,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=HelpFormatter, allow_abbrev=False)
     add = parser.add_argument
-    count, size, one = _number(int, 1, 10**5), _number(int, 1, 4096), ("-model", "--model_name_or_path")
+    count, size, one = number(int, 1, 10**5), number(int, 1, 4096), ("-model", "--model_name_or_path")
     models = {"": one}
     if two_stages:
         two = ("-model2", "--model2_name_or_path")
@@ -64,16 +65,16 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
             "generator: ": ("-generator", "--generator_path", *two),
         }
     for stage, names in models.items():
-        add(*names, required=True, help=f"{stage}folder, name under models/, LoRA adapter, or hub id")
+        add(*names, required=True, help=f"{stage}folder, name under models/, LoRA adapter, hub id, or openai:NAME")
     add("-d", "--domain", default="Pandas", help="benchmark: Pandas, Numpy, HumanEval, ... or a .jsonl file")
     add("-n", "--num_samples", "--num_completions", type=count, default=200, help="samples per problem")
     add("-t", "--temperature", type=temperatures, default="0.2", help="0 is greedy; 0.2,0.4 samples at both")
     if two_stages:
         add("-t2", "--temperature2", type=temperatures, default="0.2", help="temperature of the generator")
-    add("-p", "--top_p", type=_number(float, 1e-6, 1), default=0.9, help="probability mass of nucleus sampling")
+    add("-p", "--top_p", type=number(float, 1e-6, 1), default=0.9, help="probability mass of nucleus sampling")
     add("-l", "--max_tokens", "--max_new_tokens", type=size, default=100, help="maximum number of new tokens")
-    add("--seed", type=_number(int, 0, 2**63), default=42, help="random seed")
-    add("--limit", type=_number(int, 0, 10**5), help="only the first LIMIT problems; 0: all (default: all)")
+    add("--seed", type=number(int, 0, 2**63), default=42, help="random seed")
+    add("--limit", type=number(int, 0, 10**5), help="only the first LIMIT problems; 0: all (default: all)")
     add("--tasks", help="only problems whose whole task_id matches this regular expression (default: all)")
     if two_stages:
         sketches = "popular (most frequent, as in the paper), each, top-2, top-3, ..., greedy"
@@ -84,12 +85,14 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         add("--operation", choices=OPERATIONS, help="what sketches replace (default: the same as in training)")
     cut = "end of a completion: first_block, as in the paper; syntax: also X_syntax.samples.jsonl, cut to what parses"
     add("--truncate", choices=("first_block", "syntax"), default="first_block", help=cut)
-    add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="type of the weights")
-    add("--backend", choices=("torch", "vllm"), default="torch", help="engine; vllm needs that package")
+    add("--dtype", choices=("float32", "bfloat16", "float16"), help="type of the weights (default: float32)")
+    add("--backend", choices=("torch", "vllm"), help="engine; vllm needs that package (default: torch)")
     add("--device", help="torch device; cuda is the process's own GPU under torchrun (default: cpu)")
-    add("-gpu", "--gpu_device", type=_number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
+    add("-gpu", "--gpu_device", type=number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
     add("-b", "--batch_size", type=size, help="rows decoded together (default: 64)")
-    add("-u", "--unit_size", type=count, default=500, help="samples per saved unit; a kill loses at most one")
+    unit = f"samples per saved unit; a kill loses at most one (default: 500, of servers {served.UNIT})"
+    add("-u", "--unit_size", type=count, help=unit)
+    served.add_flags(add, number, two_stages)
     add("--dry_run", action="store_true", help="print what would be done and stop")
     place = "file X.samples.jsonl, in which {t} and {t2} become temperatures; or a folder, where settings make the name"
     add("-o", "--output", help=f"{place} (default: results/<benchmark>/<run>/)")
@@ -101,6 +104,12 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         if args.device:
             parser.error("--gpu_device and --device name the same; leave one out")
         args.device = "cpu" if args.gpu_device < 0 else f"cuda:{args.gpu_device}"
+    names = [args.sketcher_path, args.generator_path] if two_stages else [args.model_name_or_path]
+    served.check(parser, args, names)
+    remote = all(map(served.is_served, names))
+    args.unit_size = args.unit_size or (served.UNIT if remote else DEFAULTS["unit_size"])
+    if not remote:
+        args.backend, args.dtype = args.backend or DEFAULTS["backend"], args.dtype or DEFAULTS["dtype"]
     if args.backend == "vllm" and (args.batch_size or args.device):
         parser.error("--backend vllm chooses batches and device itself; leave --batch_size and --device out")
     if args.output and (args.results_dir or args.model_version):
@@ -120,9 +129,10 @@ def sample_files(args: argparse.Namespace, models: dict[str, str]) -> list[Sampl
     Raises:
         UserError: unknown model or benchmark, broken problem file, no such task, an output name that does not fit.
     """
-    inputs = {key: digest for stage, name in models.items() for key, digest in _model_inputs(stage, name).items()}
+    inputs = {key: digest for stage, name in models.items() for key, digest in model_inputs(stage, name).items()}
     keys = ("num_samples", "top_p", "max_tokens", "seed", "tasks", "backend", "dtype", "batch_size", "unit_size")
     settings = {key: getattr(args, key) for key in keys} | {"limit": args.limit or None}
+    settings |= served.settings(args, models)
     chunk = min(args.num_samples, CHUNK, args.unit_size)
     if len(models) == 2:
         chunk = settings["chunk_size"] = min(args.chunk_size or args.num_samples, args.num_samples)
@@ -185,14 +195,18 @@ def sketch_operation(models: dict[str, str], asked: str | None) -> str:
 
 def _encoding(name: str) -> dict:
     """What a trained model's training data were: {"type", "operation"}; empty where nothing is recorded."""
+    if served.is_served(name):
+        return {}
     try:
         return dict(json.loads((Path(resolve_model(name)) / "train_results.json").read_text())["encoding"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def _model_inputs(stage: str, name: str) -> dict[str, str]:
-    """sha256 of everything that is read of a model."""
+def model_inputs(stage: str, name: str) -> dict[str, str]:
+    """sha256 of everything that is read of a model; nothing of one behind a server."""
+    if served.is_served(name):
+        return {}
     found = {stage: weights_sha256(name), f"{stage}_tokenizer": tokenizer_sha256(name)}
     files = (Path(resolve_model(name)) / file for file in ("config.json", "generation_config.json"))
     return found | {f"{stage}_{file.stem}": sha256_file(file) for file in files if file.is_file()}
@@ -211,4 +225,7 @@ def _output(args: argparse.Namespace, settings: dict, models: dict[str, str]) ->
         folder = Path(args.output)
         if folder.suffix and not folder.is_dir() and not args.output.endswith("/"):
             raise UserError(f"--output {args.output} must end in {ENDING}, or be a folder (with / at its end)")
-    return folder / file_name(settings, DEFAULTS | {"chunk_size": settings["num_samples"]})
+    usual = DEFAULTS | {"chunk_size": settings["num_samples"]}
+    if settings["backend"] is None:  # all models are served
+        usual["unit_size"] = served.UNIT
+    return folder / file_name(settings, usual)

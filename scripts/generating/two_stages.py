@@ -46,6 +46,11 @@ def choose_sketches(sketches: list[str], strategy: str) -> list[str]:
     return [sketch for (sketch, _), whole in zip(top, wholes, strict=True) for _ in range(whole)]
 
 
+def generator_prompt(sketch: str, prompt: str) -> str:
+    """What the generator completes: sketch + SEGMENTATION + prompt, the prompt alone where the sketch is empty."""
+    return (sketch and sketch + SEGMENTATION) + prompt
+
+
 @dataclass(frozen=True)
 class TwoStages:
     """Sketcher and generator with the settings of each (`Sampler.sample_many`'s)."""
@@ -94,7 +99,7 @@ class TwoStages:
             for first, count in _runs(sketches):
                 sketch = sketches[first]
                 if sketch is not None and self._needs_code(sketch):
-                    prompt = (sketch and sketch + SEGMENTATION) + chunk.problem["prompt"]
+                    prompt = generator_prompt(sketch, chunk.problem["prompt"])
                     requests.append(Request(prompt, chunk.problem["task_id"] + stream, chunk.first + first, count))
                     places.append((index, first))
         found = self.generator.sample_many(requests, **self.code_settings) if requests else []
@@ -111,10 +116,14 @@ class TwoStages:
 
     def _row(self, draft: Completion, sketch: str, code: Completion | None, again: Completion | None) -> dict:
         if code and again is None:
-            return {"raw": code.raw, "sketch": sketch, "case": BOTH_STAGES, "finish": code.finish}
+            return _sample(code, sketch, BOTH_STAGES)
         if code and (again.text or self._needs_code(draft.text)):
-            return {"raw": again.raw, "sketch": "", "case": BOTH_STAGES, "finish": again.finish}
-        return {"raw": draft.raw, "sketch": draft.text, "case": SKETCHER_ALONE, "finish": draft.finish}
+            return _sample(again, "", BOTH_STAGES)
+        return _sample(draft, draft.text, SKETCHER_ALONE)
+
+
+def _sample(found: Completion, sketch: str, case: int) -> dict:
+    return {"raw": found.raw, "sketch": sketch, "case": case} | found.fields()
 
 
 def _runs(values: list) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ from pandas_numpy_eval.data import file_sha256, read_problems, resolve_problem_f
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.file_utils import read_jsonl
 from scripts.generating.two_stages import BOTH_STAGES, CASES, CORRECTED
-from scripts.sketches.sketch import CONSTANTS, SketchedText, transform_code_to_sketch
+from scripts.sketches.sketch import CONSTANTS, sketch_of_completion
 
 
 def case_of(row: dict, prompt: str = "", operation: str = CONSTANTS) -> int | None:
@@ -31,11 +31,7 @@ def case_of(row: dict, prompt: str = "", operation: str = CONSTANTS) -> int | No
     """
     if row.get("case") != BOTH_STAGES or not row["passed"] or not row["sketch"]:
         return row.get("case")
-    code = prompt + row["completion"]
-    if operation == CONSTANTS:
-        sketch = transform_code_to_sketch(row["completion"])
-    else:
-        sketch = SketchedText(code, operation).sketch(len(prompt), len(code))
+    sketch = sketch_of_completion(prompt, row["completion"], operation)
     return BOTH_STAGES if sketch.split() == row["sketch"].split() else CORRECTED  # white space is no difference
 
 

@@ -83,3 +83,14 @@ class SketchedText:
         last = bisect_left(self.spans, (end,), first)
         inside = ((a - start, b - start, word) for a, b, word in self.spans[first:last] if b <= end)
         return replace_spans(self.code[start:end], inside)
+
+
+def sketch_of_completion(prompt: str, completion: str, operation: str = CONSTANTS) -> str:
+    """The sketch of a completion; the names in its prompt are user-defined names of the completion too.
+
+    >>> sketch_of_completion("def head(frame):\\n    return ", "frame.head(3)", "both")
+    'argument.head(number)'
+    """
+    if operation == CONSTANTS:
+        return transform_code_to_sketch(completion)
+    return SketchedText(prompt + completion, operation).sketch(len(prompt), len(prompt) + len(completion))
