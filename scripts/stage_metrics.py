@@ -23,6 +23,7 @@ from pandas_numpy_eval.journal import Journal
 from pandas_numpy_eval.scoring import ceiling
 from scripts.generating.backends import open_sampler
 from scripts.generating.options import model_inputs, number, sketch_operation
+from scripts.generating.served import is_served
 from scripts.generating.stage_texts import CUTS, Stages, Task
 from scripts.presets import HelpFormatter
 from scripts.records import Record, read_record
@@ -86,9 +87,11 @@ def judge(evaluation: Evaluation, executor: Executor, rows: list[dict]) -> dict:
 def work(argv: list[str] | None) -> None:
     args = parse_args(argv)
     models = {"sketcher": args.sketcher_path, "generator": args.generator_path}
-    operation = sketch_operation(models, args.operation)
     others = {"normal": args.normal_path, "base": args.base_path}
     models |= {stage: name for stage, name in others.items() if name}
+    if served := [name for name in models.values() if is_served(name)]:
+        raise UserError(f"likelihoods need a model's weights, which {served[0]} does not give; give a folder or hub id")
+    operation = sketch_operation({stage: models[stage] for stage in ("sketcher", "generator")}, args.operation)
     name = args.problems if args.problems.endswith((".jsonl", ".gz")) else args.problems.removeprefix("Cert")
     problem_file = resolve_problem_file(name)
     limit = args.limit or None

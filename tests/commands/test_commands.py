@@ -19,6 +19,7 @@ PROGRAMS = (
     *("run_cert.py", "eval_cert.py", "eval_cert_unified.py", "-m scripts.fetch", "-m scripts.fetch_model"),
     *("-m scripts.prepare_corpus", "-m scripts.encode_domain", "-m scripts.report", "-m nl2code.indexed_dataset"),
     *("-m scripts.decontaminate", "-m scripts.cases", "-m scripts.train_tokenizer", "-m pandas_numpy_eval.fetch"),
+    "-m scripts.stage_metrics",
     "-m pandas_numpy_eval.evaluate_functional_correctness",
 )
 SETTINGS = {row[0] for row in settings.ROWS} | {"VIRTUAL_ENV"}

@@ -1,6 +1,8 @@
 """Metrics of the stages: what each source was asked, what the numbers of hand-made rows are, and the command."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from tiny import save_tiny, tiny_model, tiny_tokenizer
@@ -14,6 +16,7 @@ from scripts.generating.units import Chunk
 from scripts.reporting.stages import api_calls, groups_of, markdown, row_of, summary
 from scripts.sketches.documents import SEGMENTATION
 
+CIRCUMSTANCES = ("ceiling", "versions", "sandbox", "limits")
 CHECK = "def check():\n    assert x == 3"
 PROBLEMS = [
     {"task_id": "P/0", "prompt": "import math\nx = ", "canonical_solution": "math.floor(3.5)", "level": "basic"},
@@ -215,6 +218,16 @@ def test_verdicts_of_the_sandbox(command, monkeypatch, capsys):
     assert (
         values["popular is reference sketch"] == values["draft is reference sketch"] == pytest.approx(2 / 3, abs=1e-6)
     )
+    page = (Path(__file__).resolve().parents[2] / "docs/FORMATS.md").read_text()
+    section = page[page.index("\n## Stage metrics\n") :].partition("\n## Presets")[0]
+    told = {name for name in re.findall(r"`([^`]+)`", section)}
+    named = {
+        re.sub("(?<=pass@1 )\\w+", "CUT", re.sub(", .*", ", SOURCE", name)) for name in values if " - " not in name
+    }
+    assert named <= told and set(result["problems"][0]) <= told
+    shared = {"stage", "format", "inputs", "settings", "outputs", "run"}  # of all records
+    assert set(result) - shared == {"models", "benchmark", "groups", "problems", *CIRCUMSTANCES}
+    assert set(result) - shared <= told
     assert result["ceiling"]["value"] == 1 and result["settings"]["operation"] == "constants"
     assert "| pass@1 syntax, base | 0.333 [0.000, 1.000] | 3 |" in capsys.readouterr().out
 
@@ -232,6 +245,12 @@ def test_a_finished_result_stays_and_other_settings_are_refused(command, capsys)
     output.write_text("{}")
     assert stage_metrics.main(flags) == 1
     assert "move it away" in capsys.readouterr().err and output.read_text() == "{}"
+
+
+def test_models_without_weights_are_refused(command, capsys):
+    flags, output = command
+    assert stage_metrics.main([*flags, "-normal", "openai:some"]) == 1
+    assert "openai:some does not give; give a folder" in capsys.readouterr().err
 
 
 def test_a_problem_without_a_reference_is_refused(command, capsys):
