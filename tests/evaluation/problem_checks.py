@@ -16,7 +16,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test", "category")
+FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test", "category", "level")
+LEVELS = ("basic", "intermediate", "hard")
 STOPS = ("\nclass", "\ndef", "\n#", "\n@", "\nprint", "\nif")
 MIN_ASSERTIONS, MAX_ASSERTIONS = 3, 10
 MAX_SOLUTION_LINES = 5
@@ -161,6 +162,8 @@ def _faults(problem: dict) -> Iterable[str]:
     if tuple(problem) != FIELDS:
         yield f"the fields are {list(problem)}, not {list(FIELDS)}"
         return
+    if problem["level"] not in LEVELS:
+        yield f"the level is {problem['level']!r}, not one of {', '.join(LEVELS)}"
     solution = problem["canonical_solution"]
     texts = [value for field, value in problem.items() if field != "canonical_solution"]
     if not (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from problem_checks import (
+    LEVELS,
     PASSED,
     assertions_in,
     check_problem_file,
@@ -19,7 +20,8 @@ from problem_checks import (
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data"
 WRONG = ROOT / "tests" / "evaluation" / "wrong_completions"
-SIZES = {"CertPandas": 101, "CertNumpy": 101, "CertPandasDev": 40, "CertNumpyDev": 40}
+SIZES = {"CertPandas": 201, "CertNumpy": 201, "CertPandasDev": 150, "CertNumpyDev": 150}
+BASIC = {"CertPandas": 100, "CertNumpy": 100}
 
 
 @pytest.fixture(scope="module", params=SIZES)
@@ -42,6 +44,9 @@ def wrong(name, problems) -> dict[str, list[str]]:
 
 def test_number_of_problems(name, problems):
     assert len(problems) == SIZES[name]
+    levels = Counter(problem["level"] for problem in problems)
+    assert min(levels[level] for level in LEVELS) > 0
+    assert levels["basic"] == BASIC.get(name, levels["basic"])
 
 
 @pytest.mark.parametrize("cut", [str, truncate], ids=["as_written", "truncated"])
@@ -83,8 +88,12 @@ def test_splits_do_not_overlap():
     assert not near_duplicates(prompts)
 
 
-def test_the_checks_can_fail():
+def test_the_checks_can_fail(tmp_path):
     """The helpers that judge the files do find what they look for."""
+    line = (DATA / "CertPandas.jsonl").read_text().split("\n")[0]
+    (tmp_path / "CertPandas.jsonl").write_text(line.replace('"level": "intermediate"', '"level": "easy"') + "\n")
+    with pytest.raises(AssertionError, match="the level is 'easy', not one of basic"):
+        check_problem_file(tmp_path / "CertPandas.jsonl")
     problem = {
         "prompt": "def one():\n    return ",
         "entry_point": "one",
