@@ -129,6 +129,15 @@ def solutions_of(problem: dict) -> list[str]:
     return found if isinstance(found, list) else [] if found is None else [found]
 
 
+def levels_of(problems: dict[str, dict]) -> dict[str, str]:
+    """The level of every problem that has one, by task_id.
+
+    >>> levels_of({"a": {"level": "basic"}, "b": {}})
+    {'a': 'basic'}
+    """
+    return {task: str(problem["level"]) for task, problem in problems.items() if problem.get("level") is not None}
+
+
 def benchmark_info(path: str | Path) -> dict:
     """What identifies a problem file: `{"name": file stem, "sha256": hex, "problems": count}`."""
     name = Path(path).name.removesuffix(".gz").removesuffix(".jsonl")

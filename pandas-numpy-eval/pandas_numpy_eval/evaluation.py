@@ -20,7 +20,7 @@ from pandas_numpy_eval.journal import Journal, program_key, write_whole
 from pandas_numpy_eval.samples import Samples, Sampling, read_samples, read_sampling
 from pandas_numpy_eval.scoring import ceiling, score
 
-FORMAT = 4  # of verdicts and metrics; raise it where their meaning changes
+FORMAT = 5  # of verdicts and metrics; raise it where their meaning changes
 SHOWN = 20  # complaints about a sample file
 
 Program = tuple[str, str]
@@ -174,7 +174,7 @@ class Evaluation:
             metrics = {
                 "benchmark": self.benchmark,
                 "samples": {"file": self.sample_file.name, "rows": len(samples.rows), "programs": about["programs"]},
-                **score(samples.rows, verdicts, references, list(self.settings.ks)),
+                **score(samples.rows, verdicts, references, list(self.settings.ks), data.levels_of(self.problems)),
                 "skipped": dict(sorted(samples.skipped.items())),
                 "missing": samples.missing,
                 **self.circumstances(executor.layer),

