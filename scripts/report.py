@@ -4,7 +4,8 @@
     python -m scripts.report results --files data results    # also lists the files under those folders
 
 Every number comes from a `*_metrics.json`, which only an evaluation writes. Rows of one benchmark and equal settings stand
-together, so that base model and CERT can be compared.
+together, so that base model and CERT can be compared. Where a benchmark has levels (basic, intermediate, hard), a column for
+each shows the pass@1 of its problems.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from scripts.file_utils import write_text
-from scripts.reporting.tables import SHOWN, page, read_rows, sweeps
+from scripts.reporting.tables import page, read_rows, shown, sweeps
 
 PASSING_FOLDERS = ("checkpoint-", "runs", ".")  # intermediate files of runs
 
@@ -41,7 +42,7 @@ def work(argv: list[str] | None) -> None:
     write_text(args.results / "report.html", page(rows))
     if args.files:
         print("\n".join(["Files (bytes, path):", *list_files(args.files), ""]))
-    print(rows[SHOWN].to_string(index=False))
+    print(shown(rows).to_string(index=False))
     if len(best := sweeps(rows)):
         print(
             f"\nBest temperature of each sweep, chosen on the problems that are scored:\n{best.to_string(index=False)}"

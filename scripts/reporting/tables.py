@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pandas_numpy_eval.scoring import in_order
 from scripts.reporting.cases import read_cases
 
 FIXED = 0.2  # the temperature that is shown beside the best of a sweep
@@ -22,7 +23,7 @@ SHOWN = [
     "ceiling",
     "sandbox",
 ]
-DETAILS = ("versions", "git_revision", "verdicts", "limits", "sampling", "cases")
+DETAILS = ("by_level", "versions", "git_revision", "verdicts", "limits", "sampling", "cases")
 STYLE = "body{font:15px sans-serif;margin:2em}table{border-collapse:collapse}pre{font-size:12px}"
 STYLE += "td,th{padding:.3em .8em;text-align:left;border-bottom:1px solid #ddd}"
 
@@ -70,6 +71,16 @@ def _row(path: Path, metrics: dict) -> dict:
     }
 
 
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """The table of all runs: the columns SHOWN and, where a benchmark has levels, pass@1 of each level in per cent."""
+    scores = [metrics.get("by_level") or {} for metrics in rows["metrics"]]
+    columns = {
+        level: [f"{100 * found[level]['pass@1']['value']:.2f}" if level in found else "-" for found in scores]
+        for level in in_order(level for found in scores for level in found)
+    }
+    return rows[SHOWN].assign(**columns)
+
+
 def sweeps(rows: pd.DataFrame) -> pd.DataFrame:
     """Runs that differ in temperature alone: for every k the best score with its temperature, and the score at FIXED.
 
@@ -99,10 +110,10 @@ def page(rows: pd.DataFrame) -> str:
         about = html.escape(json.dumps({key: metrics[key] for key in DETAILS if metrics.get(key)}, indent=1))
         details.append(f"<details><summary>{html.escape(str(path))}</summary><pre>{about}</pre></details>")
     with pd.option_context("display.max_colwidth", None):
-        tables = [table.to_html(index=False, border=0) for table in (rows[SHOWN], sweeps(rows)) if len(table)]
+        tables = [table.to_html(index=False, border=0) for table in (shown(rows), sweeps(rows)) if len(table)]
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>pass@k</title><style>{STYLE}</style>"
         "<h1>pass@k, per cent</h1><p>Every sample was executed; the ceiling is the share of canonical solutions "
-        "that pass under the same libraries. Intervals: bootstrap over problems.</p>"
+        "that pass under the same libraries. Intervals: bootstrap over problems. A level's column: its pass@1.</p>"
         f"{'<p>'.join(tables)}<p>{''.join(details)}</html>\n"
     )

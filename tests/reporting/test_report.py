@@ -37,6 +37,24 @@ def test_rows_of_base_and_cert_stand_together(tmp_path, capsys):
     assert page.count("&quot;cases&quot;") == 1 and "&quot;passed&quot;: 1" in page
 
 
+def test_levels_have_columns_where_a_benchmark_has_them(tmp_path, capsys):
+    found = {"basic": 0.2, "intermediate": 0.0625, "hard": 0.0}
+    of_level = {level: {"problems": 5, "pass@1": {"value": v, "ci95": [v, v]}} for level, v in found.items()}
+    write_metrics(tmp_path, "base", 0.1, by_level={"hard": of_level["hard"]})
+    write_metrics(tmp_path, "tuned", 0.1, by_level=of_level)
+    write_metrics(tmp_path, "without", 0.1)
+    assert report.main([str(tmp_path)]) == 0
+    table = [line.split() for line in capsys.readouterr().out.splitlines()[:4]]
+    assert [line[-3:] for line in table] == [
+        ["basic", "intermediate", "hard"],
+        ["-", "-", "0.00"],
+        ["20.00", "6.25", "0.00"],
+        ["-", "-", "-"],
+    ]
+    page = (tmp_path / "report.html").read_text()
+    assert "<th>intermediate</th>" in page and "&quot;by_level&quot;" in page
+
+
 def test_sweeps_tell_the_best_temperature_and_the_fixed_one_for_every_k(tmp_path, capsys):
     for temperature, score, ten in ((0.2, 0.1, 0.5), (0.4, 0.3, 0.6), (0.6, 0.2, 0.7)):
         more = {"pass@10": {"value": ten, "ci95": [0, 1]}}
