@@ -2,8 +2,11 @@
 
 import doctest
 import importlib
+import json
 import random
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +21,8 @@ from evaluation.problem_checks import (
     truncate,
 )
 
-from examples.private_library import make_corpus, tasks, wording
+from examples.private_library import compare, make_corpus, tasks, wording
+from pandas_numpy_eval import evaluate_functional_correctness
 from scripts.decontaminate import fingerprints_from, squeeze
 from scripts.file_utils import read_jsonl
 
@@ -145,7 +149,49 @@ def test_every_call_has_twelve_paraphrases(call):
     assert len(said) >= 12
 
 
-def test_library_is_not_installed_by_the_project():
-    """The sandbox sees it through LIBS alone; a copy on the path of the tests would hide an error there."""
-    assert "dorvex" not in (ROOT / "requirements.txt").read_text()
-    assert Path(importlib.import_module("dorvex").__file__).is_relative_to(LIBRARY) and str(LIBRARY) in sys.path
+def metrics(folder: Path, run: str, passed: dict[str, int]) -> Path:
+    """A metrics file of ten samples of each task."""
+    (folder / run).mkdir(parents=True)
+    file = folder / run / "n10_metrics.json"
+    file.write_text(json.dumps({"tasks": {task: {"n": 10, "passed": count} for task, count in passed.items()}}))
+    return file
+
+
+def test_comparison_is_paired(tmp_path, capsys):
+    """CERT is 40 points above the normal model in every problem: an interval without pairing would not be a point."""
+    metrics(tmp_path, "smollm2-135m", {"a": 0, "b": 0})
+    metrics(tmp_path, "Dorvex_x_normal", {"a": 0, "b": 6})
+    metrics(tmp_path, "Dorvex_x_cert", {"b": 10, "a": 4})
+    assert compare.main([str(tmp_path)]) == 0
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.replace("CERT - ", "CERT-").split("\n")[1:-1]]
+    assert dict(lines) == {
+        "base": "0.00 [0.0, 0.0]",
+        "normal": "30.00 [0.0, 60.0]",
+        "CERT": "70.00 [40.0, 100.0]",
+        "CERT-normal": "40.00 [40.0, 40.0]",
+        "CERT-base": "70.00 [40.0, 100.0]",
+    }
+
+
+def test_comparison_refuses_what_does_not_fit(tmp_path, capsys):
+    base = metrics(tmp_path, "base", {"a": 0})
+    assert compare.main([str(tmp_path)]) != 0
+    assert "no *_metrics.json of normal, CERT" in capsys.readouterr().err
+    assert compare.main([str(base), str(base)]) != 0
+    assert "a second file of base" in capsys.readouterr().err
+    metrics(tmp_path, "x_normal", {"a": 0}), metrics(tmp_path, "x_cert", {"b": 0})
+    assert compare.main([str(tmp_path)]) != 0
+    assert "different problems" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_sandbox_has_the_library_from_its_wheel(tmp_path, monkeypatch, capsys):
+    shutil.copytree(LIBRARY, tmp_path / "build")
+    build = f"-m pip wheel --quiet --no-deps --no-build-isolation -w {tmp_path}/wheels {tmp_path}/build".split()
+    subprocess.run([sys.executable, *build], check=True)
+    for name, value in (("PIP_FIND_LINKS", "wheels"), ("CERT_LIBS", "libs")):
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    flags = ["--check_references", "-d", str(EXAMPLE / "problems/Dorvex.jsonl"), "--libs", "dorvex==1.0.0"]
+    assert evaluate_functional_correctness.main([*flags, "--n_workers", "1"]) == 0
+    assert "40 of 40 references pass" in capsys.readouterr().out

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# A library that no model has seen: corpus, three models, samples of 40 problems, one table with paired differences.
+#
+#   bash examples/private_library/run.sh             # killed and started again, it resumes
+#   STEPS=30 RUN_NAME=short bash examples/private_library/run.sh
+#
+# The settings of the three commands in the root hold as well. With --check it looks at the settings and stops.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
+HERE=examples/private_library
+FILES="${FILES:-3000}"                                # programs in the corpus; 3000 are about 440K tokens
+BENCHMARK="${PROBLEMS:-$HERE/problems/Dorvex.jsonl}"  # DorvexDev.jsonl: 20 problems to choose settings with
+export DOMAIN=Dorvex LIMIT="${LIMIT:-0}"              # LIMIT=0: all problems
+export PRESET="${PRESET:-$HERE/preset.yaml}"          # corpus, encoding, training
+export DATA_DIR="${DATA_DIR:-data}" RESULTS_DIR="${RESULTS_DIR:-results}"
+WORK="$(realpath -m "$DATA_DIR/$DOMAIN")"
+unset PROBLEMS
+if [ "${1:-}" = --check ]; then SOURCES=$HERE/library exec bash run_training_cert.sh --check; fi
+[ $# = 0 ] || die "unknown argument $1; settings are environment variables, see the top of $HERE/run.sh"
+ensure_env
+
+"$PYTHON" -m examples.private_library.make_corpus -o "$WORK/programs" --files "$FILES"
+for type in normal cert; do
+  TYPE=$type SOURCES="$HERE/library,$WORK/programs" bash run_training_cert.sh
+done
+
+# The sandbox sees installed packages alone: a wheel of the library goes into the environment that LIBS makes.
+rm -rf "$WORK/build" && cp -r "$HERE/library" "$WORK/build"
+"$PYTHON" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$WORK/wheels" "$WORK/build"
+export PROBLEMS="$BENCHMARK" LIBS=dorvex==1.0.0 PIP_FIND_LINKS="$WORK/wheels" PIP_NO_INDEX=1 CERT_LIBS="$WORK/libs"
+for model in base normal cert; do
+  MODEL_VERSION=$model bash run_generating_codes.sh
+done
+bash run_evaluating_codes.sh
+"$PYTHON" -m examples.private_library.compare "$RESULTS_DIR/$(basename "$PROBLEMS" .jsonl)"
