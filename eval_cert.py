@@ -20,7 +20,7 @@ def complete(sampler, settings: dict, chunks: list[Chunk]) -> list[list[dict]]:
     """Samples of one unit (see `SampleFile.draw`)."""
     requests = [Request(c.problem["prompt"], c.problem["task_id"], c.first, c.count) for c in chunks]
     found = sampler.sample_many(requests, **settings)
-    return [[{"raw": sample.raw, "finish": sample.finish} for sample in samples] for samples in found]
+    return [[sample.fields() for sample in samples] for samples in found]
 
 
 def work(argv: list[str] | None) -> None:

@@ -4,6 +4,7 @@
 #   bash run_generating_codes.sh                                  # CERT on our Pandas problems
 #   MODEL_VERSION=base DOMAIN=Numpy bash run_generating_codes.sh  # the base model, for comparison
 #   MODEL_VERSION=path/to/model PROBLEMS=my.jsonl bash run_generating_codes.sh
+#   MODEL_VERSION=openai:NAME BASE_URL=http://localhost:8000/v1 bash run_generating_codes.sh   # a model behind a server
 #   PROTOCOL=paper bash run_generating_codes.sh                   # 200 samples at ten temperatures
 #
 # With --check it looks at the settings and stops. PROTOCOL holds the values of all settings of sampling that are left unset;
@@ -12,7 +13,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 settings "$@"
 ensure_env
-ensure_base
+[[ "$MODEL_VERSION" == openai:* ]] || ensure_base
 
 for type in "${MISSING[@]}"; do
   say "no $type yet at ${RUNS[$type]}/model; training it first"

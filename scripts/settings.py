@@ -119,12 +119,13 @@ class Settings:
         types = both if kind in ("cert", "all") else [kind] if "TYPE" in value or kind == "normal" else []
         value["OPERATION"] = value["OPERATION"] or "constants"
         suffix = "" if value["OPERATION"] == "constants" or kind == "normal" else f"_{value['OPERATION']}"
-        if not set(types) & set(both):
-            idle = [name for name in ("OPERATION", "TEMP2", "SKETCH_STRATEGY") if name in self.given]
-            self.notes = [f"{name} changes nothing for {kind}" for name in idle]
-            self.given = {name: text for name, text in self.given.items() if name not in idle}
-            if self.letter in "tn":
-                self.given["OPERATION"] = "constants"  # whatever the preset says
+        two = set(types) & set(both)
+        idle = [] if two else ["OPERATION", "TEMP2", "SKETCH_STRATEGY"]
+        idle += [] if kind.startswith("openai:") else ["BASE_URL", "ENDPOINT", "CONCURRENCY", "REQUESTS_PER_MINUTE"]
+        self.notes = [f"{name} changes nothing for {kind}" for name in idle if name in self.given]
+        self.given = {name: text for name, text in self.given.items() if name not in idle}
+        if not two and self.letter in "tn":
+            self.given["OPERATION"] = "constants"  # whatever the preset says
         name = f"{os.path.basename(os.path.abspath(value['BASE_MODEL']))}_{Path(value['PRESET']).stem}{suffix}"
         value["RUN_NAME"] = value.get("RUN_NAME") or name
         data = f"{value['DATA_DIR']}/{value['DOMAIN']}"
@@ -177,13 +178,16 @@ class Settings:
             Settings("run_training_cert.sh", [], {**self.environment, "TYPE": missing[0]})
         version = value["MODEL_VERSION"]
         single = value["BASE_MODEL"] if version == "base" else models.get("normal", version)
+        if version.startswith("openai:") and not value["BASE_URL"]:
+            raise UserError(f"MODEL_VERSION={version} needs BASE_URL, its server, such as http://localhost:8000/v1")
         two = [part for of, folder in models.items() for part in (f"-{of}", folder)]
         shell["PROGRAM"] = "eval_cert_unified.py" if version == "cert" else "eval_cert.py"
         shell["MODELS"] = two if version == "cert" else ["-model", single]
         shell["MISSING"] = missing
         shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"]
         value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")
-        if "DEVICE" not in self.given and value["BACKEND"] != "vllm":
+        served = version.startswith("openai:")
+        if "DEVICE" not in self.given and value["BACKEND"] != "vllm" and not served:
             shell["SAMPLING_FLAGS"] += ["--device", value["DEVICE"]]
         need_disk(500, value["RESULTS_DIR"])
 

@@ -1,5 +1,6 @@
-"""What both engines share: requests, completions, and how a prompt becomes token ids."""
+"""What the engines share: requests, completions, and how a prompt becomes token ids."""
 
+import hashlib
 from dataclasses import dataclass
 
 from nl2code.errors import UserError
@@ -27,8 +28,27 @@ class Completion:
 
     text: str
     raw: str
-    num_tokens: int
+    num_tokens: int  # 0 where a server does not say
     finish: str  # "eos", "boundary" or "length"
+    answer: str | None = None  # of a chat model: all that it wrote, `raw` was found in it
+
+    def fields(self) -> dict:
+        """What a sample file keeps of it."""
+        return {"raw": self.raw, "finish": self.finish} | ({} if self.answer is None else {"answer": self.answer})
+
+
+def sample_seed(seed: int, task_id: str, sample: int) -> int:
+    """The seed of one sample for an engine that has its own random streams: 32 bits."""
+    return int.from_bytes(hashlib.sha256(f"{seed}|{task_id}|{sample}".encode()).digest()[:4], "little")
+
+
+def valid_text(prompt: str) -> str:
+    """The prompt itself. Raises PromptError where it cannot be written as UTF-8."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise PromptError(f"prompt {prompt[:40]!r} is no valid text ({error.reason}); correct it") from None
+    return prompt
 
 
 class PromptEncoder:
@@ -54,11 +74,7 @@ class PromptEncoder:
         Raises:
             PromptError: naming the lengths, the limit and the fix.
         """
-        try:
-            prompt.encode()
-        except UnicodeEncodeError as error:
-            raise PromptError(f"prompt {prompt[:40]!r} is no valid text ({error.reason}); correct it") from None
-        ids, pending = self.tokens.encode_healed(prompt, self.whole_characters)
+        ids, pending = self.tokens.encode_healed(valid_text(prompt), self.whole_characters)
         ids = ([] if self.bos is None else [self.bos]) + ids
         if max(ids, default=0) >= len(self.tokens.table):
             size = len(self.tokens.table)

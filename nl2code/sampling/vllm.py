@@ -4,11 +4,10 @@ Prompts, token healing, stopping rules and truncation are those of the torch eng
 sample, so samples differ from the torch engine's and are as reproducible as vLLM's.
 """
 
-import hashlib
 import re
 
 from nl2code.models import ModelError, base_of, id_space, load_tokenizer, resolve_model
-from nl2code.sampling.prompts import Completion, PromptEncoder, Request
+from nl2code.sampling.prompts import Completion, PromptEncoder, Request, sample_seed
 from nl2code.sampling.truncation import BOUNDARIES, first_block
 
 
@@ -56,10 +55,9 @@ class VllmSampler(PromptEncoder):
             stop = [] if "\n" in pending else list(BOUNDARIES)  # a boundary must not begin in the prompt
             constraint = StructuredOutputsParams(regex=re.escape(pending) + r"[\s\S]*") if pending else None
             for sample in range(request.first, request.first + request.count):
-                digest = hashlib.sha256(f"{seed}|{request.task_id}|{sample}".encode()).digest()
                 prompts.append({"prompt_token_ids": ids})
                 healed.append(len(pending))
-                common["seed"] = int.from_bytes(digest[:4], "little")
+                common["seed"] = sample_seed(seed, request.task_id, sample)
                 params.append(SamplingParams(**common, stop=stop, structured_outputs=constraint))
         outputs = iter(zip(self.llm.generate(prompts, params), healed, strict=True))
         return [[_completion(*next(outputs)) for _ in range(request.count)] for request in requests]

@@ -1,11 +1,16 @@
-"""The engines that can sample: `--backend torch` (nl2code/sampling/engine.py) and `vllm` (nl2code/sampling/vllm.py)."""
+"""The engines that can sample: `--backend torch` (nl2code/sampling/engine.py) and `vllm` (nl2code/sampling/vllm.py); for
+models named openai:NAME, a server (nl2code/sampling/endpoint.py)."""
 
 import argparse
 import os
 
+from scripts.generating.served import is_served, open_endpoint
 
-def open_sampler(name: str, args: argparse.Namespace):
-    """The engine for one model, on this process's device. Raises ModelError."""
+
+def open_sampler(name: str, args: argparse.Namespace, stage: int = 0):
+    """The engine for one model, on this process's device; `stage` 1 is the generator. Raises UserError."""
+    if is_served(name):
+        return open_endpoint(name, args, stage)
     if args.backend == "vllm":
         from nl2code.sampling.vllm import VllmSampler
 

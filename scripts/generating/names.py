@@ -12,7 +12,7 @@ _VAGUE = re.compile(r"/|models?|checkpoint-\d+|final|output|[0-9a-f]{40}")  # fo
 _SHOWN = (
     "num_samples:n temperature:t temperature2:t2 sketch_strategy: top_p:p max_tokens:l seed:s limit:first operation: "
 )
-_SHOWN += "backend: dtype: chunk_size:c batch_size:b unit_size:u tasks:tasks"
+_SHOWN += "backend: dtype: endpoint: samples_per_request:r chunk_size:c batch_size:b unit_size:u tasks:tasks"
 
 
 def model_name(path: str) -> str:
@@ -22,7 +22,11 @@ def model_name(path: str) -> str:
     'Pandas_smollm2-135m_quick_sketcher'
     >>> model_name("Daoguang/PyCodeGPT")
     'Daoguang_PyCodeGPT'
+    >>> model_name("openai:qwen/coder:7b")
+    'openai_qwen_coder_7b'
     """
+    if path.startswith("openai:"):
+        return re.sub(r"[^\w.+-]", "_", path)
     folder = os.path.abspath(path)
     if trained := _TRAINED.search(folder):
         domain, kind, run, leaf = trained.groups()

@@ -104,11 +104,11 @@ class SampleFile:
         total = len(self.problems) * self.record.settings["num_samples"]
         return f"{self.output}: {total} samples of {len(self.problems)} problems in {len(units)} units, {done} done"
 
-    def draw(self, complete: Callable[[list[Chunk]], list[list[dict]]]) -> None:
+    def draw(self, complete: Callable[[list[Chunk]], list[list[dict]]], served: Callable[[], list] = list) -> None:
         """Do this process's share, and merge all units where no other share is missing.
 
         `complete(chunks)` returns for each chunk its samples in order, without task_id and sample_id; they must hold
-        `raw`. `completion` is made here.
+        `raw`. `completion` is made here. `served()` tells which servers answered so far, for the record.
         """
         started = time.time()
         self.begun.begin()
@@ -124,6 +124,8 @@ class SampleFile:
                     pairs = zip(chunks, complete(chunks), strict=True)
                     rows = [self._row(chunk, i, s) for chunk, samples in pairs for i, s in enumerate(samples)]
                     assert len(rows) == count, (part, len(rows), count)
+                    if servers := served():
+                        write_jsonl(part.with_suffix(".servers"), servers)
                     write_jsonl(part, rows)
                 bar.update(count)
         self.merge(time.time() - started)
@@ -139,7 +141,11 @@ class SampleFile:
             units = [part for part, _ in self.units()]
             if not self.is_finished() and all(part.is_file() for part in units):
                 write_jsonl(self.output, (row for part in units for row in read_jsonl(part)))
-                self.record.finish([self.output], {"seconds": round(seconds, 1)}, benchmark=self.benchmark)
+                run = {"seconds": round(seconds, 1)}
+                told = [row for file in sorted(self.parts.glob("*.servers")) for row in read_jsonl(file)]
+                if servers := [row for i, row in enumerate(told) if row not in told[:i]]:
+                    run["servers"] = servers
+                self.record.finish([self.output], run, benchmark=self.benchmark)
             if self.is_finished():
                 shutil.rmtree(self.parts, ignore_errors=True)
                 lock.unlink(missing_ok=True)
@@ -179,7 +185,7 @@ def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile
         return
     finished = [file.is_finished() for file in files]
     if not all(finished):
-        samplers = [open_sampler(name, args) for name in models]
+        samplers = [open_sampler(name, args, stage) for stage, name in enumerate(models)]
         for problem in files[0].problems:
             # Errors in a prompt are found before any work; the generator's also holds a sketch of up to max_tokens.
             samplers[0].encode(problem["prompt"], args.max_tokens)
@@ -190,7 +196,8 @@ def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile
         else:
             common = {"top_p": args.top_p, "max_new_tokens": args.max_tokens, "seed": args.seed}
             common["batch_size"] = args.batch_size
-            file.draw(stages(*samplers, *(common | {"temperature": value} for value in file.temperatures.values())))
+            complete = stages(*samplers, *(common | {"temperature": value} for value in file.temperatures.values()))
+            file.draw(complete, lambda: [row for sampler in samplers for row in getattr(sampler, "served", [])])
         if not file.is_finished():
             print(f"this process's share of {file.output} is done; the last process to end merges all shares")
             continue

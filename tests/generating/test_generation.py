@@ -107,7 +107,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(base, other, problems, tmp_
             return single(base, problems, output, "-u", 4)
         return two_stages(base, other, problems, output, "-u", 4, "-t", 0.8, "-t2", 0.8)
 
-    def draw_two_units(file, complete):
+    def draw_two_units(file, complete, served):
         left = [2]
 
         def complete_some(chunks):
@@ -116,7 +116,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(base, other, problems, tmp_
             left[0] -= 1
             return complete(chunks)
 
-        return original(file, complete_some)
+        return original(file, complete_some, served)
 
     assert run(tmp_path / "whole.samples.jsonl") == 0
     output = tmp_path / "cut.samples.jsonl"
