@@ -1,6 +1,7 @@
 """Fetch the files that the project builds on (scripts/sources.json) from PyPI, verified by SHA-256, nothing executed.
 
     python -m scripts.fetch pandas numpy          # into downloads/ (or $CERT_DOWNLOADS)
+    python -m scripts.fetch usage                 # a group: packages that use the libraries
     python -m scripts.fetch --list
 
 A file that is already in the folder with the right hash costs no network, so a machine without one is served by copying
@@ -23,6 +24,7 @@ from nl2code.errors import UserError, exit_status
 from scripts.file_utils import PROJECT_ROOT, exclusive, sha256_file
 
 SOURCES_FILE = Path(__file__).with_name("sources.json")
+DEFAULT_GROUP = "default"
 STAGING_PREFIX = ".download-"
 CHOICE = {"wheel": "--no-deps --only-binary :all:", "sdist": "--no-deps --no-binary :all:"}
 PIP = "--quiet --no-input --disable-pip-version-check --progress-bar off --retries 2 --ignore-requires-python"
@@ -69,11 +71,24 @@ def load_sources() -> tuple[dict, ...]:
 
 
 def source_entry(name: str) -> dict:
-    """The entry of one source: name, project, version, kind, filename, bytes, sha256, licence, domains."""
+    """The entry of one source: name, project, version, kind, filename, bytes, sha256, licence, domains, group."""
     entries = {entry["name"]: entry for entry in load_sources()}
     if name not in entries:
         raise UserError(f"unknown source {name!r}; allowed: {', '.join(entries)}")
     return entries[name]
+
+
+def expand(names: Iterable[str], domain: str = "") -> list[str]:
+    """Names in their order; a group of sources.json becomes its code sources, of `domain` alone where it is given."""
+
+    def members(group: str) -> list[str]:
+        return [
+            entry["name"]
+            for entry in load_sources()
+            if entry["group"] == group and (domain in entry["domains"] if domain else entry["domains"])
+        ]
+
+    return [part for name in names for part in members(name) or [name]]
 
 
 def downloads_folder(folder: str | Path | None = None) -> Path:
@@ -179,7 +194,7 @@ def missing_message(missing: list[dict], folder: Path, why: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="sources to fetch, by their name in sources.json")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="sources or groups (default, usage) of sources.json")
     parser.add_argument("--folder", type=Path, help="folder to keep files in (default: $CERT_DOWNLOADS or downloads/)")
     parser.add_argument("--list", action="store_true", help="list the known sources and whether they are there")
     parser.add_argument("--verify", action="store_true", help="check the hashes of the files that are there")
@@ -196,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
             state = "there" if (folder / entry["filename"]).exists() else "missing"
             used = ",".join(entry["domains"]) or "-"
             print(f"{entry['name']:16} {state:8} {used:13} {describe(entry):48} {entry['licence']}")
-        for path in fetch_all(args.names, folder):
+        for path in fetch_all(expand(args.names), folder):
             print(path)
 
     return exit_status(work)

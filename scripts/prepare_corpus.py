@@ -4,12 +4,15 @@
     python -m scripts.prepare_corpus configs/training/paper.yaml -d Numpy
     python -m scripts.prepare_corpus -d Mylib --sources ~/code/mylib,~/code/apps,notes.ipynb
 
-Two kinds of documents: `code`, Python files that import the library (PyCodeGPT's quality filters); `mined`, short
-commented snippets from docstrings, user guides, notebooks (scripts/mine_docs.py) and pairs of a description and its code
-(scripts/corpus/dataset_rows.py); their `repo_name` ends in "(docs)". Nothing is extracted, and nothing is executed except,
-with --run_snippets, the mined snippets, in the sandbox. Left out are documents that hold benchmark text
-(scripts/decontaminate.py), exact copies (white space aside), with --near_copies nearly equal documents too, and files
-whose licence is not permissive; a source given by path that states no licence is kept, with the licence `unknown`.
+Kinds of documents: `code`, Python files that import the library (PyCodeGPT's quality filters); `mined`, short commented
+snippets from docstrings, user guides, notebooks (scripts/mine_docs.py) and pairs of a description and its code
+(scripts/corpus/dataset_rows.py), their `repo_name` ends in "(docs)"; `functions`, short documented functions that use the
+library (scripts/corpus/functions.py), which are also part of the `code` documents. `--sources usage` takes packages that
+use the library; --min_calls drops files that hardly call it, --max_share limits what one repository gives. Nothing is
+extracted, and nothing is executed except, with --run_snippets, the mined snippets, in the sandbox. Left out are documents
+that hold benchmark text (scripts/decontaminate.py), exact copies (white space aside), with --near_copies nearly equal
+documents too, and files whose licence is not permissive; a source given by path that states no licence is kept, with the
+licence `unknown`.
 
 Train and valid are split by a hash of (repository, file): all documents of a file are on one side; with --split_by
 repository all of a repository. Where that leaves one side empty, the next finer unit is used, which is said and recorded.
@@ -39,10 +42,10 @@ from scripts.corpus.ledger import count_tokens
 from scripts.corpus.output import RECORD, STATS, own_corpus, read_stats, refuse_foreign_files, write_parts
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.sources import Source, resolve
-from scripts.corpus.split import UNITS, limit, split, without_copies, without_near_copies
+from scripts.corpus.split import UNITS, limit, limit_repositories, split, without_copies, without_near_copies
 from scripts.corpus.stats import statistics, summary, why_empty
 from scripts.decontaminate import fingerprints_from
-from scripts.fetch import downloads_folder, fetch_all, load_sources
+from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
 from scripts.file_utils import PROJECT_ROOT, exclusive, replacing_folder, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
 from scripts.presets import with_preset
@@ -50,12 +53,14 @@ from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_recor
 
 FORMAT = 2  # raise it where equal inputs and settings give another corpus
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
-KINDS = ("code", "mined")
+KINDS = ("code", "mined", "functions")
 RANGES = {  # of numbers: lowest, highest, what to do
     "valid_share": (0, 0.5, "must lie between 0 and 0.5"),
     "max_documents": (1, 1e12, "must be at least 1; leave it out for no limit"),
     "dataset_rows": (1, 1e12, "must be at least 1; leave it out to read all"),
     "workers": (1, 4096, "must be at least 1"),
+    "min_calls": (0, 100, "must lie between 0 and 100; 0 keeps all"),
+    "max_share": (0.01, 1, "must lie between 0.01 and 1; 1 keeps all"),
 }
 
 
@@ -74,15 +79,17 @@ def settings_of(args: argparse.Namespace, library: str) -> dict:
         raise UserError(f"--near_copies {args.near_copies} must lie between 0.8 and 1, or be 0 to keep all")
     names = ("seed", "valid_share", "max_documents", "any_licence", "near_copies", "split_by", "run_snippets")
     settings = {name: getattr(args, name) for name in (*names, "dataset_rows")}
+    settings |= {
+        name: value for name, off in (("min_calls", 0), ("max_share", 1)) if (value := getattr(args, name)) != off
+    }
     return {"domain": args.domain, "library": library, "kinds": kinds, **settings}
 
 
 def sources_of(args: argparse.Namespace) -> list[Source]:
     """The sources asked for, or those that sources.json lists for the domain. Raises UserError."""
-    names = [entry["name"] for entry in load_sources() if args.domain in entry["domains"]]
-    if args.sources:
-        is_path = os.path.exists(os.path.expanduser(args.sources))  # whose name may hold a comma
-        names = [args.sources] if is_path else [name.strip() for name in args.sources.split(",") if name.strip()]
+    is_path = args.sources and os.path.exists(os.path.expanduser(args.sources))  # whose name may hold a comma
+    parts = (args.sources or DEFAULT_GROUP).split(",")
+    names = [args.sources] if is_path else expand([part.strip() for part in parts if part.strip()], args.domain)
     sources = [
         resolve_dataset(name) if name.startswith(PREFIX) else resolve(name, downloads_folder())
         for name in dict.fromkeys(names)
@@ -105,7 +112,7 @@ def options_of(args: argparse.Namespace, settings: dict) -> HarvestOptions:
     own = sorted((PROJECT_ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data").glob("*.jsonl*"))
     files = tuple(map(str, fingerprints)), tuple(map(str, [*own, *args.benchmarks]))
     kept = settings["library"], tuple(settings["kinds"]), args.any_licence
-    options = HarvestOptions(*kept, *files, args.tokenizer, args.dataset_rows)
+    options = HarvestOptions(*kept, *files, args.tokenizer, args.dataset_rows, args.min_calls)
     fingerprints_from(*files)
     count_tokens("", args.tokenizer)
     return options
@@ -190,6 +197,8 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
         without_near_copies(harvests, args.near_copies)
     if args.run_snippets:
         without_failing(harvests, "mined", options.library, args.workers)
+    if args.max_share < 1:
+        limit_repositories(harvests, args.seed, args.max_share)
     if args.max_documents is not None:
         limit(harvests, args.seed, args.max_documents)
     if not any(found.documents for found in harvests):
@@ -226,12 +235,18 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--sources",
         default="",
-        help="comma list of names from scripts/sources.json, folders, archives (.tar.gz, .zip, .whl), .py and .ipynb "
-        "files, installed:NAME (a package of site-packages), dataset:FILE or dataset:OWNER/NAME (rows of code, or of "
-        "text and code) (default: the domain's own list)",
+        help="comma list of names or groups (default, usage) of scripts/sources.json, folders, archives (.tar.gz, .zip, "
+        ".whl), .py and .ipynb files, installed:NAME (a package of site-packages), dataset:FILE or dataset:OWNER/NAME "
+        "(rows of code, or of text and code) (default: the domain's sources in the group default)",
     )
     add("-o", "--output", type=Path, help="folder to write (default: data/<Domain>/data)")
-    add("--kinds", default=",".join(KINDS), help="comma list of code, mined (default: both)")
+    add("--kinds", default="code,mined", help="comma list of code, mined, functions (default: code,mined)")
+    calls = (
+        "calls of the library per 100 lines that a code document needs; if above 0, generated files are left out too"
+    )
+    add("--min_calls", type=float, default=0.0, help=f"{calls} (default: 0, keep all)")
+    share = "largest share of the characters that one repository gives; a random choice of its documents is kept"
+    add("--max_share", type=float, default=1.0, help=f"{share} (default: 1, keep all)")
     add("--fingerprints", type=Path, nargs="+", help="fingerprint files to clean of (default: scripts/fingerprints/)")
     add(
         "--benchmarks",

@@ -9,9 +9,11 @@ from nl2code.parsing import try_parse
 from scripts.corpus.dataset_rows import dataset_members
 from scripts.corpus.docs.notebooks import notebook_code
 from scripts.corpus.docs.snippets import MAX_LINES, imports_library, statements
+from scripts.corpus.functions import mine_functions
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN, file_licence, is_permissive
 from scripts.corpus.sources import Member, Source, members, text_of
+from scripts.corpus.usage import why_not_usage
 from scripts.decontaminate import fingerprints_from
 from scripts.mine_docs import DOC_SUFFIXES, mine
 
@@ -27,12 +29,13 @@ class HarvestOptions:
     """What becomes a document."""
 
     library: str  # import name that a document must import
-    kinds: tuple[str, ...]  # code, mined
+    kinds: tuple[str, ...]  # code, mined, functions
     any_licence: bool  # keep files whose licence is not known to be permissive
     fingerprints: tuple[str, ...]  # fingerprint files to clean of
     benchmarks: tuple[str, ...]  # problem files to clean of
     tokenizer: str = ""  # of the model that counts tokens in the ledgers; empty for none
     dataset_rows: int | None = None  # maximum number of rows per data set, None for all
+    min_calls: float = 0.0  # calls of the library per 100 lines that a code document needs
 
     @property
     def benchmark_files(self) -> tuple[str, ...]:
@@ -94,18 +97,20 @@ def candidates(kind: str, member: Member, text: str, options: HarvestOptions, le
     suffix = path[path.rfind(".") :] if path.endswith(DOC_SUFFIXES) else ".py"  # a row of a data set is Python
     if member.is_pair:
         reason = why_not_pair(text, library)
-    elif kind == "mined":
-        snippets, left_out = mine(f"file{suffix}", text, library)
+    elif kind == "mined" or (kind == "functions" and suffix == ".py"):
+        snippets, left_out = (
+            mine(f"file{suffix}", text, library) if kind == "mined" else mine_functions(text, library, path)
+        )
         count_left_out(ledger, left_out, path)
         for snippet in snippets:
             ledger.see(snippet.content)
         return [(snippet.content, f"{path}#L{snippet.line}") for snippet in snippets]
-    elif suffix == ".ipynb" and "mined" not in options.kinds:  # else its sections are mined
+    elif kind == "code" and suffix == ".ipynb" and "mined" not in options.kinds:  # else its sections are mined
         text, left_out = notebook_code(text)
         count_left_out(ledger, left_out, path)
-        reason = why_not_code(text, library) if text is not None else ""
-    elif suffix == ".py":
-        reason = why_not_code(text, library)
+        reason = why_not_code(text, library, options.min_calls) if text is not None else ""
+    elif kind == "code" and suffix == ".py":
+        reason = why_not_code(text, library, options.min_calls)
     else:
         return []
     if text is None or member.is_pair != (kind == "mined"):
@@ -124,7 +129,7 @@ def count_left_out(ledger: Ledger, reasons: dict[str, int], path: str) -> None:
             ledger.reject(reason, place=path)
 
 
-def why_not_code(text: str, library: str) -> str:
+def why_not_code(text: str, library: str, min_calls: float = 0.0) -> str:
     """Why a file is no code document; empty where it is one."""
     if reason := why_not_python(text, library):
         return reason
@@ -133,7 +138,9 @@ def why_not_code(text: str, library: str) -> str:
         return f"fewer than {MIN_LINES} lines"
     if len(text) / len(lines) > MAX_AVERAGE_LINE:
         return f"average line longer than {MAX_AVERAGE_LINE}"
-    return f"a line longer than {MAX_LINE}" if max(map(len, lines)) > MAX_LINE else ""
+    if max(map(len, lines)) > MAX_LINE:
+        return f"a line longer than {MAX_LINE}"
+    return why_not_usage(text, library, min_calls)
 
 
 def why_not_pair(text: str, library: str) -> str:

@@ -1,7 +1,9 @@
 """Which documents of all sources stay, on which side and in which order (see scripts/prepare_corpus.py)."""
 
+from collections import Counter
 from hashlib import sha256
 
+from nl2code.errors import UserError
 from scripts.corpus.documents import DOCS, Harvest, keep
 from scripts.corpus.near_copies import NearCopies
 
@@ -37,6 +39,39 @@ def limit(harvests: list[Harvest], seed: int, most: int) -> None:
     rows = [(hashed(seed, row["repo_name"], row["path"]), id(row)) for found in harvests for _, row in found.documents]
     chosen = {row for _, row in sorted(rows)[:most]}
     keep(harvests, lambda kind, row: "" if id(row) in chosen else "over --max_documents")
+
+
+def limit_repositories(harvests: list[Harvest], seed: int, share: float) -> None:
+    """Keep, of every repository, a random choice of documents of at most `share` of all characters that are kept.
+
+    A large repository is cut to the cap that is this share of what all give under it, rounded down to whole documents;
+    as those leave a bit free, its part can exceed the share by that bit.
+
+    Raises:
+        UserError: there are too few repositories.
+    """
+    rows = [(row["repo_name"].removesuffix(DOCS), row) for found in harvests for _, row in found.documents]
+    sizes = Counter()
+    for name, row in rows:
+        sizes[name] += len(row["content"])
+    if rows and len(sizes) * share <= 1:
+        advice = f"above {1 / len(sizes):.3g}, or give more sources"
+        raise UserError(
+            f"--max_share {share:g} is too low for {len(sizes)} repositories with documents; raise it {advice}"
+        )
+    rest, cap = sum(sizes.values()), 0.0
+    for number, (_, size) in enumerate(sizes.most_common()):  # cap = share * (number * cap + rest)
+        cap = share * rest / (1 - number * share)
+        if size <= cap:
+            break
+        rest -= size
+    room = dict.fromkeys(sizes, cap)
+    chosen = set()
+    for name, row in sorted(rows, key=lambda item: hashed(seed, item[1]["repo_name"], item[1]["path"])):
+        if len(row["content"]) <= room[name]:
+            room[name] -= len(row["content"])
+            chosen.add(id(row))
+    keep(harvests, lambda kind, row: "" if id(row) in chosen else "over --max_share")
 
 
 def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> tuple[dict[str, list[dict]], str]:

@@ -47,7 +47,7 @@ def wrong(check: str, value: str) -> str:
         fine = value in BENCHMARKS or Path(value).is_file()
         problem = f"is not allowed; use one of: {' '.join(BENCHMARKS)} (or an existing .jsonl file)"
     elif kind == "sources":
-        known = {entry["name"] for entry in SOURCES}
+        known = {entry[key] for entry in SOURCES for key in ("name", "group")}
         parts = [part.strip() for part in value.split(",") if not part.strip().startswith(("installed:", "dataset:"))]
         unknown = [part for part in parts if part and part not in known and not Path(part).expanduser().exists()]
         fine, problem = not unknown, f"names {' '.join(unknown)}: no folder, archive, or name of scripts/sources.json"

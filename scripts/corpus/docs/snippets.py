@@ -251,10 +251,15 @@ def free_names(*nodes: ast.AST) -> set[str]:
 
 def imports_library(tree: ast.Module, library: str) -> bool:
     """Whether an import statement anywhere names the library or a module inside it."""
-    names = (
-        alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+    return bool(library_names(tree, library))
+
+
+def library_names(tree: ast.Module, library: str) -> set[str]:
+    """Names that import statements anywhere bind to the library or a part of it; `*` where all names are imported."""
+    aliases = (
+        (alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}", alias)
         for node in statements(tree)
         if is_import(node) and not getattr(node, "level", 0)
         for alias in node.names
     )
-    return any(f"{name}.".startswith(f"{library}.") for name in names)
+    return {alias.asname or alias.name.split(".")[0] for name, alias in aliases if f"{name}.".startswith(f"{library}.")}

@@ -1,0 +1,85 @@
+"""Short documented functions that use the library, each a document that stands alone but for its imports.
+
+A document holds the imports that the function needs, the library's first, and the function as it is written, with its
+decorators. Taken are top-level functions of modules, of at most MAX_LINES lines, with a docstring or a comment, that read
+a name imported from the library or whose text names one of its types (`df : DataFrame`). Left out are tests, and functions
+that need other names of their module or package. Nothing is executed.
+"""
+
+import ast
+import re
+from collections import Counter
+
+from nl2code.parsing import try_parse
+from scripts.corpus.docs.snippets import free_names, is_import, library_names, names_in
+from scripts.mine_docs import Snippet
+
+MAX_LINES = 40
+_TYPES = {"pandas": "DataFrame|Series", "numpy": "ndarray|array[-_]like"}  # as docstrings and comments name them
+_COMMENT = re.compile(r"(?m)^\s*# ?\w")
+
+
+def mine_functions(text: str, library: str, path: str = "") -> tuple[list[Snippet], Counter]:
+    """The functions of a module that become documents, and how many do not, by reason.
+
+    `path` is the module's: what it imports from a folder of its path is its own package.
+
+    >>> text = 'import numpy as np\\n\\ndef mean(x):\\n    "The mean."\\n    return np.mean(x)\\n'
+    >>> mine_functions(text, "numpy")[0][0].content
+    'import numpy as np\\n\\n\\ndef mean(x):\\n    "The mean."\\n    return np.mean(x)\\n'
+    """
+    tree = try_parse(text) if library.split(".")[0] in text else None
+    found, left_out = [], Counter()
+    imports = imports_of(tree, set(path.split("/"))) if tree else {}
+    of_library = [name for name in imports if tree and name in library_names(tree, library)]
+    if not of_library:
+        return found, left_out
+    lines = text.split("\n")
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            code = "\n".join(lines[start - 1 : node.end_lineno])
+            if reason := why_not_function(node, code, library, imports, of_library):
+                left_out[reason] += 1
+                continue
+            needed = free_names(node)
+            own = [name for name in of_library if name in needed] or of_library[:1]
+            others = [name for name in imports if name in needed and name not in own]
+            head = "\n".join(dict.fromkeys(imports[name] for name in [*own, *others]))
+            found.append(Snippet(f"{head}\n\n\n{code}\n", start))
+    return found, left_out
+
+
+def imports_of(tree: ast.Module, own: set[str]) -> dict[str, str]:
+    """Name -> the statement that imports it alone, of a module's top-level imports of packages other than `own`."""
+    found = {}
+    for node in tree.body:
+        if is_import(node) and not getattr(node, "level", 0) and getattr(node, "module", "") != "__future__":
+            for alias in node.names:
+                alone = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
+                if (getattr(node, "module", None) or alias.name).split(".")[0] not in own:
+                    found[alias.asname or alias.name.split(".")[0]] = ast.unparse(alone)
+    return found
+
+
+def why_not_function(node: ast.FunctionDef, code: str, library: str, imports: dict, of_library: list[str]) -> str:
+    """Why a function is no document; empty where it is one."""
+    if node.name.startswith("test") or "pytest" in names_in(node)[0]:
+        return "test"
+    if code.count("\n") >= MAX_LINES:
+        return f"more than {MAX_LINES} lines"
+    docstring = ast.get_docstring(node)
+    if not docstring and not _COMMENT.search(code):
+        return "neither docstring nor comment"
+    body = node.body[1 if docstring else 0 :]
+    if all(isinstance(part, (ast.Pass, ast.Raise)) or is_ellipsis(part) for part in body):
+        return "no body"
+    types = _TYPES.get(library, library.rpartition(".")[2])
+    if not names_in(node)[0] & set(of_library) and not re.search(rf"\b({types})\b", code):
+        return "does not use the library"
+    return "uses other names of its package" if free_names(node) - imports.keys() else ""
+
+
+def is_ellipsis(node: ast.stmt) -> bool:
+    """Whether a statement is `...`."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.value.value is ...
