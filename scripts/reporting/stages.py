@@ -6,20 +6,16 @@ token). `scripts/generating/stage_texts.py` explains the sources. A metric of a 
 not count; a metric of rows is the mean of the others.
 """
 
-import ast
 from collections.abc import Callable, Iterable
 
-import numpy as np
-
-from nl2code.parsing import try_parse
-from pandas_numpy_eval.scoring import mean_with_interval
 from scripts.generating.stage_texts import CUTS, Task
+from scripts.reporting.references import calls_group, is_reference_sketch, mean_of
+from scripts.reporting.tables import stage_rows
 from scripts.sketches.placeholders import has_placeholder
 from scripts.sketches.sketch import CONSTANTS, sketch_of_completion
 
 Metric = Callable[[dict], float | None]
 LED = ("generator+reference", "generator+draft")  # sources that complete a sketch
-MANY = 3  # API calls that are no longer told apart
 # Paired differences, first minus second, of those sources that are there.
 PASS_PAIRS = (
     *(("two_stages", "base"), ("two_stages", "normal"), ("normal", "base"), ("generator", "base")),
@@ -32,38 +28,14 @@ NLL_PAIRS = (
 SKETCH_PAIRS = (("sketcher", "base"),)
 
 
-def api_calls(prompt: str, completion: str) -> int:
-    """Calls in a completion, of methods and of imported names.
-
-    Calls of builtins and of the program's own functions do not count. A call that the prompt begins and the completion
-    ends counts. A program that does not parse has none.
-
-    >>> api_calls("import pandas as pd\\ndf = ", "pd.DataFrame(list(rows)).dropna()")
-    2
-    """
-    tree = try_parse(prompt + completion)
-    if tree is None:
-        return 0
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    imported = {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
-    lines = prompt.split("\n")
-    end = (len(lines), len(lines[-1].encode()))
-    return sum(
-        isinstance(node.func, ast.Attribute) or getattr(node.func, "id", None) in imported
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and (node.end_lineno, node.end_col_offset) > end
-    )
-
-
 def row_of(task: Task) -> dict:
     """The row of a task, without `passed`."""
-    calls = api_calls(task.prompt, task.solutions[0])
     references = zip(task.solutions, task.sketches, strict=True)
     return {
         "task_id": task.problem["task_id"],
         "prompt": task.prompt,
         "level": task.problem.get("level") or "all",
-        "calls": str(calls) if calls < MANY else f"{MANY}+",
+        "calls": calls_group(task.prompt, task.solutions[0]),
         "references": [{"solution": solution, "sketch": sketch} for solution, sketch in references],
         "draft": task.draft,
         "popular": task.popular,
@@ -81,18 +53,6 @@ def draft_sketches(row: dict, operation: str = CONSTANTS) -> bool | None:
     """
     wanted = has_placeholder(row["references"][0]["sketch"], operation)
     return has_placeholder(row["draft"], operation) if wanted else None
-
-
-def is_reference_sketch(row: dict, key: str) -> bool | None:
-    """Whether the sketch `row[key]` is that of a reference; None where there is no such sketch.
-
-    >>> row = {"references": [{"sketch": "    f()"}, {"sketch": "g()"}], "draft": "f()", "popular": None}
-    >>> is_reference_sketch(row, "draft"), is_reference_sketch(row, "popular")
-    (True, None)
-    """
-    if row[key] is None:
-        return None
-    return row[key].strip() in {reference["sketch"].strip() for reference in row["references"]}
 
 
 def draft_stands(row: dict, operation: str = CONSTANTS) -> bool:
@@ -161,16 +121,6 @@ def _with_differences(name: str, ways: dict[str, Metric], pairs: Iterable[tuple[
     return found | {f"{name}, {one} - {other}": difference(ways[one], ways[other]) for one, other in there}
 
 
-def mean_of(values: Iterable[float | None]) -> dict | None:
-    """`{"value", "ci95", "n"}` of the values that count; None where there are none.
-
-    >>> mean_of([True, True, None]), mean_of([None])
-    ({'value': 1.0, 'ci95': [1.0, 1.0], 'n': 2}, None)
-    """
-    scores = np.array([float(value) for value in values if value is not None])
-    return {**mean_with_interval(scores), "n": len(scores)} if len(scores) else None
-
-
 def groups_of(rows: list[dict]) -> dict[str, list[dict]]:
     """Rows by group: `all`, `level X`, `calls N` (API calls of the reference); a lone level is left out.
 
@@ -198,15 +148,7 @@ def summary(rows: list[dict], operation: str = CONSTANTS) -> dict[str, dict]:
 
 def markdown(groups: dict[str, dict]) -> str:
     """A table with a line for each metric, the interval over all problems, and a column for each group."""
-    lines = []
-    for name, mean in groups["all"]["metrics"].items():
-        low, high = mean["ci95"]
-        line = {"metric": name, "all": f"{mean['value']:.3f} [{low:.3f}, {high:.3f}]", "n": mean["n"]}
-        for group, about in groups.items():
-            if group != "all":
-                value = about["metrics"].get(name, {}).get("value")
-                line[f"{group} ({about['problems']})"] = "-" if value is None else f"{value:.3f}"
-        lines.append(line)
+    lines = stage_rows(groups)
     head = list(lines[0])
-    rows = [head, ["---"] * len(head), *([str(line[key]) for key in head] for line in lines)]
+    rows = [head, ["---"] * len(head), *([line[key] for key in head] for line in lines)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)

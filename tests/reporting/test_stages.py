@@ -13,7 +13,8 @@ from scripts.file_utils import read_jsonl, write_jsonl
 from scripts.generating.stage_texts import Stages, Task
 from scripts.generating.two_stages import TwoStages
 from scripts.generating.units import Chunk
-from scripts.reporting.stages import api_calls, groups_of, markdown, row_of, summary
+from scripts.reporting.references import api_calls
+from scripts.reporting.stages import groups_of, markdown, row_of, summary
 from scripts.sketches.documents import SEGMENTATION
 
 CIRCUMSTANCES = ("ceiling", "versions", "sandbox", "limits")
