@@ -52,7 +52,8 @@ def test_levels_have_columns_where_a_benchmark_has_them(tmp_path, capsys):
         ["-", "-", "-"],
     ]
     page = (tmp_path / "report.html").read_text()
-    assert "<th>intermediate</th>" in page and "&quot;by_level&quot;" in page
+    places = [page.index(f'<th scope="row">{level}</th>') for level in found]
+    assert places == sorted(places) and "&quot;by_level&quot;" in page
 
 
 def test_sweeps_tell_the_best_temperature_and_the_fixed_one_for_every_k(tmp_path, capsys):
