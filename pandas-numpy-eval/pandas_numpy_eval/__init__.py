@@ -1,7 +1,21 @@
-"""Python problems for pandas and NumPy, a sandbox that runs their tests, and pass@k."""
+"""Python problems for pandas and NumPy, a sandbox that runs their tests, and pass@k.
+
+The names below are loaded when first used: `from pandas_numpy_eval import read_problems, evaluate`.
+"""
 
 import os
+from importlib import import_module
 from pathlib import Path
+
+_HOMES = {"read_problems": "data", "stream_jsonl": "data", "write_jsonl": "data", "program_of": "data"}
+_HOMES |= {"estimate_pass_at_k": "scoring", "evaluate": "api"}
+__all__ = ["cache_folder", *_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def cache_folder(name: str) -> Path | None:

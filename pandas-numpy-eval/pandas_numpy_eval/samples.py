@@ -26,8 +26,9 @@ class Samples:
 def parse_sample(line: bytes) -> dict:
     """A sample of a line. Raises ValueError saying what the line is instead."""
     row = parse_object(line)
-    if not all(isinstance(row.get(key), str) for key in ("task_id", "completion")):
-        raise ValueError("not an object with the texts task_id and completion")
+    key = "solution" if "solution" in row else "completion"  # evalplus too prefers a whole program
+    if not all(isinstance(row.get(key), str) for key in ("task_id", key)):
+        raise ValueError("not an object with the texts task_id and completion (or solution, a whole program)")
     return row
 
 

@@ -18,7 +18,13 @@ SHELLS = (*COMMANDS, "scripts/run_encode_domain.sh", "run_tests.sh")
 PROGRAMS = (
     *("run_cert.py", "eval_cert.py", "eval_cert_unified.py", "-m scripts.fetch", "-m scripts.fetch_model"),
     *("-m scripts.prepare_corpus", "-m scripts.encode_domain", "-m scripts.report", "-m nl2code.indexed_dataset"),
-    *("-m scripts.decontaminate", "-m scripts.cases", "-m scripts.train_tokenizer", "-m pandas_numpy_eval.fetch"),
+    *(
+        "-m scripts.decontaminate",
+        "-m scripts.cases",
+        "-m scripts.convert_samples",
+        "-m scripts.train_tokenizer",
+        "-m pandas_numpy_eval.fetch",
+    ),
     "-m scripts.stage_metrics",
     "-m pandas_numpy_eval.evaluate_functional_correctness",
 )

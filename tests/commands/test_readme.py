@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import tiny
 import yaml
 
 from scripts import settings
@@ -101,6 +102,19 @@ def test_programs(line):
     text = help_of(program)
     assert [word for word in rest if word.startswith("-") and not re.search(rf"(?<!\S){word}\b", text)] == []
     assert [word for word in rest if word.endswith(".yaml") and not (ROOT / word).is_file()] == []
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    """With a tiny model in place of the default base."""
+    (block,) = re.findall(r"(?s)```python\n(.*?)```", (ROOT / "README.md").read_text())
+    monkeypatch.chdir(tmp_path)
+    model = tiny.save_tiny(tmp_path / "base")
+    session = {"__name__": "readme"}
+    exec(compile(block.replace("smollm2-135m", str(model)), "README.md", "exec"), session)
+    shown = capsys.readouterr().out.split("\n")
+    assert shown[0] == re.search(r"print\(transform.*# (.*)", block)[1]
+    assert len((tmp_path / "x.jsonl").read_text().strip().split("\n")) == 4 and session["metrics"]["n"] == 4
+    assert shown[1].startswith("0.0 [0.91") and "'case'" in shown[2]
 
 
 def test_the_command_of_evaluation_is_ours():

@@ -14,7 +14,6 @@ from nl2code.errors import UserError
 from nl2code.sampling import chat, endpoint
 from nl2code.sampling.endpoint import EndpointSampler
 from nl2code.sampling.prompts import Request
-from scripts.generating.names import file_name
 
 KEY = "sk-secret-4711"
 SETTINGS = {"temperature": 0.8, "top_p": 0.9, "max_new_tokens": 12, "seed": 7}
@@ -161,10 +160,10 @@ def test_auto_turns_to_chat(stub, problems, tmp_path):
     for row in rows_of(tmp_path / "x.samples.jsonl"):
         assert row["completion"].startswith("f(") and row["answer"].endswith("Done.") and row["finish"] == "eos"
     assert json.loads((tmp_path / "x.meta.json").read_text())["run"]["servers"][0]["endpoint"] == "chat"
-    asked = len(stub.asked)
+    stub.asked.clear()
     with pytest.raises(UserError, match="/v1/completions: HTTP 404: no such path; correct the model's name"):
         EndpointSampler("m", stub.url, "completions").sample_many([Request("x", "T", 0, 1)], **SETTINGS)
-    assert len(stub.asked) == asked + 1
+    assert len(stub.asked) == 1
 
 
 def test_newer_models_want_another_name_of_the_limit(stub):
@@ -251,8 +250,7 @@ def test_odd_answers_are_one_line(stub, monkeypatch, reply, told):
     stub.reply = lambda path, body: reply
     with pytest.raises(UserError, match=told) as raised:
         EndpointSampler("m", stub.url).sample_many([Request("x =", "T", 0, 2)], **SETTINGS)
-    text = str(raised.value)
-    assert stub.url in text and KEY not in text and "\n" not in text
+    assert stub.url in str(raised.value) and KEY not in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_empty_answers_are_samples(stub):
@@ -294,59 +292,9 @@ def test_the_stages_may_come_from_different_places(stub, problems, tmp_path, ser
     other.server_close()
 
 
-@pytest.mark.parametrize(
-    ("flags", "told"),
-    [
-        (["-model", "a/b", "--base_url", "http://x/v1"], "--base_url is for models behind a server"),
-        (["-model", "a/b", "--concurrency", "2"], "--concurrency"),
-        (["-model", "openai:m"], "needs --base_url"),
-        (["-model", "openai:", "--base_url", "http://x/v1"], "lacks the model's name"),
-        (["-model", "openai:m", "--base_url", "http://x/v1", "--dtype", "float16"], "--dtype"),
-        (["-model", "openai:m", "--base_url", "http://x/v1", "--device", "cpu"], "--device"),
-        (["-model", "openai:m", "--base_url", "http://x/v1", "-b", "3"], "--batch_size"),
-    ],
-)
-def test_flags_that_would_change_nothing(capsys, flags, told):
-    with pytest.raises(SystemExit):
-        eval_cert.main(flags)
-    assert told in capsys.readouterr().err
-
-
 def test_names_of_files(stub, problems, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["-model", "openai:org/model:7b", "--base_url", stub.url, "-d", problems, "-n", 1]
     assert eval_cert.main([str(argument) for argument in arguments]) == 0
     (file,) = tmp_path.glob("results/Tiny/openai_org_model_7b/*.samples.jsonl")
     assert file.name == "n1_t0.2_p0.9_l100_s42.samples.jsonl"
-    assert "_chat_r4" in file_name({"num_samples": 1, "endpoint": "chat", "samples_per_request": 4}, {})
-
-
-FUNCTION = 'import pandas as pd\n\n\ndef top(df):\n    """Best row.\n\n    Of all.\n    """\n'
-
-
-@pytest.mark.parametrize(
-    ("prompt", "answer", "completion"),
-    [
-        ("x = 1\ny = ", "```python\n2\n```", "2"),
-        ("x = 1\ny = ", "2", "2"),
-        ("x = 1\ny = ", "```\nx = 1\ny = 2\n```", "2"),
-        ("x = 1\ny = ", "y = 2", "2"),
-        ("x = 1\n# double\n", "```py\nx = 1\n# double\ny = 2\n```", "y = 2"),
-        ("x = 1\n# double\n", "y = 2\nz = 3", "y = 2\nz = 3"),
-        (FUNCTION, f"```python\n{FUNCTION}    return df.max()\n```", "    return df.max()"),
-        (FUNCTION, "```python\n    return df.max()\n```", "    return df.max()"),
-        (FUNCTION, "return df.max()", "    return df.max()"),
-        (
-            FUNCTION,
-            f"Sure!\n```python\n{FUNCTION.partition('def')[2].join(['def', ''])}    return 1\n```\nBye",
-            "    return 1",
-        ),
-        ("def f(x):\n    return ", "```python\ndef f(x):\n    return x\n```", "x"),
-        ("def f(x):\n    return ", "<think>```python\nno\n```</think>x + 1", "x + 1"),
-        ("x = ", "```python\n1", "1"),  # cut off
-        ("x = ", "", ""),
-        ("s = '", "```python\nx'\n```", "x'"),
-    ],
-)
-def test_the_completion_in_an_answer(prompt, answer, completion):
-    assert chat.completion_of(prompt, answer) == completion

@@ -1,0 +1,49 @@
+"""Flags and settings of models behind a server."""
+
+import pytest
+
+import eval_cert
+from nl2code.errors import UserError
+from scripts.generating.names import file_name
+from scripts.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["-model", "a/b", "--base_url", "http://x/v1"], "--base_url is for models behind a server"),
+        (["-model", "a/b", "--concurrency", "2"], "--concurrency"),
+        (["-model", "openai:m"], "needs --base_url"),
+        (["-model", "openai:", "--base_url", "http://x/v1"], "lacks the model's name"),
+        (["-model", "openai:m", "--base_url", "http://x/v1", "--dtype", "float16"], "--dtype"),
+        (["-model", "openai:m", "--base_url", "http://x/v1", "--device", "cpu"], "--device"),
+        (["-model", "openai:m", "--base_url", "http://x/v1", "-b", "3"], "--batch_size"),
+    ],
+)
+def test_flags_that_would_change_nothing(capsys, flags, told):
+    with pytest.raises(SystemExit):
+        eval_cert.main(flags)
+    assert told in capsys.readouterr().err
+
+
+def test_settings_of_the_shell(tmp_path):
+    places = {"DATA_DIR": f"{tmp_path}/data", "RESULTS_DIR": f"{tmp_path}/results", "CERT_PYTHON": "python"}
+    served = {"MODEL_VERSION": "openai:a/b:7b", "BASE_URL": "http://x/v1", "CONCURRENCY": "3"}
+    found = Settings("run_generating_codes.sh", [], {**places, **served})
+    assert found.shell["PROGRAM"] == "eval_cert.py" and found.shell["MODELS"] == ["-model", "openai:a/b:7b"]
+    assert found.shell["SAMPLING_FLAGS"] == ["--base_url", "http://x/v1", "--concurrency", "3"]
+    for wrong, told in (
+        ({"MODEL_VERSION": "openai:m"}, "needs BASE_URL"),
+        ({"MODEL_VERSION": "openai:", "BASE_URL": "http://x/v1"}, "MODEL_VERSION=openai: is not there"),
+        ({**served, "BASE_URL": "localhost:8000"}, "is not an address"),
+        ({**served, "BASE_MODEL": "openai:m"}, "BASE_MODEL=openai:m is not there"),
+    ):
+        with pytest.raises(UserError, match=told):
+            Settings("run_generating_codes.sh", [], {**places, **wrong})
+    base = Settings("run_generating_codes.sh", [], {**places, **served, "MODEL_VERSION": "base"})
+    assert base.notes == ["BASE_URL changes nothing for base", "CONCURRENCY changes nothing for base"]
+    assert "--base_url" not in base.shell["SAMPLING_FLAGS"]
+
+
+def test_names_tell_what_decides_the_samples():
+    assert "_chat_r4" in file_name({"num_samples": 1, "endpoint": "chat", "samples_per_request": 4}, {})
