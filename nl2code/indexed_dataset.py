@@ -227,6 +227,16 @@ def read_features(prefix: str, documents: int) -> np.ndarray:
     return features
 
 
+def read_targets(prefix: str, tokens: int) -> np.ndarray:
+    """The targets of a shard, one bit per token, packed, as a memory map. Raises FileNotFoundError, IndexedDatasetError."""
+    file = f"{prefix}_targets.npy"
+    with one_line(f"{file} cannot be read; encode this shard again"):
+        targets = np.load(file, mmap_mode="r" if tokens else None, allow_pickle=False)
+    if getattr(targets, "dtype", None) != np.uint8 or targets.shape != (-(-tokens // 8),):
+        raise IndexedDatasetError(f"{file} is not one bit for each of {tokens} tokens; encode this shard again")
+    return targets
+
+
 def check(prefix: str) -> str:
     """Read a whole shard; return a line about it.
 
@@ -238,6 +248,8 @@ def check(prefix: str) -> str:
     dataset = MMapIndexedDataset(prefix)
     if os.path.exists(f"{prefix}_features.npy"):
         read_features(prefix, len(dataset))
+    if os.path.exists(f"{prefix}_targets.npy"):
+        read_targets(prefix, int(dataset.sizes.sum(dtype=np.int64)))
     lowest, highest, limit, tokens = 0, -1, None, 0
     with open(data_file_path(prefix), "rb") as stream:
         while len(part := np.fromfile(stream, dataset.dtype, 1 << 22)):

@@ -37,6 +37,7 @@ from scripts.records import read_record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
 DEBUG_FILES = 100
+MOST_CONTINUATIONS = 10
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -55,8 +56,11 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("-split", "--split", "--split_name", **splits, default="all", help="part to encode; dev is valid")
     debug = {"nargs": "?", "type": str.lower, "choices": ("true", "false"), "const": "true", "default": "false"}
     add("-isdebug", "--isdebug", "--is_debug", **debug, help=f"encode only the first {DEBUG_FILES} files of each shard")
-    ratio = "share of the files, 0 to 1, that also give a continuation document; not for type normal"
+    ratio = f"continuation documents per file, on average, 0 to {MOST_CONTINUATIONS}; not for type normal"
     add("--continuation_ratio", type=float, default=0.5, help=ratio)
+    boolean = {"type": str.lower, "choices": ("true", "false")}
+    whole = "whether each file also gives its whole document; false trains on continuations alone; not for type normal"
+    add("--whole_documents", **boolean, default="true", help=whole)
     operation = "what sketches replace: constants, user-defined names, or both; not for type normal"
     add("--operation", choices=OPERATIONS, default=CONSTANTS, help=operation)
     seed = "decides which files give a continuation document, and where these are cut"
@@ -78,8 +82,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         parser.error(f"--world_size is {args.world_size} without --rank; give each share its --rank")
     if args.threads < 1:
         parser.error(f"-t/--threads is {args.threads}; give 1 or more")
-    if not 0 <= args.continuation_ratio <= 1:
-        parser.error(f"--continuation_ratio is {args.continuation_ratio}; give 0 to 1")
+    if not 0 <= args.continuation_ratio <= MOST_CONTINUATIONS:
+        parser.error(f"--continuation_ratio is {args.continuation_ratio}; give 0 to {MOST_CONTINUATIONS}")
+    if args.type != NORMAL and args.whole_documents == "false" and not args.continuation_ratio:
+        parser.error("--whole_documents false and --continuation_ratio 0 leave no document; raise the ratio")
     if args.type == NORMAL and args.operation != CONSTANTS:
         parser.error(f"--operation is {args.operation}, but -type normal makes no sketches; leave it out")
     base = os.path.basename(os.path.abspath(args.model)) + ("" if args.operation == CONSTANTS else f"_{args.operation}")
@@ -127,7 +133,17 @@ def launch(args: argparse.Namespace) -> None:
     source = resolve_tokenizer(args.model)
     values = {"model": os.path.abspath(source) if os.path.isdir(source) else source}
     values |= {"input": args.input.absolute(), "output": args.output.absolute()}
-    names = ("domain", "type", "threads", "split", "isdebug", "continuation_ratio", "operation", "seed")
+    names = (
+        "domain",
+        "type",
+        "threads",
+        "split",
+        "isdebug",
+        "continuation_ratio",
+        "whole_documents",
+        "operation",
+        "seed",
+    )
     values |= {name: getattr(args, name) for name in names}
     flags = [str(part) for name, value in values.items() for part in (f"--{name}", value)]
     command = [sys.executable, "-m", "scripts.encode_domain", *flags]
@@ -138,7 +154,8 @@ def encode(args: argparse.Namespace) -> None:
     """Do what is missing of a run."""
     ratio = 0.0 if args.type == NORMAL else args.continuation_ratio
     limit = DEBUG_FILES if args.isdebug == "true" else None
-    settings = DocumentSettings(args.type, args.operation, ratio, args.seed, limit)
+    whole = args.type == NORMAL or args.whole_documents == "true"
+    settings = DocumentSettings(args.type, args.operation, ratio, whole, args.seed, limit)
     shards = plan(args, settings)
     Path(os.path.realpath(args.output)).mkdir(parents=True, exist_ok=True)  # where a link points
     lock, model = args.output / ".lock", args.output / "model"

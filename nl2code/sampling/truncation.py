@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterable
 
 from nl2code.parsing import try_parse
 
@@ -36,18 +37,26 @@ def syntax(prompt: str, text: str) -> str:
     for end in reversed([*(match.start() for match in _LINE_END.finditer(text)), len(text)]):
         tree = try_parse(prompt + text[:end])
         if tree:
-            return text[: min(end, _end_of_open_statement(tree, prompt, text[:end]))].rstrip()
+            return text[: min(end, end_of_open_statement(tree.body, prompt + text[:end], len(prompt)))].rstrip()
     return text
 
 
-def _end_of_open_statement(tree: ast.Module, prompt: str, text: str) -> int:
-    """Length of the part of `text` that finishes the top-level statement which the prompt left open, if it did."""
-    code, cut = prompt + text, len(prompt)
+def end_of_open_statement(statements: Iterable[ast.stmt], code: str, cut: int) -> int:
+    r"""Characters from `cut` to the end of the statement that `cut` lies in; to the end of `code` where it lies in none.
+
+    Args:
+        statements: top-level statements of `code`, at least those around `cut`.
+
+    >>> end_of_open_statement(ast.parse("x = f(1)\ny = 2").body, "x = f(1)\ny = 2", 4)
+    4
+    """
     starts = [0, *(match.end() for match in _LINE_END.finditer(code))]
-    for node in tree.body:
+    for node in statements:
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
         begin = starts[node.end_lineno - 1]
-        end = begin + len(code[begin:].encode()[: node.end_col_offset].decode())  # the tree counts bytes
+        end = begin + len(
+            code[begin : begin + node.end_col_offset].encode()[: node.end_col_offset].decode()
+        )  # the tree counts bytes
         if starts[first - 1] < cut < end:
             return end - cut
-    return len(text)
+    return len(code) - cut

@@ -18,10 +18,10 @@ from scripts.encoding.shard import SHARD_FILES, DocumentSettings
 from scripts.file_utils import sha256_file
 from scripts.records import ANOTHER_PLACE, Record, RecordError, changes, read_record
 
-STAGE, FORMAT = "encoding", 1  # raise it where equal inputs and settings give other shards
+STAGE, FORMAT = "encoding", 2  # raise it where equal inputs and settings give other shards
 SPLITS = ("train", "valid")
 ENDINGS = ".json, .jsonl, .json*.gz, .json*.zst"
-_SHARD = re.compile(rf"({'|'.join(SPLITS)})(\d*)(\.bin|\.idx|_features\.npy|\.record\.json)")
+_SHARD = re.compile(rf"({'|'.join(SPLITS)})(\d*)(\.bin|\.idx|_features\.npy|_targets\.npy|\.record\.json)")
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,6 @@ def remove_stale(output: Path, shards: list[Shard], split: str) -> bool:
     names = {name for name in records_in(output) if name.rstrip("0123456789") in splits}
     stale = names - {shard.prefix.name for shard in shards}
     for name in stale:
-        for suffix in (".idx", ".bin", "_features.npy", ".record.json"):
+        for suffix in (*reversed(SHARD_FILES), ".record.json"):
             Path(output, name + suffix).unlink(missing_ok=True)
     return bool(stale)

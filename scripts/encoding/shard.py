@@ -1,7 +1,8 @@
-"""One shard of a corpus to token documents: corpus lines in; `.bin`, `.idx` and `_features.npy` out; losses counted.
+"""One shard of a corpus to token documents: corpus lines in, the files of a shard out, losses counted.
 
 A document is [bos] + tokens + [eos]. Features are float32 (N, 3): log10(stars + 1), ut_score, func_score; row i belongs
-to document i. The three files get their names once all are written, the index last.
+to document i. Targets are one bit per token (`numpy.packbits`): whether the model writes it at generation time, or gets it
+as its prompt. The files get their names once all are written, the index last.
 """
 
 import hashlib
@@ -20,11 +21,11 @@ from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, best_fitting_int_
 from nl2code.sampling.truncation import first_block
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.lines import BadLine, parse_line, read_lines
-from scripts.sketches.continuations import continuation_documents
-from scripts.sketches.documents import generator_document, sketcher_document
+from scripts.sketches.continuations import continuation
+from scripts.sketches.documents import Pieces, generator_pieces, sketcher_document
 
 NORMAL, SKETCHER, GENERATOR = TYPES = ("normal", "sketcher", "generator")
-SHARD_FILES = (".bin", "_features.npy", ".idx")
+SHARD_FILES = (".bin", "_features.npy", "_targets.npy", ".idx")
 BATCH_CHARACTERS = 1 << 20  # of text that goes to the tokenizer at once
 Features = tuple[float, float, float]
 
@@ -36,7 +37,8 @@ class DocumentSettings:
     Attributes:
         type: normal, sketcher or generator.
         operation: of the sketches (see `scripts.ast_utils`).
-        continuation_ratio: share of the files that also give a continuation document; 0 for normal.
+        continuation_ratio: continuation documents per file, on average; 0 for normal.
+        whole_documents: whether a file also gives its whole document.
         seed: decides which files these are, and where each is cut.
         limit: maximum number of files per shard, None for all.
     """
@@ -44,6 +46,7 @@ class DocumentSettings:
     type: str
     operation: str
     continuation_ratio: float
+    whole_documents: bool
     seed: int
     limit: int | None
 
@@ -64,7 +67,7 @@ class Counts(Ledger):
 
     whole: int = 0
     continuations: int = 0
-    no_continuation: int = 0  # chosen for a continuation, but no valid cut point
+    no_continuation: int = 0  # asked for, but there was no valid cut point, or none that is new
     documents: int = 0
     tokens: int = 0
 
@@ -75,58 +78,75 @@ class Counts(Ledger):
         return {**row, "left_out": self.left_out()}
 
 
-def documents(path: Path, settings: DocumentSettings, counts: Counts) -> Iterator[tuple[str, Features]]:
-    """(text, features) of each document of a shard, in order; a continuation follows its whole."""
+def documents(path: Path, settings: DocumentSettings, counts: Counts) -> Iterator[tuple[Pieces, Features]]:
+    """(pieces, features) of each document of a shard, in order; continuations follow their whole."""
     for line in read_lines(path, counts):
         try:
             content, features = parse_line(line)
-            texts = render(content, settings, counts)
+            found = render(content, settings, counts)
         except BadLine as error:
             counts.reject(str(error))
             continue
-        for text in texts:
-            yield text, features
+        for pieces in found:
+            yield pieces, features
         if counts.whole == settings.limit:
             return
 
 
-def render(content: str, settings: DocumentSettings, counts: Counts) -> list[str]:
-    """The documents of one corpus line: the whole file, and for a share of the files a continuation beside it.
+def render(content: str, settings: DocumentSettings, counts: Counts) -> list[Pieces]:
+    """The documents of one corpus line: the whole file, and the continuations that are drawn for it.
 
     Raises:
         BadLine: it does not parse (not asked for type normal).
     """
     if settings.type == NORMAL:
         counts.whole += 1
-        return [content]
-    whole = sketcher_document if settings.type == SKETCHER else generator_document
+        return [[(content, True)]]
+    sketcher = settings.type == SKETCHER
     try:
-        texts = [whole(content, settings.operation)]
+        if sketcher:
+            whole = [(sketcher_document(content, settings.operation), True)]
+        else:
+            whole = generator_pieces(content, settings.operation)
     except SyntaxError:
         raise BadLine("does not parse") from None
+    found = [whole] if settings.whole_documents else []
     rng = random.Random(hashlib.sha256(f"{settings.seed}\0{content}".encode()).digest())
-    if rng.random() < settings.continuation_ratio:
-        pair = continuation_documents(content, rng, first_block, settings.operation)
-        if pair:
-            texts.append(pair[0] if settings.type == SKETCHER else pair[1])
-            counts.continuations += 1
-        else:
-            counts.no_continuation += 1
+    wanted = int(settings.continuation_ratio + rng.random())
+    drawn = {continuation(content, rng, first_block, settings.operation): None for _ in range(wanted)}
+    drawn.pop(None, None)
+    found += [each.sketcher_pieces() if sketcher else each.generator_pieces() for each in drawn]
+    counts.continuations += len(drawn)
+    counts.no_continuation += wanted - len(drawn)
     counts.whole += 1
-    return texts
+    return found
 
 
-def _batches(items: Iterator[tuple[str, Features]]) -> Iterator[list[tuple[str, Features]]]:
-    """Lists of items of about BATCH_CHARACTERS of text."""
+def _batches(items: Iterator[tuple[Pieces, Features]]) -> Iterator[list[tuple[str, Pieces, Features]]]:
+    """Lists of (text, pieces, features) of about BATCH_CHARACTERS of text."""
     batch, size = [], 0
-    for item in items:
-        batch.append(item)
-        size += len(item[0])
+    for pieces, features in items:
+        batch.append(("".join(text for text, _ in pieces), pieces, features))
+        size += len(batch[-1][0])
         if size >= BATCH_CHARACTERS:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _targets(encoding, pieces: Pieces) -> np.ndarray:
+    """Whether the model writes each token of a document, bool (tokens + 2,): bos is given, eos is written.
+
+    A token that spans two pieces counts as part of the second.
+    """
+    found = np.ones(len(encoding.ids) + 2, bool)
+    found[0] = False
+    if len(pieces) > 1:
+        last = np.array([end for _, end in encoding.offsets], np.int64) - 1  # each token's last character
+        ends = np.cumsum([len(text) for text, _ in pieces])
+        found[1:-1] = np.array([written for _, written in pieces])[np.searchsorted(ends, last, "right")]
+    return found
 
 
 @lru_cache(maxsize=1)  # a worker encodes many shards
@@ -142,7 +162,7 @@ def load_fast_tokenizer(file: str):
 
 
 def encode_shard(path: Path, prefix: Path, settings: DocumentSettings, ends: TokenizerFile) -> dict:
-    """Encode one corpus file to `<prefix>.bin`, `.idx` and `_features.npy`.
+    """Encode one corpus file to `<prefix>.bin`, `.idx`, `_features.npy` and `_targets.npy`.
 
     Returns:
         `Counts.as_dict()`.
@@ -155,15 +175,21 @@ def encode_shard(path: Path, prefix: Path, settings: DocumentSettings, ends: Tok
         new = Path(folder, prefix.name)
         builder = MMapIndexedDatasetBuilder(f"{new}.bin", best_fitting_int_dtype(ends.id_space))
         features: list[Features] = []
+        targets = [np.empty(0, bool)]
+        encode = (
+            tokenizer.encode_batch_fast if settings.type == NORMAL else tokenizer.encode_batch
+        )  # which gives offsets
         for batch in _batches(documents(path, settings, counts)):
-            encodings = tokenizer.encode_batch_fast([text for text, _ in batch], add_special_tokens=False)
-            for encoding, (_, row) in zip(encodings, batch, strict=True):
+            encodings = encode([text for text, *_ in batch], add_special_tokens=False)
+            for encoding, (_, pieces, row) in zip(encodings, batch, strict=True):
                 ids = encoding.ids
                 builder.add_item(np.frombuffer(array("I", [ends.bos, *ids, ends.eos]), np.uint32))
                 features.append(row)
+                targets.append(_targets(encoding, pieces))
                 counts.tokens += len(ids) + 2
         counts.documents = len(features)
         np.save(f"{new}_features.npy", np.array(features, np.float32).reshape(-1, 3))  # (N, 3)
+        np.save(f"{new}_targets.npy", np.packbits(np.concatenate(targets)))
         builder.finalize(f"{new}.idx")
         Path(f"{prefix}.idx").unlink(missing_ok=True)  # never an old index beside new tokens
         for suffix in SHARD_FILES:

@@ -5,28 +5,50 @@ whole blocks (`scripts.sketches.documents`) never look like that.
 """
 
 import ast
+import builtins
+import keyword
 import random
 from bisect import bisect_right
 from collections.abc import Callable
+from typing import NamedTuple
 
+from nl2code.sampling.truncation import end_of_open_statement
 from scripts.sketches.blocks import CodeBlock, split_blocks
-from scripts.sketches.documents import BLOCK_JOINER, SEGMENTATION
+from scripts.sketches.documents import BLOCK_JOINER, SEGMENTATION, Pieces
 from scripts.sketches.lexer import LINE, tokens
 from scripts.sketches.sketch import CONSTANTS, SketchedText, transform_code_to_sketch
 
 # In characters, as prompts and completions at evaluation.
 PROMPT_LIMIT, IMPORTS_LIMIT, REST_LIMIT, CUT_ATTEMPTS = 2_000, 400, 600, 8
+RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 
 
-def continuation_documents(
+class Continuation(NamedTuple):
+    """Code that breaks off where prompts do: `prompt + rest`, and the sketch of the rest."""
+
+    prompt: str
+    sketch: str
+    rest: str
+
+    def sketcher_pieces(self) -> Pieces:
+        """The sketcher's document: `prompt + sketch`."""
+        return [(self.prompt, False), (self.sketch, True)]
+
+    def generator_pieces(self) -> Pieces:
+        """The generator's document: `sketch + SEGMENTATION + prompt + rest`."""
+        return [(self.sketch + SEGMENTATION + self.prompt, False), (self.rest, True)]
+
+
+def continuation(
     code: str, rng: random.Random, truncate: Callable[[str], str] = str.rstrip, operation: str = CONSTANTS
-) -> tuple[str, str] | None:
-    """One document each for sketcher and generator in the shape of a prompt: the code breaks off where prompts do.
+) -> Continuation | None:
+    """A prompt and its completion from a file, cut where the completions of models are (`truncation.syntax`).
 
-    The sketcher's is `prompt + sketch(rest)`, the generator's `sketch(rest) + SEGMENTATION + prompt + rest`. A block is
-    drawn in proportion to its length, then the cut among the `cut_points` in its first PROMPT_LIMIT characters. The
-    prompt begins with the file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and the first
-    block in reach; the rest is the completion that `truncate` leaves of what follows.
+    A block is drawn in proportion to its length, then the cut among the `cut_points` in its first PROMPT_LIMIT characters.
+    The prompt begins with the file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and the first
+    block in reach. The rest is what `truncate` leaves of what follows, and no more than the top-level statement that the
+    prompt leaves open. It uses a name that the prompt defines, because users ask about what is there: without this rule
+    half of the rests of mined snippets are literals, such as `pd.Series([1, 2, 3])`.
 
     Args:
         code: a whole file.
@@ -35,7 +57,7 @@ def continuation_documents(
         operation: of the sketch; names are those of the whole file.
 
     Returns:
-        None where no cut gives a prompt and a rest of at most REST_LIMIT characters.
+        None where no cut that was tried gives such a rest of at most REST_LIMIT characters.
 
     Raises:
         SyntaxError: `code` does not parse.
@@ -51,16 +73,35 @@ def continuation_documents(
         if not points[index]:
             continue
         cut = starts[index] + rng.choice(points[index])
-        window = code[cut : cut + REST_LIMIT + 1]
+        open_statement = end_of_open_statement(blocks[index].statements, code, cut)
+        window = code[cut : cut + min(REST_LIMIT + 1, open_statement)]
         rest = truncate(window)
-        if rest.strip() and (len(window) <= REST_LIMIT or len(rest) < len(window.rstrip())):
-            prompt = _prompt(code, blocks, cut)
+        prompt = _prompt(code, blocks, cut)
+        is_whole = len(window) <= REST_LIMIT or len(rest) < len(window.rstrip())
+        if is_whole and _names(rest) & _names(prompt) - _imported(blocks):
             if operation == CONSTANTS:
                 sketch = transform_code_to_sketch(rest)
             else:
                 sketch = SketchedText(code, operation).sketch(cut, cut + len(rest))
-            return prompt + sketch, sketch + SEGMENTATION + prompt + rest
+            return Continuation(prompt, sketch, rest)
     return None
+
+
+def _names(code: str) -> set[str]:
+    """Names that a text uses or defines; no attributes, keywords of the language or builtins."""
+    found, before = set(), ""
+    for kind, start, end in tokens(code):
+        text = code[start:end]
+        if kind == "name" and before != ".":
+            found.add(text)
+        before = text
+    return found - RESERVED
+
+
+def _imported(blocks: tuple[CodeBlock, ...]) -> set[str]:
+    """Names that the top level imports."""
+    statements = (s for block in blocks for s in block.statements if isinstance(s, ast.Import | ast.ImportFrom))
+    return {(alias.asname or alias.name).partition(".")[0] for statement in statements for alias in statement.names}
 
 
 def _prompt(code: str, blocks: tuple[CodeBlock, ...], cut: int) -> str:

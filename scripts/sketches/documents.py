@@ -13,6 +13,7 @@ from scripts.sketches.sketch import CONSTANTS, SketchedText
 
 SEGMENTATION = "\n# [segmentation]\n"
 BLOCK_JOINER = "\n\n\n"
+Pieces = list[tuple[str, bool]]  # a document: (text, whether the model writes it, or gets it as its prompt)
 _BLANK_LINES = re.compile(rf"(?:[ \t\f]*{BREAK})*")
 
 
@@ -38,6 +39,22 @@ def _stripped_blocks(code: str, operation: str) -> Iterator[tuple[str, str]]:
             yield text if block.needs_no_sketch else sketched.sketch(start, start + len(text)), text
 
 
+def generator_pieces(code: str, operation: str = CONSTANTS) -> Pieces:
+    """The generator's document in pieces; the sketches are its prompts.
+
+    Raises:
+        SyntaxError: `code` does not parse.
+    """
+    pieces: Pieces = []
+    for sketch, text in _stripped_blocks(code, operation):
+        if pieces:
+            pieces.append((BLOCK_JOINER, True))  # where the code before it ends
+        if sketch != text:
+            pieces.append((sketch + SEGMENTATION, False))
+        pieces.append((text, True))
+    return pieces
+
+
 def sketcher_document(code: str, operation: str = CONSTANTS) -> str:
     """The blocks' sketches, joined by BLOCK_JOINER; blocks that need no sketch stay as they are.
 
@@ -53,5 +70,4 @@ def generator_document(code: str, operation: str = CONSTANTS) -> str:
     Raises:
         SyntaxError: `code` does not parse.
     """
-    blocks = _stripped_blocks(code, operation)
-    return BLOCK_JOINER.join(text if sketch == text else sketch + SEGMENTATION + text for sketch, text in blocks)
+    return "".join(text for text, _ in generator_pieces(code, operation))

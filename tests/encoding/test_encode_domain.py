@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from scripts.corpus.lines import BadLine, parse_line
 from scripts.encoding.shard import DocumentSettings, TokenizerFile, encode_shard, load_fast_tokenizer
 from scripts.file_utils import exclusive
 from scripts.records import outputs_are_there
-from scripts.sketches.continuations import continuation_documents
+from scripts.sketches.continuations import continuation
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = (
@@ -67,7 +68,13 @@ def corpus(folder: Path, **files: bytes) -> Path:
 def settings(model: Path, type_: str = "normal", ratio: float = 0.0, limit: int | None = None, operation="constants"):
     """The last two arguments of `encode_shard`."""
     ends = TokenizerFile(str(model / "tokenizer.json"), 0, 0, 300)
-    return DocumentSettings(type_, operation, ratio, 42, limit), ends
+    return DocumentSettings(type_, operation, ratio, True, 42, limit), ends
+
+
+def possible_continuations(text: str, form: str, operation: str = "constants") -> set[str]:
+    """Continuation documents of a type that seeds draw from a text."""
+    found = [continuation(text, random.Random(seed), first_block, operation) for seed in range(50)]
+    return {"".join(piece for piece, _ in getattr(each, f"{form}_pieces")()) for each in found}
 
 
 def decoded(prefix: Path, model: Path) -> list[str]:
@@ -106,7 +113,13 @@ def test_documents_are_the_texts(tmp_path, model, type_, render):
     assert decoded(tmp_path / "train", model) == [render(text) for text in TEXTS]
     assert counts["documents"] == counts["lines"] == counts["whole"] == len(TEXTS)
     assert counts["tokens"] == MMapIndexedDataset(tmp_path / "train").sizes.sum()
-    assert {f.name for f in tmp_path.iterdir()} == {"train", "train.bin", "train.idx", "train_features.npy"}
+    assert {f.name for f in tmp_path.iterdir()} == {
+        "train",
+        "train.bin",
+        "train.idx",
+        "train_features.npy",
+        "train_targets.npy",
+    }
 
 
 def test_special_tokens_in_code_are_text(tmp_path, model):
@@ -116,8 +129,8 @@ def test_special_tokens_in_code_are_text(tmp_path, model):
     assert decoded(tmp_path / "train", model) == ["x = '<|end|>'"]
 
 
-@pytest.mark.parametrize(("type_", "form"), [("sketcher", 0), ("generator", 1)])
-def test_continuations_follow_their_file_and_depend_on_its_text_alone(tmp_path, model, type_, form):
+@pytest.mark.parametrize(("type_", "whole"), [("sketcher", sketcher_document), ("generator", generator_document)])
+def test_continuations_follow_their_file_and_depend_on_its_text_alone(tmp_path, model, type_, whole):
     folder = corpus(tmp_path, train_a=b"".join(map(row, TEXTS)), train_b=b"".join(map(row, TEXTS[::-1])))
     found = []
     for name in ("a", "b"):
@@ -127,27 +140,63 @@ def test_continuations_follow_their_file_and_depend_on_its_text_alone(tmp_path, 
         assert 0 < counts["continuations"] < len(TEXTS)
         found.append(sorted(texts))
     assert found[0] == found[1]
-    whole = [sketcher_document, generator_document][form]
     position = 0
     for source in TEXTS:
         text = decoded(tmp_path / "a", model)[position]
         assert text == whole(source)
         position += 1
         following = decoded(tmp_path / "a", model)[position : position + 1]
-        possible = {continuation_documents(source, random.Random(i), first_block)[form] for i in range(50)}
-        position += bool(following) and following[0] in possible
+        position += bool(following) and following[0] in possible_continuations(source, type_)
     assert position == len(texts)
+
+
+def written(prefix: Path, model: Path) -> list[str]:
+    """Of each document, the text of its targets."""
+    tokenizer, dataset = load_fast_tokenizer(str(model / "tokenizer.json")), MMapIndexedDataset(prefix)
+    packed = np.load(f"{prefix}_targets.npy")
+    tokens = int(dataset.sizes.sum())
+    assert packed.dtype == np.uint8 and len(packed) == -(-tokens // 8)
+    masks = np.split(np.unpackbits(packed, count=tokens).astype(bool), np.cumsum(dataset.sizes)[:-1])
+    assert not any(mask[0] for mask in masks) and all(mask[-1] for mask in masks)  # bos, eos
+    return [tokenizer.decode(list(d[1:-1][m[1:-1]])) for d, m in zip(dataset, masks, strict=True)]
+
+
+@pytest.mark.parametrize("type_", ["normal", "sketcher", "generator"])
+def test_targets_are_what_the_model_writes(tmp_path, model, type_):
+    text = "import numpy as np\n\n\n" + TEXTS[0].partition("\n\n\n")[2].replace("# add 0", "# é € 𝄞")
+    source = corpus(tmp_path, train_a=row(text)) / "train" / "a.jsonl"
+    encode_shard(source, tmp_path / "train", *settings(model, type_, 0.0 if type_ == "normal" else 1.0))
+    documents, found = decoded(tmp_path / "train", model), written(tmp_path / "train", model)
+    if type_ == "generator":
+        sketched = documents[0].split("\n\n\n")[1:]
+        codes = [block.partition(SEGMENTATION)[2] for block in sketched]
+        assert found[0] == "\n\n\n".join(["import numpy as np", *codes])
+    else:
+        assert found[0] == documents[0]
+    if type_ != "normal":
+        assert documents[1].endswith(found[1]) and 0 < len(found[1]) < 80
+        assert ("number" in found[1]) == (type_ == "sketcher")
+
+
+def test_continuations_alone(tmp_path, model):
+    source = corpus(tmp_path, train_a=row(TEXTS[0])) / "train" / "a.jsonl"
+    chosen, ends = settings(model, "generator", 10)
+    counts = encode_shard(source, tmp_path / "train", replace(chosen, whole_documents=False), ends)
+    texts = decoded(tmp_path / "train", model)
+    assert set(texts) <= possible_continuations(TEXTS[0], "generator")
+    assert len(set(texts)) == len(texts) == counts["continuations"] > 1
+    assert counts["whole"] == 1 and counts["continuations"] + counts["no_continuation"] == 10
 
 
 @pytest.mark.parametrize("operation", ["names", "both"])
 def test_the_operation_decides_the_sketches(tmp_path, model, operation):
     source = corpus(tmp_path, train_a=row(TEXTS[0])) / "train" / "a.jsonl"
     encode_shard(source, tmp_path / "train", *settings(model, "generator", 1.0, operation=operation))
-    whole, continuation = decoded(tmp_path / "train", model)
+    whole, continued = decoded(tmp_path / "train", model)
     assert whole == generator_document(TEXTS[0], operation)
     assert "def func(argument):\n    # add 0\n    return np.add(argument, " in whole
-    possible = {continuation_documents(TEXTS[0], random.Random(i), first_block, operation)[1] for i in range(50)}
-    assert continuation in possible
+    possible = possible_continuations(TEXTS[0], "generator", operation)
+    assert continued in possible
     assert any("np.add(argument, " in text for text in possible)  # known, though the parameter is in the prompt
 
 
@@ -325,7 +374,7 @@ def test_debug_takes_the_first_hundred_and_a_split_leaves_the_other_alone(tmp_pa
         (["-i", "nowhere"], "no file (.json, .jsonl, .json*.gz, .json*.zst) in nowhere/train"),
         (["-model", "nowhere"], "no model 'nowhere': give"),
         (["-t", "0"], "-t/--threads is 0; give 1 or more"),
-        (["--continuation_ratio", "1.5"], "--continuation_ratio is 1.5; give 0 to 1"),
+        (["--continuation_ratio", "10.5"], "--continuation_ratio is 10.5; give 0 to 10"),
         (["-type", "other"], "invalid choice: 'other'"),
         (["-isdebug", "maybe"], "invalid choice: 'maybe'"),
         (["-type", "normal", "--operation", "names"], "--operation is names, but -type normal makes no sketches"),

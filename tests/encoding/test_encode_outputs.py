@@ -48,10 +48,10 @@ def test_the_record_of_a_shard(tmp_path, source, model, arguments):  # noqa: F81
     assert record["inputs"].keys() == {"corpus", "tokenizer", "python"}  # no source file, so a comment changes nothing
     assert record["inputs"]["corpus"] == sha256_file(source / "train" / "b.jsonl")
     assert record["inputs"]["tokenizer"] == tokenizer_sha256(str(model))
-    kinds = {"type": "generator", "operation": "constants", "continuation_ratio": 0.5, "seed": 42, "limit": None}
-    assert record["settings"] == kinds
+    kinds = {"type": "generator", "operation": "constants", "continuation_ratio": 0.5, "whole_documents": True}
+    assert record["settings"] == kinds | {"seed": 42, "limit": None}
     assert record["counts"]["documents"] == len(MMapIndexedDataset(tmp_path / "out" / "train1"))
-    for suffix in (".bin", ".idx", "_features.npy"):
+    for suffix in (".bin", ".idx", "_features.npy", "_targets.npy"):
         file = tmp_path / "out" / f"train1{suffix}"
         assert record["outputs"][file.name] == {"bytes": file.stat().st_size, "sha256": sha256_file(file)}
 

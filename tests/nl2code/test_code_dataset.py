@@ -248,3 +248,27 @@ def test_no_token_at_all_is_an_error(tmp_path):
     write_shard(tmp_path / "train", [])
     with pytest.raises(UserError, match="hold no token"):
         CodeBlockDataset(tmp_path / "train", 16, pad_token_id=PAD)
+
+
+def test_prompts_have_no_label_where_the_loss_is_on_targets(tmp_path):
+    rng = np.random.default_rng(0)
+    documents = [np.arange(size) + 50 * size for size in (3, 9, 21, 1, 6)]
+    masks = [rng.random(len(document)) < 0.5 for document in documents]
+    write_shard(tmp_path / "train", documents)
+    with pytest.raises(UserError, match="--loss_on targets needs .*train_targets.npy; encode the corpus again"):
+        CodeBlockDataset(tmp_path / "train", 8, pad_token_id=PAD, loss_on="targets")
+    np.save(tmp_path / "train_targets.npy", np.packbits(np.concatenate(masks)))
+    whole = CodeBlockDataset(tmp_path / "train", 8, pad_token_id=PAD)
+    dataset = CodeBlockDataset(tmp_path / "train", 8, pad_token_id=PAD, loss_on="targets")
+    targets = {int(token) for d, mask in zip(documents, masks, strict=True) for token in d[mask]}
+    labels = 0
+    for index in range(len(whole)):
+        block = dataset[index]
+        np.testing.assert_array_equal(block["input_ids"], whole[index]["input_ids"])
+        expected = [token if token in targets else -100 for token in whole[index]["labels"].tolist()]
+        assert block["labels"].tolist() == expected
+        labels += sum(label != -100 for label in expected[1:])
+    assert dataset.predicted_tokens() == labels < whole.predicted_tokens()
+    np.save(tmp_path / "train_targets.npy", np.zeros(3, np.uint8))
+    with pytest.raises(UserError, match="not one bit for each of 40 tokens"):
+        CodeBlockDataset(tmp_path / "train", 8, pad_token_id=PAD, loss_on="targets")

@@ -28,7 +28,7 @@ from scripts.ast_utils import (
     transform_code_to_sketch,
 )
 from scripts.sketches import continuations, documents, lexer, placeholders, sketch, user_names
-from scripts.sketches.continuations import continuation_documents, cut_points
+from scripts.sketches.continuations import continuation, cut_points
 
 COMPAT = {
     "1 + 0 - 1_000": "number + number - number",
@@ -430,25 +430,39 @@ def test_cut_points_are_where_prompts_end():
 def test_continuation_documents_have_the_shape_of_prompts():
     seen = set()
     for seed in range(60):
-        sketcher, generator = continuation_documents(CONTINUED, random.Random(seed), first_block)
-        sketch, code = generator.split(SEGMENTATION)
-        assert CONTINUED.startswith(code)
-        assert sketcher.endswith(sketch)
-        prompt = sketcher.removesuffix(sketch)
-        assert code.startswith(prompt)
-        assert transform_code_to_sketch(code.removeprefix(prompt)) == sketch
-        seen.add(prompt)
-    assert len(seen) == 4
-    again = continuation_documents(CONTINUED, random.Random(1), first_block)
-    assert again == continuation_documents(CONTINUED, random.Random(1), first_block)
+        prompt, sketch, rest = found = continuation(CONTINUED, random.Random(seed), first_block)
+        assert CONTINUED.startswith(prompt + rest)
+        assert transform_code_to_sketch(rest) == sketch
+        assert found.sketcher_pieces() == [(prompt, False), (sketch, True)]
+        assert found.generator_pieces() == [(sketch + SEGMENTATION + prompt, False), (rest, True)]
+        seen.add((prompt, rest))
+    assert len(seen) == 2
+    assert continuation(CONTINUED, random.Random(1)) == continuation(CONTINUED, random.Random(1))
+
+
+def test_a_continuation_ends_with_the_statement_that_its_prompt_leaves_open():
+    code = "import numpy as np\na = np.ones(3)\n# é\nx = f(a,\n  'é')\ny = a + 2\n"
+    found = {continuation(code, random.Random(seed)) for seed in range(60)}
+    assert {(each.prompt[-4:], each.rest) for each in found} == {
+        ("# é\n", "x = f(a,\n  'é')\ny = a + 2"),
+        ("\nx = "[-4:], "f(a,\n  'é')"),
+        ("\ny = "[-4:], "a + 2"),
+    }
+
+
+def test_the_rest_of_a_continuation_uses_a_name_of_its_prompt():
+    code = "import numpy as np\n# one\nnp.a.x(np.ones(len(str())))\nx = [1]\n"
+    assert continuation(code, random.Random(0)) is None
+    found = {continuation(code + "# two\nnp.sum(x)\n", random.Random(seed)) for seed in range(20)}
+    assert {each.rest for each in found if each} == {"np.sum(x)"}
 
 
 def test_continuation_documents_of_long_files_keep_imports_and_the_nearest_blocks():
     blocks = "".join(f"def f{i}(a):\n    return a + {i}\n\n\n" for i in range(400))
     code = "import numpy as np\n\n\n" + blocks
     for seed in range(20):
-        sketcher, generator = continuation_documents(code, random.Random(seed), first_block)
-        text = generator.split(SEGMENTATION)[1]
+        prompt, _, rest = continuation(code, random.Random(seed), first_block)
+        text = prompt + rest
         assert len(text) < 2_500
         assert text.startswith("import numpy as np\n")
         assert text.partition("\n\ndef f")[2] and text.rpartition("def f")[2] in code
@@ -456,7 +470,7 @@ def test_continuation_documents_of_long_files_keep_imports_and_the_nearest_block
 
 @pytest.mark.parametrize("code", ["", "f()\n", "x = " + "a + " * 1000 + "1\n"])
 def test_no_continuation_without_a_place_to_cut(code):
-    assert continuation_documents(code, random.Random(0), first_block) is None
+    assert continuation(code, random.Random(0), first_block) is None
 
 
 def test_redbaron_agrees():
