@@ -1,11 +1,11 @@
-"""Print one table of all evaluated runs, and the best of each sweep of temperatures; write both as a page.
+"""Print one table of all evaluated runs, and the best of each sweep of temperatures; write a report of them.
 
-    python -m scripts.report results                         # writes results/report.html as well
+    python -m scripts.report results                         # writes report.html, report.md, report.json, report_charts/
     python -m scripts.report results --files data results    # also lists the files under those folders
 
-Every number comes from a `*_metrics.json`, which only an evaluation writes. Rows of one benchmark and equal settings stand
-together, so that base model and CERT can be compared. Where a benchmark has levels (basic, intermediate, hard), a column for
-each shows the pass@1 of its problems.
+Scores come from `*_metrics.json`, which only an evaluation writes; examples and sketches from `*_results.jsonl`. Rows of one
+benchmark and equal settings stand together, so that base model and CERT can be compared. Where a benchmark has levels (basic,
+intermediate, hard), a column for each shows the pass@1 of its problems. Equal results give equal bytes.
 """
 
 import argparse
@@ -13,8 +13,6 @@ import sys
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from scripts.file_utils import write_text
-from scripts.reporting.tables import page, read_rows, shown, sweeps
 
 PASSING_FOLDERS = ("checkpoint-", "runs", ".")  # intermediate files of runs
 
@@ -31,15 +29,26 @@ def list_files(folders: list[Path]) -> list[str]:
 
 def work(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, nargs="?", default="results", help="folder of runs (default: results)")
-    parser.add_argument("--files", type=Path, nargs="*", default=[], help="folders whose files are listed as well")
+    parser.add_argument(
+        "results",
+        type=Path,
+        nargs="?",
+        default="results",
+        help="folder of runs; the report is written into it (default: results)",
+    )
+    parser.add_argument(
+        "--files", type=Path, nargs="*", default=[], help="folders whose files are listed as well (default: none)"
+    )
     args = parser.parse_args(argv)
+    from scripts.reporting.page import write_report  # here: --help needs no pandas
+    from scripts.reporting.tables import read_rows, shown, sweeps
+
     rows, complaints = read_rows(args.results)
     for complaint in complaints:
         print(f"warning: {complaint}", file=sys.stderr)
     if rows.empty:
         raise UserError(f"no *_metrics.json under {args.results}; run run_evaluating_codes.sh first")
-    write_text(args.results / "report.html", page(rows))
+    write_report(rows, args.results)
     if args.files:
         print("\n".join(["Files (bytes, path):", *list_files(args.files), ""]))
     print(shown(rows).to_string(index=False))

@@ -58,16 +58,22 @@ def read_cases(results: Path) -> dict[str, dict]:
         for file in (Path(f"{stem}.meta.json"), Path(f"{stem}_metrics.json"))
     )
     record = record or copy.get("sampling") or {}
-    operation = record.get("settings", record).get("operation", CONSTANTS)
-    prompts = {} if operation == CONSTANTS else _prompts(record.get("benchmark") or {})
+    operation = operation_of(record)
+    problems = {} if operation == CONSTANTS else problems_of(record.get("benchmark") or {})
+    prompts = {task: problem["prompt"] for task, problem in problems.items()}
     return count_cases(read_jsonl(results), prompts, operation)
 
 
-def _prompts(benchmark: dict) -> dict[str, str]:
-    """Prompts by task_id of the problem file that a record names; empty where that file is gone or changed."""
+def operation_of(record: dict) -> str:
+    """The operation of the sketches, of a record of samples or of its flat form of earlier versions."""
+    return record.get("settings", record).get("operation", CONSTANTS)
+
+
+def problems_of(benchmark: dict) -> dict[str, dict]:
+    """Problems by task_id of the file that `name`, `file` and `sha256` tell; empty where it is gone or changed."""
     try:
         file = resolve_problem_file(benchmark.get("file") or benchmark["name"].removeprefix("Cert"))
         same = file_sha256(file) == benchmark["sha256"]
-        return {task: problem["prompt"] for task, problem in read_problems(file).items()} if same else {}
+        return read_problems(file) if same else {}
     except (EvaluationError, OSError, KeyError):
         return {}

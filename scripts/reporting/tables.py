@@ -1,6 +1,5 @@
-"""The tables of a report: one row per evaluated sample file, one per sweep of temperatures; as text and as a page."""
+"""The tables of a report: one row per evaluated sample file, one per sweep of temperatures."""
 
-import html
 import json
 from pathlib import Path
 
@@ -24,8 +23,15 @@ SHOWN = [
     "sandbox",
 ]
 DETAILS = ("by_level", "versions", "git_revision", "verdicts", "limits", "sampling", "cases")
-STYLE = "body{font:15px sans-serif;margin:2em}table{border-collapse:collapse}pre{font-size:12px}"
-STYLE += "td,th{padding:.3em .8em;text-align:left;border-bottom:1px solid #ddd}"
+SWEEP = [
+    "benchmark",
+    "run",
+    "stages",
+    "problems",
+    "n",
+    "sandbox",
+    "settings",
+]  # equal where only the temperature differs
 
 
 def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -47,8 +53,7 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
 
 def _row(path: Path, metrics: dict) -> dict:
     results = path.with_name(path.name.replace("_metrics.json", "_results.jsonl"))
-    sampling = metrics.get("sampling") or {}
-    settings = sampling.get("settings", sampling)  # a record, or the flat form of earlier versions
+    settings = settings_of(metrics)
     strategy = settings.get("sketch_strategy", "popular")
     marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), "syntax": "truncate" in settings}
     scores = {k[5:]: metrics[k]["value"] for k in metrics if k.startswith("pass@") and k[5:].isdigit()}
@@ -71,6 +76,12 @@ def _row(path: Path, metrics: dict) -> dict:
     }
 
 
+def settings_of(metrics: dict) -> dict:
+    """The settings of sampling: of a record, or of the flat form of earlier versions."""
+    sampling = metrics.get("sampling") or {}
+    return sampling.get("settings", sampling)
+
+
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """The table of all runs: the columns SHOWN and, where a benchmark has levels, pass@1 of each level in per cent."""
     scores = [metrics.get("by_level") or {} for metrics in rows["metrics"]]
@@ -87,9 +98,7 @@ def sweeps(rows: pd.DataFrame) -> pd.DataFrame:
     The best temperature is chosen on the problems that are scored, as in the paper; that favours sweeps over single runs.
     """
     lines = []
-    for (benchmark, run, stages, _, n, *_), group in rows.groupby(
-        ["benchmark", "run", "stages", "problems", "n", "sandbox", "settings"], sort=False
-    ):
+    for (benchmark, run, stages, _, n, *_), group in rows.groupby(SWEEP, sort=False):
         if group["T"].nunique() > 1:
             line = {"benchmark": benchmark, "run": run, "temperatures": group["T"].nunique(), "n": n}
             fixed = group[group["T"] == "/".join([f"{FIXED:g}"] * int(stages))]
@@ -103,17 +112,15 @@ def sweeps(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines).fillna("-")
 
 
-def page(rows: pd.DataFrame) -> str:
-    """The same tables as HTML, with versions, seeds and hashes of each row."""
-    details = []
-    for path, metrics in zip(rows["path"], rows["metrics"], strict=True):
-        about = html.escape(json.dumps({key: metrics[key] for key in DETAILS if metrics.get(key)}, indent=1))
-        details.append(f"<details><summary>{html.escape(str(path))}</summary><pre>{about}</pre></details>")
-    with pd.option_context("display.max_colwidth", None):
-        tables = [table.to_html(index=False, border=0) for table in (shown(rows), sweeps(rows)) if len(table)]
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>pass@k</title><style>{STYLE}</style>"
-        "<h1>pass@k, per cent</h1><p>Every sample was executed; the ceiling is the share of canonical solutions "
-        "that pass under the same libraries. Intervals: bootstrap over problems. A level's column: its pass@1.</p>"
-        f"{'<p>'.join(tables)}<p>{''.join(details)}</html>\n"
-    )
+def stage_rows(groups: dict[str, dict]) -> list[dict[str, str]]:
+    """A row for each metric of the stages, with the interval over all problems, and a column for each group."""
+    lines = []
+    for name, mean in groups["all"]["metrics"].items():
+        low, high = mean["ci95"]
+        line = {"metric": name, "all": f"{mean['value']:.3f} [{low:.3f}, {high:.3f}]", "n": str(mean["n"])}
+        for group, about in groups.items():
+            if group != "all":
+                value = about["metrics"].get(name, {}).get("value")
+                line[f"{group} ({about['problems']})"] = "-" if value is None else f"{value:.3f}"
+        lines.append(line)
+    return lines

@@ -1,0 +1,102 @@
+"""Sections that look into a run: single problems, failures, kinds of problems, the three cases."""
+
+from collections import Counter
+
+import numpy as np
+
+from pandas_numpy_eval.scoring import in_order
+from scripts.reporting.blocks import Section, Table, filled, percent
+from scripts.reporting.charts import outcome_chart, solved_chart
+
+KINDS = 5  # of failures in the chart; the others are one
+NAMES = {"level": "level", "category": "category", "calls": "API calls"}
+CASES = {
+    "1": "both stages wrote it",
+    "2": "the sketcher's own answer stands",
+    "3": "the generator corrected a wrong sketch",
+}
+
+
+def problems(benchmark: dict, shown: dict[str, dict], prefix: str) -> Section:
+    runs = {label: run for label, run in shown.items() if run["tasks"]}
+    if not runs:
+        return Section("Problems")
+    level_of = {task: about["level"] or "all problems" for task, about in benchmark["problems"].items()}
+    spans = {level: [task for task in level_of if level_of[task] == level] for level in in_order(level_of.values())}
+    order = [task for tasks in spans.values() for task in tasks]
+    shares = {label: {task: c / n for task, (c, n) in run["tasks"].items()} for label, run in runs.items()}
+    mean = {task: np.mean([found[task] for found in shares.values() if task in found]) for task in order}
+    sorted_order = [task for tasks in spans.values() for task in sorted(tasks, key=lambda task: -mean[task])]
+    strips = {label: [found.get(task, np.nan) for task in sorted_order] for label, found in shares.items()}
+    chart = solved_chart(f"{prefix}_problems", strips, {level: len(tasks) for level, tasks in spans.items()})
+    note = "Each cell is a problem; those that most samples pass stand first in their level. " + _at(shown)
+    rows = [
+        {
+            "problem": task,
+            **{NAMES[key]: value for key, value in benchmark["problems"][task].items() if value is not None},
+        }
+        | {label: "{} of {}".format(*run["tasks"][task]) for label, run in runs.items() if task in run["tasks"]}
+        for task in order
+    ]
+    return Section("Problems", note, [chart], [Table("Samples that pass, by problem", filled(rows), folded=True)])
+
+
+def _at(shown: dict[str, dict]) -> str:
+    return "One temperature of each run: " + "; ".join(f"{label} at {run['T']}" for label, run in shown.items()) + "."
+
+
+def outcomes(shown: dict[str, dict], prefix: str) -> Section:
+    runs = {label: Counter(run["verdicts"]) for label, run in shown.items() if run["verdicts"]}
+    if not runs:
+        return Section("Failures")
+    kinds = [kind for kind, _ in sum(runs.values(), Counter()).most_common() if kind != "passed"]
+    several = len(kinds) > KINDS
+    apart = kinds[: KINDS - 1] if several else kinds
+    shares = {}
+    for label, counts in runs.items():
+        share = {kind: 100 * counts[kind] / counts.total() for kind in ("passed", *apart)}
+        shares[label] = share | ({"others": 100 - sum(share.values())} if several else {})
+    rows = [{"run": label, **{kind: counts[kind] for kind in ("passed", *kinds)}} for label, counts in runs.items()]
+    note = f"What happened to the samples; exceptions by their names. {_at(shown)}"
+    return Section("Failures", note, [outcome_chart(f"{prefix}_outcomes", shares)], [Table("Samples", filled(rows))])
+
+
+def groups(shown: dict[str, dict]) -> Section:
+    tables = []
+    for key, name in NAMES.items():
+        rows: dict[str, dict] = {}
+        for label, run in shown.items():
+            for group, found in run["by"].get(key, {}).items():
+                if "pass@1" in found:
+                    row = rows.setdefault(group, {name: group, "problems": found["problems"]})
+                    row[label] = percent(found["pass@1"])
+        if rows:
+            ordered = [rows[group] for group in in_order(sorted(rows))]
+            tables.append(Table(f"By {name}", filled(ordered)))
+    return Section(
+        "Kinds of problems",
+        f"pass@1 in per cent with its 95 % interval. API calls: those of the first canonical solution. {_at(shown)}",
+        tables=tables,
+    )
+
+
+def cases(benchmark: dict, shown: dict[str, dict]) -> Section:
+    rows, examples = [], {}
+    for run in benchmark["runs"]:
+        if run["cases"]:
+            row = {"run": run["name"], "T": run["T"]}
+            row["sketch is a reference's"] = percent(run["sketches"]) if run.get("sketches") else "-"
+            rows.append(row | {f"case {k}": f"{v['passed']} of {v['samples']}" for k, v in run["cases"].items()})
+    for label, run in shown.items():
+        for case, samples in run.get("examples", {}).items():
+            examples[f"{label}, case {case} ({CASES[case]}): {len(samples)} of {run['cases'][case]['samples']}"] = (
+                samples
+            )
+    note = "Samples of two stages that passed, by case: " + "; ".join(f"{k}, {text}" for k, text in CASES.items())
+    note += ". The share of problems whose most frequent sketch is exactly that of a canonical solution is in per cent."
+    return Section(
+        "Sketches and cases",
+        note,
+        tables=[Table("Passed, of all samples", filled(rows))] if rows else [],
+        examples=examples,
+    )

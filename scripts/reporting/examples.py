@@ -1,0 +1,62 @@
+"""Two-stage samples seen closely: how often the popular sketch is a reference's, and examples of the three cases."""
+
+from collections import Counter
+
+from scripts.generating.two_stages import CASES
+from scripts.reporting.cases import case_of
+from scripts.reporting.references import is_reference_sketch, mean_of
+from scripts.sketches.sketch import sketch_of_completion
+
+EXAMPLES = 5  # of each case
+PASSED = 3  # of these, as many passed ones where both kinds are there
+
+
+def sketch_accuracy(samples: list[dict], facts: dict[str, dict], operation: str) -> dict | None:
+    """Share of problems whose most frequent sketch is that of a canonical solution, as `references.mean_of` gives it.
+
+    Args:
+        samples: result lines.
+        facts: task_id -> {"prompt", "solutions"}; problems that are missing do not count.
+        operation: of the sketches.
+
+    >>> facts = {"a": {"prompt": "x = ", "solutions": ["f(1)"]}}
+    >>> sketch_accuracy([{"task_id": "a", "sketch": "f(number)"}], facts, "constants")["value"]
+    1.0
+    """
+    drawn: dict[str, Counter] = {}
+    for row in samples:
+        if row.get("sketch") is not None:
+            drawn.setdefault(row["task_id"], Counter())[row["sketch"]] += 1
+    values = []
+    for task, sketches in drawn.items():
+        if task in facts and facts[task]["solutions"]:
+            solutions = [solution.rstrip() for solution in facts[task]["solutions"]]
+            known = [{"sketch": sketch_of_completion(facts[task]["prompt"], text, operation)} for text in solutions]
+            popular = sketches.most_common(1)[0][0]
+            values.append(is_reference_sketch({"references": known, "popular": popular}, "popular"))
+    return mean_of(values)
+
+
+def examples_of(samples: list[dict], facts: dict[str, dict], operation: str) -> dict[str, list[dict]]:
+    """Case -> up to EXAMPLES samples, of different problems and in the order of the file; cases without any left out.
+
+    PASSED of them passed and the others failed, where there are enough of both kinds.
+    """
+    found: dict[str, dict[bool, dict[str, dict]]] = {str(case): {True: {}, False: {}} for case in CASES}
+    for row in samples:
+        task = row["task_id"]
+        prompt = facts.get(task, {}).get("prompt")
+        case = case_of(row, prompt or "", operation)
+        if case is not None:
+            shown = {key: row.get(key) for key in ("task_id", "sample_id", "sketch", "completion", "passed", "result")}
+            found[str(case)][bool(row["passed"])].setdefault(task, {**shown, "prompt": prompt})
+    chosen = {case: _choose(list(kinds[True].values()), list(kinds[False].values())) for case, kinds in found.items()}
+    return {case: examples for case, examples in chosen.items() if examples}
+
+
+def _choose(passed: list[dict], failed: list[dict]) -> list[dict]:
+    first = passed[: max(PASSED, EXAMPLES - len(failed))]
+    of_task: dict[str, dict] = {}
+    for row in (*first, *failed, *passed):
+        of_task.setdefault(row["task_id"], row)
+    return list(of_task.values())[:EXAMPLES]

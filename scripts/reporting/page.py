@@ -1,0 +1,106 @@
+"""The report as HTML, Markdown and JSON, and its charts as files: `write_report`."""
+
+import html
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.file_utils import replacing_folder, write_json, write_text
+from scripts.reporting.blocks import Section
+from scripts.reporting.gather import gather
+from scripts.reporting.views import sections, stage_sections
+
+TEMPLATES = Path(__file__).parent / "templates"
+CHARTS = "report_charts"  # folder beside the page
+LIGHT, DARK = "default", "github-dark"  # styles of Pygments
+
+
+def write_report(rows: pd.DataFrame, folder: Path) -> None:
+    """Write report.html, report.md, report.json and the folder report_charts (SVG, PNG) of the runs under a folder.
+
+    Equal results give equal bytes. The page needs no other file.
+    """
+    data = gather(rows, folder)
+    parts = parts_of(data)
+    charts = [chart for _, found in parts for section in found for chart in section.charts]
+    with replacing_folder(folder / CHARTS) as new:
+        for chart in charts:
+            (new / f"{chart.name}.svg").write_text(chart.svg, encoding="utf-8")
+            (new / f"{chart.name}.png").write_bytes(chart.png)
+    write_json(folder / "report.json", data)
+    write_text(folder / "report.html", render("report.html", parts))
+    write_text(folder / "report.md", render("report.md", parts))
+
+
+def parts_of(data: dict) -> list[tuple[str, list[Section]]]:
+    """Headings and sections: a part for each benchmark, and one for the metrics of the stages."""
+    names = [benchmark["name"] for benchmark in data["benchmarks"]]
+    parts = []
+    for i, benchmark in enumerate(data["benchmarks"]):
+        prefix = re.sub(r"\W+", "_", names[i], flags=re.ASCII).strip("_") or "benchmark"
+        if sum(re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") == prefix for name in names) > 1:
+            prefix += f"_{i}"
+        parts.append((names[i], sections(benchmark, data["sweeps"], prefix)))
+    if data["stages"]:
+        parts.append(("Metrics of the stages", stage_sections(data["stages"])))
+    return parts
+
+
+def render(template: str, parts: list[tuple[str, list[Section]]]) -> str:
+    """A page of the parts: a template's text. Text from results is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from pygments.formatters import HtmlFormatter
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=template.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"code": highlighted, "quoted": quoted, "cell": cell, "fence": fence, "is_number": is_number}
+    light, dark = (HtmlFormatter(style=style).get_style_defs("code") for style in (LIGHT, DARK))
+    return environment.get_template(template).render(parts=parts, light=light, dark=dark, charts=CHARTS)
+
+
+def highlighted(code: str | None):
+    """Python code as HTML with classes of Pygments."""
+    from markupsafe import Markup
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    return Markup(highlight(code or "", PythonLexer(stripnl=False, ensurenl=False), HtmlFormatter(nowrap=True)))
+
+
+def quoted(text: str):
+    """Text as HTML."""
+    from markupsafe import Markup
+
+    return Markup(html.escape(text))
+
+
+def cell(text: str) -> str:
+    """Text as a cell, heading or line of Markdown: nothing in it is markup.
+
+    >>> cell("a_cert|<b>\\n`c`")
+    'a\\\\_cert\\\\|\\\\<b\\\\> \\\\`c\\\\`'
+    """
+    return re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", " ".join(str(text).split()))
+
+
+def fence(code: str | None, language: str = "python") -> str:
+    """Code as a fenced block of Markdown, whatever backticks it holds."""
+    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", code or "")), default=0))
+    return f"{ticks}{language}\n{code or ''}\n{ticks}"
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell begins like a number, so that it stands at the right.
+
+    >>> [is_number(text) for text in ("12.5 [1.0, 2.0]", "-", "+1", "3 of 4", "0.2/0.2", "a")]
+    [True, True, True, True, True, False]
+    """
+    return re.match(r"[+-]?\d|-$", text) is not None
