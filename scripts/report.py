@@ -3,9 +3,9 @@
     python -m scripts.report results                         # writes report.html, report.md, report.json, report_charts/
     python -m scripts.report results --files data results    # also lists the files under those folders
 
-Scores come from `*_metrics.json`, which only an evaluation writes; examples and sketches from `*_results.jsonl`. Rows of one
-benchmark and equal settings stand together, so that base model and CERT can be compared. Where a benchmark has levels (basic,
-intermediate, hard), a column for each shows the pass@1 of its problems. Equal results give equal bytes.
+Scores come from `*_metrics.json`, which only an evaluation writes; examples and sketches from `*_results.jsonl`. Rows of
+one benchmark and equal settings stand together, so that base model and CERT can be compared. Where a benchmark has levels
+(basic, intermediate, hard), a column for each shows the pass@1 of its problems. Equal results give equal bytes.
 """
 
 import argparse
