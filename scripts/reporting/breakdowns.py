@@ -7,6 +7,7 @@ import numpy as np
 from pandas_numpy_eval.scoring import in_order
 from scripts.reporting.blocks import Section, Table, filled, percent
 from scripts.reporting.charts import outcome_chart, solved_chart
+from scripts.reporting.tables import FIXED
 
 KINDS = 5  # of failures in the chart; the others are one
 NAMES = {"level": "level", "category": "category", "calls": "API calls"}
@@ -42,6 +43,9 @@ def problems(benchmark: dict, shown: dict[str, dict], prefix: str) -> Section:
 
 
 def _at(shown: dict[str, dict]) -> str:
+    """The temperatures of the runs that a section is about."""
+    if all(set(run["temperatures"]) == {FIXED} for run in shown.values()):
+        return f"All runs at temperature {FIXED}."
     return "One temperature of each run: " + "; ".join(f"{label} at {run['T']}" for label, run in shown.items()) + "."
 
 
