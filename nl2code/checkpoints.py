@@ -1,13 +1,12 @@
 """The checkpoints of a run: folders `checkpoint-<step>`. Other names, such as checkpoint-best, are left alone."""
 
 import json
+import logging
 import re
 import shutil
 from pathlib import Path
 
-from transformers.utils import logging
-
-logger = logging.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def checkpoints(run_dir: Path) -> list[Path]:

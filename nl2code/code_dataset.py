@@ -1,7 +1,6 @@
 """Encoded code as training blocks: shards, resampling by document weight, packing; seeded by (seed, epoch) alone."""
 
 import errno
-import re
 import resource
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -13,31 +12,11 @@ from torch.utils.data import Dataset
 
 from nl2code.dynamic_block_dataset import Blocks, pack
 from nl2code.errors import UserError
-from nl2code.indexed_dataset import MMapIndexedDataset, data_file_path, index_file_path, read_features
+from nl2code.indexed_dataset import MMapIndexedDataset, data_file_path, read_features, read_targets
+from nl2code.shards import find_shards
 
 IGNORED_LABEL = -100  # positions that the loss of transformers' models skips
 READ_TOKENS = 1 << 22  # tokens looked at together
-
-
-def find_shards(prefix: str | Path) -> list[str]:
-    """Prefixes of the shards `train`, `train1`, `train2`, ... of a dataset, in order.
-
-    Raises:
-        UserError: there is no shard, or a number is missing between two shards.
-    """
-    prefix = Path(prefix)
-    pattern = re.compile(re.escape(prefix.name) + r"(\d*)\.idx")
-    numbers = sorted(
-        int(match[1] or 0)
-        for file in prefix.parent.glob(f"{prefix.name}*.idx")
-        if (match := pattern.fullmatch(file.name))
-    )
-    if not numbers:
-        raise UserError(f"no {index_file_path(prefix)}; encode the corpus first (scripts/run_encode_domain.sh)")
-    missing = sorted(set(range(numbers[-1] + 1)) - set(numbers))
-    if missing:
-        raise UserError(f"shard {prefix}{missing[0] or ''} is missing below {prefix}{numbers[-1]}; encode again")
-    return [f"{prefix}{number or ''}" for number in numbers]
 
 
 def open_shards(prefixes: list[str]) -> list[MMapIndexedDataset]:
@@ -99,6 +78,20 @@ def load_resampling_weights(shards: list[MMapIndexedDataset], spec: str) -> np.n
     return np.concatenate(weights)
 
 
+def load_targets(shards: list[MMapIndexedDataset]) -> list[np.ndarray]:
+    """The targets of each shard, one bit per token.
+
+    Raises:
+        UserError: a shard without targets, or with others' targets.
+    """
+    try:
+        return [read_targets(shard.prefix, int(shard.sizes.sum(dtype=np.int64))) for shard in shards]
+    except FileNotFoundError as error:
+        raise UserError(
+            f"--loss_on targets needs {error.filename}; encode the corpus again, or use --loss_on all"
+        ) from None
+
+
 @dataclass(frozen=True)
 class Epoch:
     """The blocks of one epoch.
@@ -136,9 +129,11 @@ class CodeBlockDataset(Dataset):
         resampling_weights: `a_b_c`, or None for each document once.
         max_tokens: use only as many blocks as hold this many tokens (for evaluation).
         pack_reset: add `position_ids` that restart at each document, and no label for a document's first token.
+        loss_on: `all` tokens, or `targets`: those that a model writes at generation time, so that prompts have no label.
 
     Raises:
-        UserError, OSError: see `find_shards`, `open_shards`, `load_resampling_weights`; also without any token.
+        UserError, OSError: see `find_shards`, `open_shards`, `load_resampling_weights`, `load_targets`; also without any
+            token.
     """
 
     def __init__(
@@ -151,11 +146,13 @@ class CodeBlockDataset(Dataset):
         resampling_weights: str | None = None,
         max_tokens: int | None = None,
         pack_reset: bool = False,
+        loss_on: str = "all",
     ):
         self.shards = open_shards(find_shards(prefix))
         self.sizes = np.concatenate([shard.sizes for shard in self.shards])
         self.first_of_shard = list(accumulate(map(len, self.shards), initial=0))
         self.weights = load_resampling_weights(self.shards, resampling_weights) if resampling_weights else None
+        self.targets = load_targets(self.shards) if loss_on == "targets" else None
         self.block_size, self.pad_token_id, self.seed, self.max_tokens = block_size, pad_token_id, seed, max_tokens
         self.pack_reset = pack_reset
         self._epochs: dict[int, Epoch] = {}
@@ -209,9 +206,8 @@ class CodeBlockDataset(Dataset):
         return min(low), max(high)
 
     def predicted_tokens(self) -> int:
-        """Tokens of epoch 0 that have a loss: all but the first of each block, or of each piece with `pack_reset`."""
-        pieces = [self.segments(0, index) for index in range(len(self))]
-        return sum(sum(piece[-1] for piece in block) - (len(block) if self.pack_reset else 1) for block in pieces)
+        """Tokens of epoch 0 that have a loss. Reads them all."""
+        return sum(int((self[index]["labels"][1:] != IGNORED_LABEL).sum()) for index in range(len(self)))
 
     def segments(self, epoch: int, index: int) -> list[tuple[int, int, int, int]]:
         """(shard, document within it, first token, tokens) of every piece of a block."""
@@ -236,12 +232,16 @@ class CodeBlockDataset(Dataset):
         """
         epoch, index = key if isinstance(key, tuple) else (0, key)
         ids = np.empty(self.block_size, np.int64)
+        given = np.zeros(self.block_size, bool)
         starts, end = [], 0
         for shard, document, first, length in self.segments(epoch, index):
             ids[end : end + length] = self.shards[shard].read(document, first, length)
+            if self.targets:
+                given[end : end + length] = ~self._written(shard, document, first, length)
             starts.append(end)
             end += length
         labels, mask = ids.copy(), np.empty(self.block_size, np.int64)
+        labels[given] = IGNORED_LABEL
         mask[:end] = 1
         if end < self.block_size:
             ids[end:], labels[end:], mask[end:] = self.pad_token_id, IGNORED_LABEL, 0
@@ -251,3 +251,9 @@ class CodeBlockDataset(Dataset):
             pieces = np.diff([*starts, end, self.block_size])  # the padding is a piece of its own
             block["position_ids"] = np.concatenate([np.arange(length) for length in pieces])
         return block
+
+    def _written(self, shard: int, document: int, first: int, length: int) -> np.ndarray:
+        """Whether a model writes each token of a part of a document, bool (length,)."""
+        start = int(self.shards[shard].offsets[document]) // self.shards[shard].dtype.itemsize + first
+        packed = self.targets[shard][start // 8 : (start + length + 7) // 8]
+        return np.unpackbits(packed, count=start % 8 + length)[start % 8 :].view(bool)

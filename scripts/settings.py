@@ -1,12 +1,13 @@
 """Settings of the shells (configs/settings.txt): --help, --check, the values in force, and what follows from them.
 
     python -m scripts.settings run_training_cert.sh --check
-    python -m scripts.settings --flags > configs/training/flags.txt      # after a change of run_cert.py or transformers
+    python -m scripts.settings --training-help > configs/training/help.txt   # after a change of run_cert.py or transformers
 
 scripts/common.sh evaluates what is printed: settings, flags of the programs, places. This runs before any environment is
 made, so it needs the standard library alone.
 """
 
+import importlib.metadata
 import os
 import re
 import shlex
@@ -177,9 +178,9 @@ class Settings:
                 raise UserError(f"no {missing[0]} at {models[missing[0]]}; train it first, such as: {command}")
             Settings("run_training_cert.sh", [], {**self.environment, "TYPE": missing[0]})
         version = value["MODEL_VERSION"]
-        single = value["BASE_MODEL"] if version == "base" else models.get("normal", version)
         if version.startswith("openai:") and not value["BASE_URL"]:
             raise UserError(f"MODEL_VERSION={version} needs BASE_URL, its server, such as http://localhost:8000/v1")
+        single = value["BASE_MODEL"] if version == "base" else models.get("normal", version)
         two = [part for of, folder in models.items() for part in (f"-{of}", folder)]
         shell["PROGRAM"] = "eval_cert_unified.py" if version == "cert" else "eval_cert.py"
         shell["MODELS"] = two if version == "cert" else ["-model", single]
@@ -228,7 +229,7 @@ def training_arguments(arguments: list[str], given: dict[str, str]) -> list[str]
             raise UserError(f"N_GPUS NODE_SIZE = {' '.join(arguments)}: {how}; on one, give NPROC={arguments[0]}")
         given["NPROC"] = arguments[0]
         return []
-    known = set((ROOT / "configs/training/flags.txt").read_text(encoding="utf-8").split())
+    known = training_flags((ROOT / "configs/training/help.txt").read_text(encoding="utf-8"))
     for position, argument in enumerate(arguments):
         flag = argument.partition("=")[0]
         if setting := OWNED.get("--" + flag[2:].replace("-", "_")):
@@ -240,13 +241,18 @@ def training_arguments(arguments: list[str], given: dict[str, str]) -> list[str]
     return list(arguments)
 
 
-def training_flags() -> str:
-    """All flags of run_cert.py, one per line."""
-    command = [sys.executable, "run_cert.py", "--help"]
-    environment = {**os.environ, "COLUMNS": "1000"}
+def training_help() -> str:
+    """The version of transformers, and the help of run_cert.py as it builds it with that version."""
+    code = "from scripts.training.run import parse; parse(['--help'])"
+    command, environment = [sys.executable, "-c", code], {**os.environ, "COLUMNS": "120"}
     told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-    heads = [line.strip().partition("  ")[0] for line in told.split("\n") if line.startswith("  -")]
-    return "\n".join(sorted({flag for head in heads for flag in re.findall(r"--[\w-]+", head)}))
+    return f"transformers {importlib.metadata.version('transformers')}\n{told.rstrip()}"
+
+
+def training_flags(text: str) -> set[str]:
+    """The flags that a help text explains."""
+    heads = [line.strip().partition("  ")[0] for line in text.split("\n") if line.startswith("  -")]
+    return {flag for head in heads for flag in re.findall(r"--[\w-]+", head)}
 
 
 def help_text(script: str) -> str:
@@ -266,8 +272,8 @@ def main(argv: list[str] | None = None) -> int:
     def work() -> None:
         if script in ("-h", "--help"):
             print(__doc__)
-        elif script == "--flags":
-            print(training_flags())
+        elif script == "--training-help":
+            print(training_help())
         elif {"-h", "--help"} & set(arguments):
             print(help_text(script))
         elif "--check" in arguments:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nl2code.sampling.likelihood import mean_nll
 from nl2code.sampling.prompts import Completion, Request
 from nl2code.sampling.truncation import first_block, syntax
 from scripts.generating.two_stages import TwoStages, choose_sketches, generator_prompt
@@ -76,6 +75,12 @@ class Greedy:
             self.known.update(zip(fresh, (group[0] for group in found), strict=True))
         return [self.known[prompt] for prompt in prompts]
 
+    def mean_nll(self, context: str, text: str) -> float:
+        """See `nl2code.sampling.likelihood.mean_nll`, which loads torch."""
+        from nl2code.sampling.likelihood import mean_nll
+
+        return mean_nll(self.sampler, context, text)
+
     def sample_many(self, requests: list[Request], **_) -> list[list[Completion]]:
         """As `Sampler.sample_many` at temperature 0."""
         texts = self.complete([request.prompt for request in requests])
@@ -122,7 +127,7 @@ class Stages:
         for task, draft in zip(tasks, stage.complete([task.prompt for task in tasks]), strict=True):
             task.draft = draft.text
             task.add("sketcher", draft.raw)
-            task.sketch_nll["sketcher"] = mean_nll(stage.sampler, task.prompt, task.sketches[0])
+            task.sketch_nll["sketcher"] = stage.mean_nll(task.prompt, task.sketches[0])
         if self.draws > 1:
             requests = [Request(t.prompt, f"{t.problem['task_id']}#sketch", 0, self.draws) for t in tasks]
             groups = stage.sampler.sample_many(requests, **self.settings, temperature=self.temperature)
@@ -140,11 +145,11 @@ class Stages:
             task.add(f"generator{source}", code.raw, sketch)
             if source != "+draft":
                 context = generator_prompt(sketch, task.prompt)
-                task.nll[f"generator{source}"] = mean_nll(stage.sampler, context, task.solutions[0])
+                task.nll[f"generator{source}"] = stage.mean_nll(context, task.solutions[0])
 
     def _other(self, stage: Greedy, tasks: list[Task], name: str) -> None:
         for task, code in zip(tasks, stage.complete([task.prompt for task in tasks]), strict=True):
             task.add(name, code.raw)
-            task.nll[name] = mean_nll(stage.sampler, task.prompt, task.solutions[0])
+            task.nll[name] = stage.mean_nll(task.prompt, task.solutions[0])
             if name == "base":
-                task.sketch_nll[name] = mean_nll(stage.sampler, task.prompt, task.sketches[0])
+                task.sketch_nll[name] = stage.mean_nll(task.prompt, task.sketches[0])

@@ -55,6 +55,14 @@ class DataArguments:
         default=False,
         metadata={"help": "documents in one block do not attend to each other, positions restart (default: false)"},
     )
+    loss_on: str = field(
+        default="all",
+        metadata={
+            "help": "tokens that have a loss: all, or targets, which the model writes at generation time, so that a "
+            "generator does not learn to write sketches (default: all)",
+            "choices": ["all", "targets"],
+        },
+    )
     gradient_accumulation_strategy: str | None = field(
         default=None,
         metadata={

@@ -7,17 +7,35 @@ import shutil
 from pathlib import Path
 
 from nl2code.checkpoints import checkpoints, is_weights_only, is_whole, newest_checkpoint
-from nl2code.code_dataset import find_shards
 from nl2code.errors import UserError, one_line
 from nl2code.models import tokenizer_sha256
+from nl2code.shards import find_shards
 from scripts.file_utils import sha256_file, write_json
 from scripts.records import Record, RecordError, read_record
-from scripts.training.arguments import settings_of
 from scripts.training.model_card import model_card
 from scripts.training.starting_model import starting_weights_sha256
 
 STAGE, FORMAT = "training", 1  # raise it where equal inputs and settings give other weights
-SHARD_FILES = (".bin", ".idx", "_features.npy")
+SHARD_FILES = (".bin", ".idx", "_features.npy", "_targets.npy")
+
+
+def run_inputs(
+    name: str, train_file: str, validation_file: str | None, tokenizer_name: str | None, config_overrides: str | None
+) -> dict[str, str]:
+    """sha256 of base, tokenizer and shards; arguments are the flags of run_cert.py.
+
+    Raises:
+        UserError, OSError: an input is missing.
+    """
+    inputs = {
+        "base": starting_weights_sha256(name, config_overrides),
+        "tokenizer": tokenizer_sha256(tokenizer_name or name),
+    }
+    for role, prefixes in (("train_file", train_file), ("validation_file", validation_file)):
+        for prefix in find_shards(prefixes) if prefixes else ():
+            files = [Path(f"{prefix}{suffix}") for suffix in SHARD_FILES]
+            inputs |= {f"{role} {file.name}": sha256_file(file) for file in files if file.is_file()}
+    return inputs
 
 
 def run_record(model_args, data_args, training_args) -> Record:
@@ -26,15 +44,13 @@ def run_record(model_args, data_args, training_args) -> Record:
     Raises:
         UserError, OSError: an input is missing.
     """
-    name = model_args.model_name_or_path
-    inputs = {
-        "base": starting_weights_sha256(name, model_args.config_overrides),
-        "tokenizer": tokenizer_sha256(model_args.tokenizer_name or name),
-    }
-    for role in ("train_file", "validation_file"):
-        for prefix in find_shards(getattr(data_args, role)) if getattr(data_args, role) else ():
-            files = [Path(f"{prefix}{suffix}") for suffix in SHARD_FILES]
-            inputs |= {f"{role} {file.name}": sha256_file(file) for file in files if file.is_file()}
+    from scripts.training.arguments import settings_of
+
+    data, model = (
+        (data_args.train_file, data_args.validation_file),
+        (model_args.tokenizer_name, model_args.config_overrides),
+    )
+    inputs = run_inputs(model_args.model_name_or_path, *data, *model)
     foreign = foreign_checkpoint(training_args)
     if foreign:
         digests = [sha256_file(file) for file in sorted(foreign.rglob("*")) if file.is_file()]
@@ -125,12 +141,13 @@ def encoding_of(prefixes: list[str]) -> dict:
     return found[first] if found else {}
 
 
-def save_final(trainer, record: Record, names: dict[str, str], results: dict) -> None:
+def save_final(trainer, record: Record, names: dict[str, str], results: dict, command: str) -> None:
     """Write the model, its card and the results to `<run>/model`, then the finished record.
 
     Args:
         names: base and training data as the user named them, for the card.
         results: steps, tokens, losses, encoding and run.
+        command: see `scripts.training.finished.command_sha256`.
     """
     run_dir = record.file.parent
     staging, final = run_dir / ".model", run_dir / "model"
@@ -156,4 +173,4 @@ def save_final(trainer, record: Record, names: dict[str, str], results: dict) ->
     else:
         os.replace(staging, final)
     facts = {name: value for name, value in results.items() if name != "run"}
-    record.finish(files, results["run"], results=facts)
+    record.finish(files, {**results["run"], "command": command}, results=facts)

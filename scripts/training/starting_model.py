@@ -3,8 +3,8 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nl2code.code_dataset import CodeBlockDataset
 from nl2code.errors import UserError, first_line, one_line
 from nl2code.models import (
     ModelError,
@@ -18,6 +18,9 @@ from nl2code.models import (
     weights_sha256,
 )
 from scripts.records import read_record
+
+if TYPE_CHECKING:
+    from nl2code.code_dataset import CodeBlockDataset
 
 
 def starting_model(name: str, *, lora_r: int = 0, lora_alpha: int = 0, checkpointing: bool = False):
@@ -123,7 +126,7 @@ def padding_id(tokenizer, model) -> int:
     return next(token for token in found if token is not None and token < rows)
 
 
-def check_fit(model, tokenizer_name: str, datasets: list[CodeBlockDataset]) -> None:
+def check_fit(model, tokenizer_name: str, datasets: "list[CodeBlockDataset]") -> None:
     """Compare shards, tokenizer and model with each other before any training.
 
     The tokenizer of a shard is known by its record, else by the tokenizer in `model/` beside it; else only its highest token

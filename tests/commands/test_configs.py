@@ -9,7 +9,8 @@ import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
 
-import run_cert
+from scripts.presets import with_preset
+from scripts.training import run
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCELERATE = sorted((ROOT / "configs/accelerate").glob("*.yaml"))
@@ -37,7 +38,9 @@ def preset(monkeypatch):
     """The three groups of settings of a training preset, read without a GPU."""
     monkeypatch.setattr(transformers.TrainingArguments, "__post_init__", lambda self: None)
     monkeypatch.setattr(transformers.TrainingArguments, "device", torch.device("cuda"))
-    return lambda name, *flags: run_cert.parse([str(ROOT / f"configs/training/{name}.yaml"), *RUN, *flags])
+    return lambda name, *flags: run.parse(
+        with_preset([str(ROOT / f"configs/training/{name}.yaml"), *RUN, *flags], "training")
+    )
 
 
 @pytest.mark.parametrize("file", TRAINING, ids=lambda file: file.stem)

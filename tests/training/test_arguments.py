@@ -11,6 +11,8 @@ from training_runs import arguments, make_inputs, weights_of
 
 import run_cert
 from nl2code.errors import UserError
+from scripts.presets import with_preset
+from scripts.training import run as training
 from scripts.training.arguments import NEEDS, OF_EVALUATION, REFUSED, WITHOUT_EFFECT, RunArguments
 
 
@@ -101,7 +103,7 @@ REFUSALS = {
 def refusal(tmp_path, *extra) -> str:
     """What parsing says of flags; nothing is written."""
     with pytest.raises(UserError) as caught:
-        run_cert.parse(arguments(tmp_path / "inputs", tmp_path / "x", *extra))
+        training.parse(arguments(tmp_path / "inputs", tmp_path / "x", *extra))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "x").exists()
     return str(caught.value)
@@ -109,7 +111,7 @@ def refusal(tmp_path, *extra) -> str:
 
 def test_help_tells_each_default_once_and_what_is_refused(capsys):
     with pytest.raises(SystemExit):
-        run_cert.parse(["--help"])
+        training.parse(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "(default: 0) (default" not in text and "(default: None)" not in text
     assert "tokens per block (default: 1024) --" in text
@@ -178,7 +180,7 @@ def test_what_only_the_trainer_knows_is_one_line_too(inputs, tmp_path, capsys, e
 
 
 def test_precision_is_one_setting(tmp_path, monkeypatch):
-    parse = lambda *extra: run_cert.parse(arguments(tmp_path, tmp_path / "x", *extra))[2]  # noqa: E731
+    parse = lambda *extra: training.parse(arguments(tmp_path, tmp_path / "x", *extra))[2]  # noqa: E731
     assert not parse("--precision", "fp32").fp16 and not parse("--precision", "fp32").bf16
     assert parse("--precision", "bf16").bf16 and parse("--bf16", "true").bf16  # on a CPU as well
     for faster, expected in ((1.4, False), (1.6, True)):
@@ -202,7 +204,7 @@ def test_a_preset_then_flags(inputs, tmp_path):
     settings = {"max_steps": 3, "learning_rate": "1e-3", "lr_scheduler_kwargs": {"min_lr": 1e-4}}
     file.write_text(yaml.safe_dump({"corpus": {"kinds": "mined"}, "training": settings}))
     flags = ["--model_name_or_path", "base", "--train_file", "train", "--output_dir", str(tmp_path / "x")]
-    _, _, found = run_cert.parse([str(file), *flags, "--max_steps", "4"])
+    _, _, found = training.parse(with_preset([str(file), *flags, "--max_steps", "4"], "training"))
     assert (found.max_steps, found.learning_rate, found.lr_scheduler_kwargs) == (4, 1e-3, {"min_lr": 1e-4})
 
 

@@ -23,6 +23,7 @@ from nl2code.models import (
     tokenizer_sha256,
     weights_sha256,
 )
+from scripts.training import run as training
 from scripts.training.starting_model import starting_model
 
 
@@ -158,7 +159,7 @@ def test_the_evaluation_loss_is_a_mean_over_tokens(inputs):
     losses = {}
     for size in ("1", "2", "3", "5", "8"):
         flags = arguments(inputs, inputs / "run", "--per_device_eval_batch_size", size)
-        trainer = run_cert.build_trainer(*run_cert.parse(flags))
+        trainer = training.build_trainer(*training.parse(flags))
         losses[size] = trainer.evaluate()["eval_loss"]
     model, total, count = load_model(str(inputs / "base")), 0.0, 0
     for row in range(len(trainer.eval_dataset)):
@@ -310,7 +311,7 @@ def test_two_processes_share_the_validation_blocks(inputs):
     from nl2code.hf_trainer import _Share
 
     flags = arguments(inputs, inputs / "run")
-    blocks = run_cert.build_trainer(*run_cert.parse(flags)).eval_dataset
+    blocks = training.build_trainer(*training.parse(flags)).eval_dataset
     shares = [_Share(blocks, process, 3) for process in range(3)]
     rows = [share[row] for row in range(len(shares[0])) for share in shares]
     assert len({len(share) for share in shares}) == 1 and len(rows) >= len(blocks)

@@ -21,6 +21,7 @@ from nl2code.checkpoints import newest_checkpoint
 from nl2code.code_dataset import CodeBlockDataset
 from nl2code.flops import training_flops_per_token
 from nl2code.models import load_model, load_tokenizer, weights_sha256
+from scripts.training import run as training
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +136,9 @@ def test_settings_from_a_file(inputs, tmp_path, capsys):
 
 def test_every_flag_of_ours_is_read():
     """No argument is parsed and then forgotten."""
-    source = (ROOT / "run_cert.py").read_text() + (ROOT / "scripts/training/arguments.py").read_text()
-    for holder, arguments_class in (("model_args", run_cert.ModelArguments), ("data_args", run_cert.DataArguments)):
+    files = [ROOT / f"scripts/training/{name}.py" for name in ("run", "run_folder", "arguments")]
+    source = "".join(file.read_text() for file in files)
+    for holder, arguments_class in (("model_args", training.ModelArguments), ("data_args", training.DataArguments)):
         for field in dataclasses.fields(arguments_class):
             assert f"{holder}.{field.name}" in source, f"--{field.name} does nothing"
 
