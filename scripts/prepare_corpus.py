@@ -7,10 +7,10 @@
 Kinds of documents: `code`, Python files that import the library (PyCodeGPT's quality filters); `mined`, short commented
 snippets from docstrings, user guides, notebooks (scripts/mine_docs.py) and pairs of a description and its code
 (scripts/corpus/dataset_rows.py), their `repo_name` ends in "(docs)"; `functions`, short documented functions that use the
-library (scripts/corpus/functions.py), which are also part of the `code` documents. `--sources usage` takes packages that
-use the library; --min_calls drops files that hardly call it, --max_share limits what one repository gives. Nothing is
-extracted, and nothing is executed except, with --run_snippets, the mined snippets, in the sandbox. Left out are documents
-that hold benchmark text (scripts/decontaminate.py), exact copies (white space aside), with --near_copies nearly equal
+library (scripts/corpus/functions.py), which are also part of the `code` documents; `exercises`, programs made from a
+template file and run in the sandbox (scripts/corpus/exercises.py). `--sources usage` takes packages that use the library;
+--min_calls drops files that hardly call it, --max_share limits what one repository gives. Nothing is extracted, and
+nothing is executed except exercises and, with --run_snippets, mined snippets, in the sandbox. Left out are documents that hold benchmark text (scripts/decontaminate.py), exact copies (white space aside), with --near_copies nearly equal
 documents too, and files whose licence is not permissive; a source given by path that states no licence is kept, with the
 licence `unknown`.
 
@@ -38,6 +38,7 @@ from nl2code.errors import UserError, exit_status
 from nl2code.models import tokenizer_sha256
 from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
 from scripts.corpus.documents import Harvest, HarvestOptions, harvest
+from scripts.corpus.exercises import FOLDER, NAME, harvest_exercises
 from scripts.corpus.ledger import count_tokens
 from scripts.corpus.output import RECORD, STATS, own_corpus, read_stats, refuse_foreign_files, write_parts
 from scripts.corpus.run_snippets import without_failing
@@ -53,12 +54,13 @@ from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_recor
 
 FORMAT = 2  # raise it where equal inputs and settings give another corpus
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
-KINDS = ("code", "mined", "functions")
+KINDS = ("code", "mined", "functions", NAME)
 RANGES = {  # of numbers: lowest, highest, what to do
     "valid_share": (0, 0.5, "must lie between 0 and 0.5"),
     "max_documents": (1, 1e12, "must be at least 1; leave it out for no limit"),
     "dataset_rows": (1, 1e12, "must be at least 1; leave it out to read all"),
     "workers": (1, 4096, "must be at least 1"),
+    "exercises": (1, 1e6, "must lie between 1 and 1000000"),
     "min_calls": (0, 100, "must lie between 0 and 100; 0 keeps all"),
     "max_share": (0.01, 1, "must lie between 0.01 and 1; 1 keeps all"),
 }
@@ -82,12 +84,15 @@ def settings_of(args: argparse.Namespace, library: str) -> dict:
     settings |= {
         name: value for name, off in (("min_calls", 0), ("max_share", 1)) if (value := getattr(args, name)) != off
     }
+    settings |= {NAME: args.exercises} if NAME in kinds else {}
     return {"domain": args.domain, "library": library, "kinds": kinds, **settings}
 
 
 def sources_of(args: argparse.Namespace) -> list[Source]:
     """The sources asked for, or those that sources.json lists for the domain. Raises UserError."""
     is_path = args.sources and os.path.exists(os.path.expanduser(args.sources))  # whose name may hold a comma
+    if args.kinds == NAME:
+        return []
     parts = (args.sources or DEFAULT_GROUP).split(",")
     names = [args.sources] if is_path else expand([part.strip() for part in parts if part.strip()], args.domain)
     sources = [
@@ -118,7 +123,12 @@ def options_of(args: argparse.Namespace, settings: dict) -> HarvestOptions:
     return options
 
 
-def inputs_of(sources: list[Source], options: HarvestOptions, run_snippets: bool) -> dict[str, str]:
+def templates_of(args: argparse.Namespace) -> Path:
+    """The template file of the exercises."""
+    return args.exercise_templates or FOLDER / f"{args.domain}.yaml"
+
+
+def inputs_of(sources: list[Source], options: HarvestOptions, templates: Path | None, runs: bool) -> dict[str, str]:
     """Name -> what identifies it, of all that is read; Python's version decides what parses."""
     inputs = {"python": "{}.{}".format(*sys.version_info)}
     inputs["order of sources"] = ", ".join(source.name for source in sources)  # the first of equal documents is kept
@@ -128,13 +138,15 @@ def inputs_of(sources: list[Source], options: HarvestOptions, run_snippets: bool
         inputs[f"benchmark {number}, {Path(file).name}"] = sha256_file(file)
     if options.tokenizer:
         inputs["tokenizer"] = tokenizer_sha256(options.tokenizer)
-    return inputs | (versions() if run_snippets else {})  # they decide what runs
+    if templates:
+        inputs["exercise templates"] = sha256_file(templates)
+    return inputs | (versions() if runs or templates else {})  # they decide what runs
 
 
 def harvest_all(sources: list[Source], options: HarvestOptions, workers: int) -> Iterator[Harvest]:
     """Harvest every source, several at a time, and yield the results in the order of the sources."""
     workers = min(workers, len(sources))
-    if workers == 1:
+    if workers <= 1:
         yield from (harvest(source, options) for source in sources)
         return
     try:
@@ -159,7 +171,7 @@ def prepare(args: argparse.Namespace) -> str:
         raise UserError(f"{output} holds a corpus of your own ({own}); {advice}")
     if own:
         return f"corpus: {output} has no {RECORD}, so it is your own corpus and used as it is: {own}"
-    has_sources = args.sources or any(args.domain in entry["domains"] for entry in load_sources())
+    has_sources = args.sources or args.kinds == NAME or any(args.domain in entry["domains"] for entry in load_sources())
     library = args.library or LIBRARIES.get(args.domain) or (known or {}).get("settings", {}).get("library")
     if not has_sources and not known:
         allowed = ", ".join(LIBRARIES)
@@ -172,7 +184,11 @@ def prepare(args: argparse.Namespace) -> str:
             raise UserError(f"{output} lacks files of its corpus; give --sources again to make it")
         return f"corpus: {output} is kept as it is (no --sources given), {summary(read_stats(output))}"
     sources, options = sources_of(args), options_of(args, settings)
-    asked = Record(record, "corpus", FORMAT, inputs_of(sources, options, args.run_snippets), settings)
+    templates = templates_of(args) if NAME in options.kinds else None
+    if templates and not templates.is_file():
+        raise UserError(f"{templates} is not there; give a template file with --exercise_templates")
+    inputs = inputs_of(sources, options, templates, args.run_snippets)
+    asked = Record(record, "corpus", FORMAT, inputs, settings)
     if asked.is_finished():
         return f"corpus: {output} is up to date, {summary(read_stats(output))}"
     asked.refuse_other_settings(advice)
@@ -192,13 +208,15 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
     started, folder = time.monotonic(), record.file.parent
     fetch_all([source.name for source in sources if source.listed])
     harvests = list(harvest_all(sources, options, args.workers))
+    if NAME in options.kinds:
+        harvests.append(harvest_exercises(templates_of(args), args.exercises, args.seed, options, args.workers))
     without_copies(harvests)
     if args.near_copies:
         without_near_copies(harvests, args.near_copies)
     if args.run_snippets:
         without_failing(harvests, "mined", options.library, args.workers)
     if args.max_share < 1:
-        limit_repositories(harvests, args.seed, args.max_share)
+        limit_repositories(harvests[: len(sources)], args.seed, args.max_share)
     if args.max_documents is not None:
         limit(harvests, args.seed, args.max_documents)
     if not any(found.documents for found in harvests):
@@ -222,14 +240,8 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    switch = {
-        "nargs": "?",
-        "const": True,
-        "default": False,
-        "type": json.loads,
-        "choices": (True, False),
-        "metavar": "true|false",
-    }
+    switch = {"nargs": "?", "const": True, "default": False, "type": json.loads, "choices": (True, False)}
+    switch["metavar"] = "true|false"
     add("-d", "--domain", default="Pandas", help="Pandas, Numpy, or a name for a library of your own (default: Pandas)")
     add("--library", help="import name of the library (default: the domain's; of your own: the domain in lower case)")
     add(
@@ -240,7 +252,10 @@ def build_parser() -> argparse.ArgumentParser:
         "(rows of code, or of text and code) (default: the domain's sources in the group default)",
     )
     add("-o", "--output", type=Path, help="folder to write (default: data/<Domain>/data)")
-    add("--kinds", default="code,mined", help="comma list of code, mined, functions (default: code,mined)")
+    add("--kinds", default="code,mined", help=f"comma list of {', '.join(KINDS)} (default: code,mined)")
+    add("--exercises", type=int, default=3000, help="number of programs of the kind exercises (default: 3000)")
+    templates = "template file of the exercises (default: configs/exercises/<Domain>.yaml)"
+    add("--exercise_templates", type=Path, metavar="FILE", help=templates)
     calls = (
         "calls of the library per 100 lines that a code document needs; if above 0, generated files are left out too"
     )
@@ -248,38 +263,22 @@ def build_parser() -> argparse.ArgumentParser:
     share = "largest share of the characters that one repository gives; a random choice of its documents is kept"
     add("--max_share", type=float, default=1.0, help=f"{share} (default: 1, keep all)")
     add("--fingerprints", type=Path, nargs="+", help="fingerprint files to clean of (default: scripts/fingerprints/)")
-    add(
-        "--benchmarks",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="more problem files (.jsonl, .jsonl.gz) to clean of (default: none)",
-    )
-    add(
-        "--valid_share",
-        type=float,
-        default=0.05,
-        help="share of files held out for validation, 0 to 0.5 (default: 0.05)",
-    )
+    more = "more problem files (.jsonl, .jsonl.gz) to clean of (default: none)"
+    add("--benchmarks", type=Path, nargs="+", default=[], help=more)
+    held_out = "share of files held out for validation, 0 to 0.5 (default: 0.05)"
+    add("--valid_share", type=float, default=0.05, help=held_out)
     add("--split_by", choices=UNITS[:2], default="file", help="unit that lies on one side of the split (default: file)")
     near = "Jaccard similarity of token 5-grams from which a document is a near copy, 0.8 to 1 (default: 0, keep all)"
     add("--near_copies", type=float, default=0.0, help=near)
-    add(
-        "--run_snippets",
-        **switch,
-        help="run mined snippets in the sandbox, keep those without an error (default: false)",
-    )
+    runs = "run mined snippets in the sandbox, keep those without an error (default: false)"
+    add("--run_snippets", **switch, help=runs)
     add("--dataset_rows", type=int, help="maximum number of rows to read of each dataset: source (default: all)")
     add("--tokenizer", default="", help="model whose tokenizer counts tokens in the statistics (default: no count)")
     add("--seed", type=int, default=42, help="seed of the order and of --max_documents (default: 42)")
     add("--max_documents", type=int, help="maximum number of documents, chosen at random (default: all)")
     add("--any_licence", **switch, help="keep documents whose licence is not known to be permissive (default: false)")
-    add(
-        "--workers",
-        type=int,
-        default=len(os.sched_getaffinity(0)),
-        help="number of processes (default: CPUs available)",
-    )
+    cpus = len(os.sched_getaffinity(0))
+    add("--workers", type=int, default=cpus, help="number of processes (default: CPUs available)")
     return parser
 
 

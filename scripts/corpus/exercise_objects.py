@@ -1,0 +1,227 @@
+"""One scene of an exercise: the values of its slots and the objects they make (docs/FORMATS.md, "Exercise templates").
+
+A slot is drawn when it is first asked for, by its definition in the template file.
+"""
+
+import random
+import re
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+SLOT = re.compile(r"<(\w+)(?:\.(\w+))?>")
+RANGE = re.compile(r"(-?[\d.]+?|\d{4}-\d\d-\d\d)\.\.(-?[\d.]+|\d{4}-\d\d-\d\d)")
+ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
+LINE = 100  # characters from which the columns of a table are written one a line
+
+
+def choices(text: str | list) -> list:
+    """The alternatives `a | b | c` of a text; a list is one already.
+
+    >>> choices("the sum | the total")
+    ['the sum', 'the total']
+    """
+    return text if isinstance(text, list) else [part.strip() for part in str(text).split(" | ")]
+
+
+@dataclass
+class Column:
+    """A named list of values; a slot that holds one stands for the name."""
+
+    name: str
+    values: list
+    kind: str
+
+
+def flat(value) -> list:
+    """The numbers or texts in a column or in nested lists, without gaps."""
+    value = value.values if isinstance(value, Column) else value
+    return [leaf for part in value for leaf in flat(part)] if isinstance(value, list) else [value] * (value is not None)
+
+
+def literal(value) -> str:
+    """Source text of a value; texts in double quotes."""
+    if isinstance(value, Column):
+        return literal(value.name)
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"[{', '.join(map(literal, value))}]" if isinstance(value, list) else repr(value)
+
+
+@dataclass
+class Scene:
+    """The slots of one program: name -> value. `file` is the template file, `given` slots that a function gets."""
+
+    rng: random.Random
+    file: dict
+    slots: dict = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)  # slot -> name of the parameter
+    definitions: dict = field(default_factory=dict)  # slots of the template at hand
+    names: dict[str, str] = field(default_factory=dict)  # object -> name of its variable
+    repeat: bool = False  # whether a row of every table occurs twice
+
+    def __post_init__(self):
+        self.quote = self.rng.choice(("", "", "", '"', "'"))  # around names of columns in descriptions
+        self.quote_text = self.rng.choice(("", '"', '"', "'"))  # around other texts
+        self.members = {name: spec for one in self.file["objects"].values() for name, spec in one["members"].items()}
+
+    def next_item(self, template: dict) -> None:
+        """Keep the objects and forget all other slots; columns of one kind change places."""
+        self.slots = {name: value for name, value in self.slots.items() if name in self.members}
+        for spec in dict.fromkeys(spec for spec in self.members.values() if isinstance(spec, str)):
+            same = [name for name in self.slots if self.members[name] == spec]
+            values = self.rng.sample([self.slots[name] for name in same], len(same))
+            self.slots |= dict(zip(same, values, strict=True))
+        self.definitions, self.repeat = template.get("slots", {}), self.repeat or template.get("repeat", False)
+        for name in choices(template["missing"]) if "missing" in template else ():
+            values = self.get(name).values
+            values[self.rng.randrange(len(values))] = None
+
+    def get(self, name: str):
+        """The value of a slot. Raises KeyError where the file does not define it."""
+        if name not in self.slots:
+            spec = next(where[name] for where in (self.definitions, self.members, self.file["slots"]) if name in where)
+            self.slots[name] = self.draw(spec)
+        return self.slots[name]
+
+    def name_of(self, kind: str) -> str:
+        """The variable that holds an object."""
+        if kind not in self.names:
+            taken = set(self.names.values()) | set(self.given.values())
+            names = [self.code(name) for name in choices(self.file["objects"][kind]["names"])]
+            self.names[kind] = self.rng.choice([name for name in names if name not in taken])
+        return self.names[kind]
+
+    def draw(self, spec):
+        """A value by its definition."""
+        rng = self.rng
+        if isinstance(spec, dict):
+            size = self.draw(spec["size"])
+            size = size if isinstance(size, int) else self.get(size)
+            values: list = []
+            while len(values) < size:
+                value = self.draw(spec["list"])
+                values += [value] if not spec.get("unique") or value not in values else []
+            return sorted(values) if spec.get("sorted") else values
+        if isinstance(spec, list):
+            return rng.choice(spec)
+        if not isinstance(spec, str):
+            return spec
+        if found := RANGE.fullmatch(spec):
+            return self.between(*found.groups())
+        if found := re.fullmatch(r"(\w+) field(?: for (\w+))?", spec):
+            return self.column(*found.groups())
+        if found := re.fullmatch(r"(value|threshold|some|piece) of (\w+)", spec):
+            return self.part(found[1], flat(self.get(found[2])))
+        if found := re.fullmatch(r"above (\w+) by (\S+)", spec):
+            return round(self.get(found[1]) + self.draw(found[2]), 2)
+        taken = {
+            one.name if isinstance(one, Column) else one for one in self.slots.values() if isinstance(one, str | Column)
+        }
+        free = [one for one in choices(spec) if one not in taken]
+        return rng.choice(free or choices(spec))
+
+    def between(self, low: str, high: str):
+        """A number or a date (as text) of a range; as many decimals as the bounds have."""
+        if "-" in low[1:]:
+            start = date.fromisoformat(low)
+            return str(start + timedelta(self.rng.randint(0, (date.fromisoformat(high) - start).days)))
+        if "." in low:
+            return round(self.rng.uniform(float(low), float(high)), len(low.partition(".")[2]))
+        return self.rng.randint(int(low), int(high))
+
+    def column(self, kind: str, other: str | None) -> Column:
+        """A column of as many values as the scene has rows, or as another column has different values."""
+        taken = {one.name for one in self.slots.values() if isinstance(one, Column)}
+        name = self.rng.choice([name for name in self.file["fields"][kind] if name not in taken])
+        size = len(set(self.get(other).values)) if other else self.get("rows")
+        spec = self.file["fields"][kind][name]
+        spec = self.rng.sample(pool := choices(spec), min(3, len(pool))) if " | " in str(spec) else spec
+        return Column(name, [self.draw(spec) for _ in range(size)], kind)
+
+    def part(self, how: str, values: list):
+        """One of the values, a number among them, some of them, or a piece of a text."""
+        rng, distinct = self.rng, sorted(set(values))
+        if how == "some":
+            return rng.sample(distinct, min(2, len(distinct)))
+        if how == "piece":
+            text = rng.choice(distinct)
+            start = rng.randint(0, max(len(text) - 3, 0))
+            return text[start : start + rng.choice((2, 3))]
+        if how == "threshold" and len(distinct) > 1 and not isinstance(distinct[0], str):
+            index = rng.randrange(len(distinct) - 1)
+            low, high = distinct[index : index + 2]
+            if isinstance(low, float):
+                return round(rng.uniform(low, high), 1)
+            even = [value for value in range(low, high) if value % 5 == 0]
+            return rng.choice(even) if even and rng.random() < 0.6 else rng.randint(low, high - 1)
+        return rng.choice(values)
+
+    def code(self, text: str) -> str:
+        """A code template with its slots filled in."""
+
+        def fill(found: re.Match) -> str:
+            name, form = found.groups()
+            if name in self.file["objects"]:
+                return self.name_of(name)
+            value = self.get(name)
+            if form == "bare":
+                return re.sub(r"\W+", "_", value.name if isinstance(value, Column) else str(value))
+            if form == "values":
+                return self.values(value)
+            if form == "unique":
+                return literal(list(dict.fromkeys(flat(value))))
+            return self.given.get(name) or literal(value)
+
+        return SLOT.sub(fill, text)
+
+    def say(self, text: str, objects: dict[str, str] | None = None) -> str:
+        """A description with its optional parts, words and slots filled in; `objects` are other words for objects."""
+        rng, words = self.rng, self.file.get("words", {})
+
+        def fill(found: re.Match) -> str:
+            name, form = found.groups()
+            if name in words:
+                return SLOT.sub(fill, rng.choice(choices(words[name])))
+            if name in self.file["objects"]:
+                return (objects or {}).get(name) or self.name_of(name)
+            value = self.get(name)
+            if name in self.given:
+                return self.given[name]
+            if form == "th":
+                return ORDINALS.get(value, f"{value}th")
+            if isinstance(value, Column) or form == "name":
+                return f"{self.quote}{value.name if isinstance(value, Column) else value}{self.quote}"
+            if isinstance(value, str):
+                return f"{self.quote_text}{value}{self.quote_text}" if form != "bare" else value
+            if isinstance(value, list) and rng.random() < 0.6 and not isinstance(value[0], list):
+                shown = [
+                    f"{self.quote_text}{one}{self.quote_text}" if isinstance(one, str) else str(one) for one in value
+                ]
+                return ", ".join(shown[:-1]) + f" and {shown[-1]}" if len(shown) > 1 else shown[0]
+            return literal(value)
+
+        chosen = re.sub(r"\[([^\]]*)\]", lambda found: found[1] if rng.random() < 0.5 else "", text)
+        return SLOT.sub(fill, chosen)
+
+    def values(self, column: Column) -> str:
+        """Source text of a column's values, as its kind makes them."""
+        wrap = self.file.get("wrap", {}).get(column.kind, "<values>")
+        return wrap.replace("<values>", literal(column.values + column.values[:1] * self.repeat))
+
+    def make(self, kind: str) -> str:
+        """The statement that makes an object; of a table's columns those that are drawn, and perhaps one more."""
+        one = self.file["objects"][kind]
+        head = f"{self.name_of(kind)} = "
+        if "columns" not in one:
+            return head + self.code(self.rng.choice(choices(one["code"])))
+        columns = [name for name in choices(one["columns"]) if name in self.slots]
+        for name in self.rng.sample(choices(one["extra"]), 2 if len(columns) < 2 else 1) if "extra" in one else ():
+            columns += [name] if name not in columns else []
+        order = self.rng.sample(columns, len(columns))
+        parts = [f"{literal(self.get(name))}: {self.values(self.get(name))}" for name in order]
+        code = self.rng.choice(choices(one["code"]))
+        text = head + self.code(code.replace("<columns>", "{" + ", ".join(parts) + "}"))
+        if len(text) > LINE:
+            rows = "".join(f"    {part},\n" for part in parts)
+            text = head + self.code(code.replace("<columns>", "{\n" + rows + "}"))
+        return text
