@@ -84,11 +84,12 @@ def test_walkthrough(walk):
     assert len(BLOCK.findall(PAGES["WALKTHROUGH"])) == 12
 
 
-def test_blocks_of_the_formats():
-    run("FORMATS")
+@pytest.mark.parametrize("page", ["FORMATS", "scaling"])
+def test_blocks(page):
+    run(page)
 
 
-@pytest.mark.parametrize("page", ["WALKTHROUGH", "FORMATS", "from-the-original"])
+@pytest.mark.parametrize("page", ["WALKTHROUGH", "FORMATS", "from-the-original", "scaling"])
 def test_pages(page):
     """Lengths, links, and files that are named."""
     text = PAGES[page]
@@ -144,7 +145,7 @@ def test_records(records):
         record = records[stage]
         assert record["stage"] == stage and set(keys) <= set(record)
         (extra,) = set(record) - set(keys)
-        assert extra == code(own)[0] and set(record["run"]) <= {"seconds", "git_revision", "versions"}
+        assert extra == code(own)[0] and set(record["run"]) <= {"seconds", "git_revision", "versions", "command"}
         if isinstance(record[extra], dict):
             assert list(record[extra]) == code(own)[1:]
         if stage != "training":
@@ -214,7 +215,7 @@ PROGRAMS = {
     ENCODING: lambda: encode_domain.parse_args(["--help"]),
     "evaluate_functional_correctness": lambda: evaluate_functional_correctness.main(["--help"]),
 }
-TRAINING_FLAGS = set((ROOT / "configs/training/flags.txt").read_text().split())
+TRAINING_FLAGS = settings.training_flags((ROOT / "configs/training/help.txt").read_text())
 
 
 def compare(rows: list[list[str]], known: set[str]) -> None:

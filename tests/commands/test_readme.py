@@ -20,7 +20,7 @@ from scripts.generating.options import DEFAULTS
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")]
 PAGES = [file.read_text(encoding="utf-8") for file in sorted(FILES) if file.name != "LOG.md"]  # which tells the past
-SHELL, PROGRAM = r"([A-Z_]+=\S+ )*bash ", r"([A-Z_]+=\S+ )*(python|evaluate_functional_correctness) "
+SHELL, PROGRAM = r"([A-Z_]+=\S+ )*bash ", r"([A-Z_]+=\S+ )*(python|evaluate_functional_correctness|sbatch) "
 
 
 def blocks() -> list[str]:
@@ -95,7 +95,12 @@ def help_of(program: tuple[str, ...]) -> str:
 def test_programs(line):
     """The program starts and knows the flags; files of settings are there."""
     words = [word for word in shlex.split(line) if not re.match("[A-Z_]+=", word)]
-    if words[0] == "python":
+    if words[0] == "sbatch":
+        script = next(word for word in words if word.endswith(".sbatch"))
+        rest = words[words.index(script) + 1 :]
+        program = ("run_cert.py",) if script.endswith("/train.sbatch") else (rest[0],)
+        assert (ROOT / script).is_file()
+    elif words[0] == "python":
         program, rest = (tuple(words[1:3]), words[3:]) if words[1] == "-m" else ((words[1],), words[2:])
     else:
         program, rest = ("-m", f"pandas_numpy_eval.{words[0]}"), words[1:]
