@@ -116,7 +116,8 @@ class StepBatches(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         epoch, first = 0, 0
         for step in range(self.steps):
-            taken, wanted = [], self.schedule.blocks(step)
+            taken: list[tuple[int, int]] = []
+            wanted = self.schedule.blocks(step)
             while len(taken) < wanted:
                 end = min(first + wanted - len(taken), len(self.dataset.epoch(epoch)))
                 taken += [(epoch, index) for index in range(first, end)]

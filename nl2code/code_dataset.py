@@ -157,7 +157,7 @@ class CodeBlockDataset(Dataset):
         self.pack_reset = pack_reset
         self._epochs: dict[int, Epoch] = {}
         if not len(self):
-            if self.sizes.any():
+            if self.weights is not None and self.sizes.any():
                 raise UserError(
                     f"--resampling_weights {resampling_weights} select no document of {prefix}: the highest weight is "
                     f"{self.weights.max():.3g}; raise the first number, such as 1.0_0.5_1.0"
@@ -237,7 +237,7 @@ class CodeBlockDataset(Dataset):
         for shard, document, first, length in self.segments(epoch, index):
             ids[end : end + length] = self.shards[shard].read(document, first, length)
             if self.targets:
-                given[end : end + length] = ~self._written(shard, document, first, length)
+                given[end : end + length] = ~self._written(self.targets, shard, document, first, length)
             starts.append(end)
             end += length
         labels, mask = ids.copy(), np.empty(self.block_size, np.int64)
@@ -252,8 +252,8 @@ class CodeBlockDataset(Dataset):
             block["position_ids"] = np.concatenate([np.arange(length) for length in pieces])
         return block
 
-    def _written(self, shard: int, document: int, first: int, length: int) -> np.ndarray:
+    def _written(self, targets: list[np.ndarray], shard: int, document: int, first: int, length: int) -> np.ndarray:
         """Whether a model writes each token of a part of a document, bool (length,)."""
         start = int(self.shards[shard].offsets[document]) // self.shards[shard].dtype.itemsize + first
-        packed = self.targets[shard][start // 8 : (start + length + 7) // 8]
+        packed = targets[shard][start // 8 : (start + length + 7) // 8]
         return np.unpackbits(packed, count=start % 8 + length)[start % 8 :].view(bool)

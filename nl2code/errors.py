@@ -1,6 +1,7 @@
 """The one kind of error that a user can mend, and how a command tells it: one line on stderr, a status that is not 0."""
 
 import errno
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,11 +23,13 @@ def exit_status(work: Callable[[], int | None], also: tuple[type[Exception], ...
         What `work` returns; 1 after an error that the user can mend (UserError, OSError, those in `also`), which is
         printed as `error: ...`; 130 after Ctrl-C. Other exceptions are faults of ours and pass through.
     """
-    if getattr(sys.stdout, "errors", "") == "strict":  # paths may hold what the encoding of the terminal lacks
+    # Paths may hold what the encoding of the terminal lacks.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+    expected: tuple[type[Exception], ...] = (UserError, OSError, *also)
     try:
         return work() or 0
-    except (UserError, OSError, *also) as error:
+    except expected as error:
         print("error:", " ".join(_told(error).split()) or type(error).__name__, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -36,7 +39,7 @@ def exit_status(work: Callable[[], int | None], also: tuple[type[Exception], ...
 
 def _told(error: Exception) -> str:
     """The message of an error; of an OSError where a file takes the place of a folder: which one, and what to do."""
-    if getattr(error, "errno", None) in (errno.EEXIST, errno.ENOTDIR) and error.filename:
+    if isinstance(error, OSError) and error.errno in (errno.EEXIST, errno.ENOTDIR) and error.filename:
         for place in (Path(error.filename), *Path(error.filename).parents):
             if place.is_file():
                 return f"{place} is a file, not a folder; give another path, or move the file away"

@@ -8,8 +8,13 @@ import hashlib
 import json
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nl2code.errors import UserError, first_line, one_line
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
 TOKENIZER_FILES = (
@@ -123,7 +128,7 @@ def adapter_chain(name: str) -> list[str]:
     return chain
 
 
-def load_model(name: str, dtype: str = "float32", device: str = "cpu"):
+def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTrainedModel":
     """Load a causal LM in evaluation mode; adapters are merged into their base.
 
     Args:
@@ -231,7 +236,7 @@ def tokenizer_sha256(name: str) -> str:
     return digest.hexdigest()
 
 
-def load_tokenizer(name: str):
+def load_tokenizer(name: str) -> "PreTrainedTokenizerFast":
     """A fast tokenizer with a pad token (eos where it has none of its own).
 
     Raises:
@@ -261,18 +266,18 @@ def same_tokenizer(first: str, second: str) -> bool:
     return document_ends(one) == document_ends(other) and _rules(one) == _rules(other)
 
 
-def _rules(tokenizer) -> dict:
+def _rules(tokenizer: "PreTrainedTokenizerFast") -> dict:
     rules = json.loads(tokenizer.backend_tokenizer.to_str())
     return {key: value for key, value in rules.items() if key not in ("padding", "truncation")}
 
 
-def document_ends(tokenizer) -> tuple[int | None, int | None]:
+def document_ends(tokenizer: "PreTrainedTokenizerFast") -> tuple[int | None, int | None]:
     """Token ids in front of and behind every document: (bos, else eos; eos). None where the tokenizer has neither."""
     eos = tokenizer.eos_token_id
     return (eos if tokenizer.bos_token_id is None else tokenizer.bos_token_id), eos
 
 
-def reading_text(description: str):
+def reading_text(description: str) -> "Tokenizer":
     """A `tokenizers.Tokenizer` from the text of a tokenizer.json, which reads special tokens in a text as plain text.
 
     One reader for training and sampling: code that spells `<|endoftext|>` does not end its document. Truncation and
@@ -287,6 +292,6 @@ def reading_text(description: str):
     return tokenizer
 
 
-def id_space(tokenizer) -> int:
+def id_space(tokenizer: "PreTrainedTokenizerFast") -> int:
     """One more than the highest token id. `len(tokenizer)` is less where ids have gaps."""
     return max(tokenizer.get_vocab().values(), default=-1) + 1

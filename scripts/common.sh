@@ -1,8 +1,9 @@
 # What the commands share; sourced, never run: settings, and a Python to work with.
+# shellcheck shell=bash
 
 SELF="$(basename "$0")"
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-cd "$ROOT"
+cd "$ROOT" || exit
 export PYTHONPATH="$ROOT:$ROOT/pandas-numpy-eval${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONWARNINGS="${PYTHONWARNINGS:-ignore::FutureWarning}"
 export TOKENIZERS_PARALLELISM="${TOKENIZERS_PARALLELISM:-true}"

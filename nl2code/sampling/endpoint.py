@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
@@ -137,6 +138,7 @@ class EndpointSampler:
         return found
 
     def _ask_at(self, kind: str, prompt: str, length: int, body: dict) -> list[Completion]:
+        text: dict
         if kind == "chat":
             path, text = "chat/completions", {"messages": chat.messages(prompt)}
             length += chat.room(prompt)
@@ -146,10 +148,10 @@ class EndpointSampler:
         choices, url = answer.get("choices"), f"{self.base_url}/{path}"
         if not isinstance(choices, list) or not choices:
             raise EndpointError(f"{url}: HTTP 200 without choices: {self._shown(answer)}; is it an OpenAI server?")
-        found = [_completion(kind, prompt, choice) for choice in choices]
-        if None in found:
+        found = [completion for choice in choices if (completion := _completion(kind, prompt, choice))]
+        if len(found) < len(choices):
             raise EndpointError(f"{url}: HTTP 200 with a choice without text: {self._shown(answer)}; use --endpoint")
-        about = {"base_url": self.base_url, "endpoint": kind}
+        about: dict[str, str | None] = {"base_url": self.base_url, "endpoint": kind}
         about |= {key: answer.get(key) for key in ("model", "system_fingerprint")}
         with self._lock:
             if about not in self.served:
@@ -240,10 +242,12 @@ def _parts(request: Request, size: int) -> list[tuple[int, int]]:
 
 def _completion(kind: str, prompt: str, choice: object) -> Completion | None:
     """A choice of an answer; None where it has no text."""
-    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict):
+        return None
+    message = choice.get("message")
     text = message.get("content") if isinstance(message, dict) else None
     if kind == "completions":
-        text = choice.get("text") if isinstance(choice, dict) else None
+        text = choice.get("text")
     elif isinstance(message, dict) and text is None:
         text = ""  # a refusal, or a model that was cut off while it reasoned: an empty answer
     if not isinstance(text, str):
@@ -256,10 +260,10 @@ def _completion(kind: str, prompt: str, choice: object) -> Completion | None:
 
 def _retry_after(text: str | None) -> float | None:
     """Seconds of a Retry-After header, which holds seconds or a date; None where it holds neither."""
-    try:
+    if text is None:
+        return None
+    with suppress(ValueError):
         return max(0.0, float(text))
-    except (TypeError, ValueError):
-        pass
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except (TypeError, ValueError):

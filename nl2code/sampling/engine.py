@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import DynamicCache
+from transformers import DynamicCache, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from nl2code.models import ModelError
 from nl2code.sampling.nucleus import nucleus_sample, uniforms
@@ -27,7 +27,7 @@ _LOOK_BACK = max(map(len, _BOUNDARY_BYTES)) - 1
 class Sampler(PromptEncoder):
     """A model with its tokenizer's byte table, ready to complete prompts. Raises ModelError (see `context_of`)."""
 
-    def __init__(self, model, tokenizer):
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast):
         self.model = model
         self.vocab_size = model.get_output_embeddings().out_features
         ends = model.generation_config.eos_token_id
@@ -177,11 +177,12 @@ class _Row:
             self.finish = "length"
 
     def completion(self) -> Completion:
+        assert self.finish, "the sample goes on"
         raw = self.text.decode("utf-8", "replace")
         return Completion(first_block(raw), raw, self.num_tokens, self.finish)
 
 
-def context_of(config) -> int | None:
+def context_of(config: PreTrainedConfig) -> int | None:
     """Tokens that a model can attend to, None where its configuration sets no limit.
 
     Raises:
@@ -199,7 +200,9 @@ def context_of(config) -> int | None:
     return min(filter(None, limits), default=None)
 
 
-def sample_completions(model, tokenizer, prompt: str, n: int, **settings) -> list[Completion]:
+def sample_completions(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, prompt: str, n: int, **settings
+) -> list[Completion]:
     """Draw n completions of `prompt`; `Sampler.sample` in one call.
 
     Args:

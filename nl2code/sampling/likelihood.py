@@ -1,12 +1,17 @@
 """How likely a model finds a given text after a context: the negative log-likelihood that training minimises."""
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from nl2code.sampling.prompts import PromptError
 
+if TYPE_CHECKING:
+    from nl2code.sampling.engine import Sampler
+
 
 @torch.inference_mode()
-def mean_nll(sampler, context: str, text: str) -> float:
+def mean_nll(sampler: "Sampler", context: str, text: str) -> float:
     """Mean negative log-likelihood, in nats per token, of `text` after `context`.
 
     Both are encoded as one text behind a bos, as documents of training are. A token that holds the end of the context

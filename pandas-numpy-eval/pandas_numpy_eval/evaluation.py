@@ -128,6 +128,7 @@ class Evaluation:
     def inputs(self) -> dict:
         """Everything that decides results and metrics: equal inputs, equal bytes."""
         s = self.settings
+        assert self.sample_file, "references alone have no results"
         return {
             "format": FORMAT,
             "samples_sha256": data.file_sha256(self.sample_file),
@@ -146,6 +147,7 @@ class Evaluation:
 
         Raises EvaluationError (samples that do not fit, results of another sample file in the way), OSError.
         """
+        assert self.sample_file, "references alone have no results"
         started = time.time()
         results, metrics_file = Path(f"{prefix}_results.jsonl"), Path(f"{prefix}_metrics.json")
         journal_file = Path(f"{prefix}_journal.jsonl")

@@ -103,7 +103,7 @@ class Executor:
     def __enter__(self) -> "Executor":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._remove_all()
         self.selector.close()
 
@@ -179,7 +179,7 @@ class Executor:
 
     def _add(self, server: Server) -> None:
         self.servers.append(server)
-        self.selector.register(server.process.stdout, selectors.EVENT_READ, server)
+        self.selector.register(server.stdout, selectors.EVENT_READ, server)
 
     def _remove_all(self, chosen: Callable[[Server], bool] = lambda server: True) -> None:
         for server in list(filter(chosen, self.servers)):
@@ -187,7 +187,7 @@ class Executor:
 
     def _remove(self, server: Server) -> None:
         self.servers.remove(server)
-        self.selector.unregister(server.process.stdout)
+        self.selector.unregister(server.stdout)
         server.end()
 
     def _choose(self, wanted: str, unsafe: bool) -> str:

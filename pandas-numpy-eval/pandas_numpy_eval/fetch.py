@@ -96,12 +96,12 @@ def fetch(source: str | None = None) -> dict[str, Path]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    formatting = {
-        "description": __doc__,
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
-        "allow_abbrev": False,
-    }
-    parser = argparse.ArgumentParser(prog="python -m pandas_numpy_eval.fetch", **formatting)
+    parser = argparse.ArgumentParser(
+        prog="python -m pandas_numpy_eval.fetch",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     parser.add_argument("source", nargs="?", help="file, folder or URL (default: the original repository)")
     args = parser.parse_args(argv)
 

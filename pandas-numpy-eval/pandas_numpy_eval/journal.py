@@ -25,7 +25,9 @@ class Journal:
     """
 
     def __init__(self, path: Path):
-        self.path, self.known, self.last = path, {}, None
+        self.path = path
+        self.known: dict[str, Verdict] = {}
+        self.last: tuple[str, str] | None = None
         while True:
             self._file = open(path, "a+b")  # noqa: SIM115 (closed in `close`)
             try:

@@ -99,8 +99,16 @@ def _run(command: list[str], folder: Path, lock: int, failure: str) -> None:
     The step inherits the lock: should this process be killed, nobody touches the folder before the step has ended too.
     Files are readable by all, because a sandbox started as root runs as another user.
     """
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    done = subprocess.run(command, **quiet, text=True, errors="replace", pass_fds=[lock], umask=0o022)
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=[lock],
+        umask=0o022,
+    )
     if done.returncode == 0:
         return
     log = folder.with_suffix(".log")

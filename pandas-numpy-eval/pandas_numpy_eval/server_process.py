@@ -27,11 +27,19 @@ class Server:
         fds = [self.info.fileno()] if launch.namespace else []
         told = ["--info-fd", *map(str, fds)] if fds else []
         command = [launch.command[0], *told, *launch.command[1:]]
-        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.errors, "bufsize": 0}
         # In a session of its own: Ctrl-C reaches the supervisor alone, which ends the servers.
         self.process = subprocess.Popen(
-            command, pass_fds=fds, env=launch.environment, start_new_session=True, **streams
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            pass_fds=fds,
+            env=launch.environment,
+            start_new_session=True,
         )
+        assert self.process.stdin and self.process.stdout  # pipes
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
         self.versions: dict | None = None  # None: not ready yet
         self.keys: deque[str] = deque()
         self.deadline = time.monotonic() + START_SECONDS
@@ -50,7 +58,7 @@ class Server:
         data = memoryview(json.dumps(job).encode() + b"\n")
         with contextlib.suppress(BrokenPipeError):  # it is found dead when read from
             while data:
-                data = data[self.process.stdin.write(data) :]
+                data = data[self.stdin.write(data) :]
 
     def take(self) -> str:
         """The program that it was busy with; the next one's time begins."""
@@ -59,7 +67,7 @@ class Server:
 
     def receive(self) -> list[dict]:
         """The messages that are complete by now. Raises EOFError from a dead server."""
-        chunk = self.process.stdout.read(1 << 16)
+        chunk = self.stdout.read(1 << 16)
         if not chunk:
             raise EOFError
         *lines, self._received = (self._received + chunk).split(b"\n")
@@ -81,7 +89,7 @@ class Server:
                 self.process.wait(10)  # bubblewrap ends when the namespace is empty
         self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.errors, self.info):
+        for stream in (self.stdin, self.stdout, self.errors, self.info):
             stream.close()
         if self.launch.scratch:
             remove_tree(self.launch.scratch)

@@ -39,7 +39,7 @@ def use_once(name: str) -> None:
 def keep_to_threads() -> None:
     """Let the parts of multiprocessing that threads use do without /dev/shm, which is out of reach."""
     _multiprocessing.SemLock = ThreadSemaphore
-    multiprocessing.heap.Arena._dir_candidates = []
+    multiprocessing.heap.Arena._dir_candidates = []  # type: ignore[attr-defined]  # CPython's own
 
 
 class ThreadSemaphore:

@@ -357,7 +357,7 @@ def test_the_environment_that_is_made(tmp_path):
     assert result.returncode == 0, result.stderr
     assert log[1].endswith("-r requirements-dev.txt")
     assert log[2].endswith("--no-deps --no-build-isolation -e ./pandas-numpy-eval")  # the last to be installed
-    assert len(log) == 7 and log[-1].startswith("ran -m pytest")
+    assert len(log) == 8 and log[-1].startswith("ran -m pytest")
     assert [line for line in tests()[1] if not line.startswith("ran")] == []  # made once
     (tmp_path / ".venv/.installing").touch()
     (tmp_path / ".venv/.installed").write_text("of before")

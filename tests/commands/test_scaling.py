@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,13 @@ def test_encoding(started):
 
 def test_generation(started):
     assert started("generate.sbatch", "eval_cert.py", "-d", "Pandas") == ["3", "16", "eval_cert.py", "-d", "Pandas"]
+
+
+def test_shellcheck_finds_nothing():
+    files = [*SCRIPTS, *ROOT.glob("*.sh"), *(ROOT / "scripts").glob("*.sh")]
+    command = [Path(sys.executable).parent / "shellcheck", "--severity=warning", "-x", "-P", "SCRIPTDIR", *files]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert len(files) >= 10 and done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda file: file.stem)

@@ -1,9 +1,11 @@
 """What answers without a model loads neither torch nor transformers, which take seconds."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,16 @@ def test_help_of_training_comes_from_its_parser_where_the_known_one_is_of_anothe
     with pytest.raises(SystemExit):
         run_cert.main(["--help"])
     assert "--gradient_accumulation_strategy" in capsys.readouterr().out
+
+
+def test_commands_of_an_installation_are_programs():
+    """`pip install -e .`: the names in pyproject.toml."""
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert len(found) >= 6
+    for name, place in found.items():
+        module, _, function = place.partition(":")
+        assert name.startswith("cert-") and module in COMMANDS and function == "main"
+        assert callable(getattr(importlib.import_module(module), function))
 
 
 @pytest.fixture(scope="module")
