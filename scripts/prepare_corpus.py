@@ -8,11 +8,12 @@ Kinds of documents: `code`, Python files that import the library (PyCodeGPT's qu
 snippets from docstrings, user guides, notebooks (scripts/mine_docs.py) and pairs of a description and its code
 (scripts/corpus/dataset_rows.py), their `repo_name` ends in "(docs)"; `functions`, short documented functions that use the
 library (scripts/corpus/functions.py), which are also part of the `code` documents; `exercises`, programs made from a
-template file and run in the sandbox (scripts/corpus/exercises.py). `--sources usage` takes packages that use the library;
---min_calls drops files that hardly call it, --max_share limits what one repository gives. Nothing is extracted, and
-nothing is executed except exercises and, with --run_snippets, mined snippets, in the sandbox. Left out are documents that hold benchmark text (scripts/decontaminate.py), exact copies (white space aside), with --near_copies nearly equal
-documents too, and files whose licence is not permissive; a source given by path that states no licence is kept, with the
-licence `unknown`.
+template file and run in the sandbox (scripts/corpus/exercises.py). `--sources usage` takes packages that use the
+library; --min_calls drops files that hardly call it, --max_share limits what one repository gives. Nothing is
+extracted, and nothing is executed except exercises and, with --run_snippets, mined snippets, in the sandbox. Left out
+are documents that hold benchmark text (scripts/decontaminate.py), exact copies (white space aside), with --near_copies
+nearly equal documents too, and files whose licence is not permissive; a source given by path that states no licence is
+kept, with the licence `unknown`.
 
 Train and valid are split by a hash of (repository, file): all documents of a file are on one side; with --split_by
 repository all of a repository. Where that leaves one side empty, the next finer unit is used, which is said and recorded.

@@ -38,6 +38,11 @@ def flat(value) -> list:
     return [leaf for part in value for leaf in flat(part)] if isinstance(value, list) else [value] * (value is not None)
 
 
+def text_of(value) -> str:
+    """A column's name, or a text."""
+    return value.name if isinstance(value, Column) else value
+
+
 def literal(value) -> str:
     """Source text of a value; texts in double quotes."""
     if isinstance(value, Column):
@@ -67,8 +72,9 @@ class Scene:
     def next_item(self, template: dict) -> None:
         """Keep the objects and forget all other slots; columns of one kind change places."""
         self.slots = {name: value for name, value in self.slots.items() if name in self.members}
+        fixed = {word for name in self.slots for word in re.findall(r"(?:for|of) (\w+)", str(self.members[name]))}
         for spec in dict.fromkeys(spec for spec in self.members.values() if isinstance(spec, str)):
-            same = [name for name in self.slots if self.members[name] == spec]
+            same = [name for name in self.slots if self.members[name] == spec and name not in fixed]
             values = self.rng.sample([self.slots[name] for name in same], len(same))
             self.slots |= dict(zip(same, values, strict=True))
         self.definitions, self.repeat = template.get("slots", {}), self.repeat or template.get("repeat", False)
@@ -103,14 +109,18 @@ class Scene:
                 values += [value] if not spec.get("unique") or value not in values else []
             return sorted(values) if spec.get("sorted") else values
         if isinstance(spec, list):
-            return rng.choice(spec)
+            chosen = rng.choice(spec)
+            return self.draw(chosen) if isinstance(chosen, dict) else chosen
         if not isinstance(spec, str):
             return spec
         if found := RANGE.fullmatch(spec):
             return self.between(*found.groups())
         if found := re.fullmatch(r"(\w+) field(?: for (\w+))?", spec):
             return self.column(*found.groups())
-        if found := re.fullmatch(r"(value|threshold|some|piece) of (\w+)", spec):
+        if found := re.fullmatch(r"more of (\w+)", spec):
+            values = self.file["fields"][self.get(found[1]).kind][self.get(found[1]).name]
+            return [self.draw(values) for _ in range(2)]
+        if found := re.fullmatch(r"(value|threshold|some|piece|first|year) of (\w+)", spec):
             return self.part(found[1], flat(self.get(found[2])))
         if found := re.fullmatch(r"above (\w+) by (\S+)", spec):
             return round(self.get(found[1]) + self.draw(found[2]), 2)
@@ -126,7 +136,7 @@ class Scene:
             start = date.fromisoformat(low)
             return str(start + timedelta(self.rng.randint(0, (date.fromisoformat(high) - start).days)))
         if "." in low:
-            return round(self.rng.uniform(float(low), float(high)), len(low.partition(".")[2]))
+            return round(self.rng.uniform(float(low), float(high)), len(low.partition(".")[2])) + 0.0  # no -0.0
         return self.rng.randint(int(low), int(high))
 
     def column(self, kind: str, other: str | None) -> Column:
@@ -143,6 +153,10 @@ class Scene:
         rng, distinct = self.rng, sorted(set(values))
         if how == "some":
             return rng.sample(distinct, min(2, len(distinct)))
+        if how == "first":
+            return rng.choice(distinct)[0]
+        if how == "year":
+            return int(rng.choice(distinct)[:4])
         if how == "piece":
             text = rng.choice(distinct)
             start = rng.randint(0, max(len(text) - 3, 0))
@@ -165,7 +179,7 @@ class Scene:
                 return self.name_of(name)
             value = self.get(name)
             if form == "bare":
-                return re.sub(r"\W+", "_", value.name if isinstance(value, Column) else str(value))
+                return re.sub(r"\W+", "_", text_of(value)) if isinstance(value, Column | str) else literal(value)
             if form == "values":
                 return self.values(value)
             if form == "unique":

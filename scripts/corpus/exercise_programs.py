@@ -1,0 +1,240 @@
+"""Programs of exercises: items drawn from templates, in four shapes (see scripts/corpus/exercises.py)."""
+
+import ast
+import random
+import re
+from dataclasses import dataclass
+
+from nl2code.errors import UserError
+from scripts.corpus.exercise_objects import SLOT, Scene, choices
+
+MAX_LINE = 108
+TRIES = 200  # to draw a program whose items are new
+PARAMETERS, HEADS, COMMENTS = 0.4, 0.1, 0.2  # shares: slots that become parameters, functions without a docstring
+FORMS = {  # of descriptions, by kind: in comments, in docstrings; {t} the text, {T} with a capital, {n} the result's name
+    "noun": (
+        "{t}|{T}|{T}.|get {t}|Get {t}|find {t}|we need {t}|give me {t}|store {t} in {n}|{n}: {t}",
+        "Return {t}.|Return {t}.|{T}.|Get {t}.|Give back {t}.",
+    ),
+    "do": (
+        "{t}|{t}|{T}|{T}|{T}.|now {t}|{t} and call the result {n}|{t}, as {n}|please {t}|next, {t}",
+        "{T}.|{T}.|{T} and return the result.|{T}",
+    ),
+    "change": ("{t}|{T}|{T}.|now {t}|please {t}|next, {t}", "{T}.|{T}.|{T} and return it.|{T}"),
+    "ask": ("{t}?|{T}?|{T}?", "{T}?"),
+}
+
+
+STEPS = ("{}, then {}", "{} and then {}", "first {}, then {}", "{}; then {}", "{} and {}")
+
+
+def sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def block(*lines: str) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def operand(code: str) -> str:
+    """An expression that more can follow: in parentheses where an operator would bind weaker.
+
+    >>> operand("a + 5"), operand("np.sqrt(a)")
+    ('(a + 5)', 'np.sqrt(a)')
+    """
+    is_primary = isinstance(ast.parse(code, mode="eval").body, ast.Call | ast.Attribute | ast.Subscript | ast.Name)
+    return code if is_primary else f"({code})"
+
+
+@dataclass
+class Item:
+    """One description with its code."""
+
+    name: str  # of a function
+    template: dict
+    kind: str  # of the description: noun, do, ask
+    text: str
+    code: str
+
+    def describe(self, rng: random.Random, name: str, is_docstring: bool = False) -> str:
+        """The description as a comment or docstring says it; `name` is that of the result, empty where it is not new."""
+        kind = "change" if self.template["changes"] and self.kind == "do" else self.kind
+        text = self.text.removeprefix("the ") if rng.random() < 0.2 and self.kind == "noun" else self.text
+        form = rng.choice([form for form in FORMS[kind][is_docstring].split("|") if name or "{n}" not in form])
+        said = form.format(t=text, T=sentence(text), n=name)
+        return said + "." * (is_docstring and said.endswith('"'))
+
+
+@dataclass
+class Program:
+    """A document, what runs it where it is functions, and its items."""
+
+    text: str
+    items: list[Item]
+    calls: str = ""
+
+
+class Writer:
+    """Draws programs from a template file; equal seed and file give equal programs."""
+
+    def __init__(self, file: dict, seed: int):
+        self.file, self.rng, self.all = file, random.Random(seed), file["exercises"]
+        self.decks: dict[str, list[str]] = {}
+        self.seen: set[tuple[str, str]] = set()
+
+    def program(self) -> Program:
+        """A program none of whose items was drawn before. Raises UserError where the templates give no more."""
+        shapes = (lambda: self.script(False), lambda: self.script(True), self.functions, self.steps)
+        shape = self.rng.choice(shapes)
+        for _ in range(TRIES):
+            try:
+                made = shape()
+            except IndexError:  # a pool of names is used up
+                continue
+            pairs = {(item.text, item.code) for item in made.items}
+            if pairs and not pairs & self.seen and max(map(len, made.text.split("\n"))) <= MAX_LINE:
+                self.seen |= pairs
+                return made
+        raise UserError(f"the templates give no more than about {len(self.seen)} items; ask for fewer --exercises")
+
+    def script(self, changes: bool) -> Program:
+        """One to three items on one object; the last one changes or replaces it where `changes`, else none does."""
+        scene, rng = Scene(self.rng, self.file), self.rng
+        fits = [key for key, one in self.all.items() if (one["changes"] or (changes and one["same"])) == changes]
+        last = self.next_key(f"script {changes}", fits)
+        objects = self.all[last]["objects"]
+        reads = [key for key, one in self.all.items() if one["objects"] == objects and not one["changes"]]
+        others = [key for key in reads if key != last]
+        keys = [*rng.sample(others, min(rng.choice((0, 0, 1, 2)), len(others))), last]
+        items, lines, taken = [], [], set()
+        for key in keys:
+            items.append(self.item(scene, key))
+            own = scene.name_of(objects[0]) if changes and key == last else ""
+            lines += ["", *self.commented(scene, items[-1], taken, own)]
+        return Program(block(*self.head(), *self.objects(scene, *items), *lines), items)
+
+    def steps(self) -> Program:
+        """Two templates in a row, the second on what the first gives: two comments, one, or one expression."""
+        scene, rng = Scene(self.rng, self.file), self.rng
+        first = self.next_key("steps", [key for key in self.all if self.followers(key)])
+        one = self.item(scene, first)
+        gives, between = one.template["gives"], self.name(scene, one, set())
+        known, scene.names = scene.names, {**scene.names, gives: between}
+        two = self.item(scene, rng.choice(self.followers(first)), step=gives)
+        scene.names = known
+        made, name = self.objects(scene, one), self.name(scene, two, {between})
+        codes, form = [f"{between} = {one.code}", f"{name} = {two.code}"], rng.random()
+        form *= one.kind != "ask"  # a question gets a comment of its own
+        if form < 0.35:
+            comments = [f"# {one.describe(rng, between)}", *[""] * rng.randint(0, 1), f"# {two.describe(rng, name)}"]
+            return Program(block(*self.head(), *made, "", comments[0], codes[0], *comments[1:], codes[1]), [one, two])
+        verbs = [rng.choice(("get ", "take ", "find ")) * (item.kind != "do") + item.text for item in (one, two)]
+        text = rng.choice(STEPS).format(*verbs)
+        if form < 0.8 and two.code.startswith(between) and len(re.findall(rf"\b{between}\b", two.code)) == 1:
+            codes = [f"{name} = {operand(one.code)}{two.code.removeprefix(between)}"]
+        if rng.random() < 0.6:
+            comment = rng.choice((text, sentence(text)))
+            return Program(block(*self.head(), *made, "", f"# {comment}", *codes), [one, two])
+        function, names = (
+            f"{one.name}_then_{two.name.partition('_')[0]}",
+            ", ".join(map(scene.name_of, one.template["objects"])),
+        )
+        body = [f'"""{sentence(text)}."""', *codes[:-1], f"return {codes[-1].partition(' = ')[2]}"]
+        head = block(self.file["head"], "", "", f"def {function}({names}):", *(f"    {line}" for line in body))
+        return Program(head, [one, two], block(*made, f"{function}({names})"))
+
+    def functions(self) -> Program:
+        """One to three functions."""
+        made = {}
+        for _ in range(self.rng.choice((1, 1, 2, 3))):
+            name, *function = self.function()
+            made.setdefault(name, function)
+        text = self.file["head"] + "\n" + "".join(f"\n\n{function}" for function, _, _ in made.values())
+        return Program(text, [item for _, _, item in made.values()], "".join(calls for _, calls, _ in made.values()))
+
+    def function(self) -> tuple[str, str, str, Item]:
+        """(name, function, its call, item); some slots are parameters."""
+        scene, rng = Scene(self.rng, self.file), self.rng
+        item = self.item(scene, self.next_key("functions", list(self.all)), parameters=True)
+        name, objects = item.name, [scene.name_of(kind) for kind in item.template["objects"]]
+        description, place = item.describe(rng, "result", is_docstring=True), rng.random()
+        body = [f"return {item.code}"]
+        if item.template["changes"]:
+            copy = [f"{objects[0]} = {objects[0]}.copy()"] * (rng.random() < 0.4)
+            body = [*copy, *item.code.split("\n"), f"return {objects[0]}"]
+        elif rng.random() < 0.15:
+            result = self.name(scene, item, {name})
+            body = [f"{result} = {item.code}", f"return {result}"]
+        above = [f"# {description}"] if place < HEADS else []
+        said = [] if above else [f"# {description}" if place < COMMENTS else f'"""{description}"""']
+        head = f"def {name}({', '.join([*objects, *scene.given.values()])}):"
+        slots, scene.given = list(scene.given), {}
+        arguments = [*objects, *(scene.code(f"<{slot}>") for slot in slots)]
+        call = block(*self.objects(scene, item), f"{name}({', '.join(arguments)})")
+        return name, block(*above, head, *(f"    {line}" for line in said + body)), call, item
+
+    def item(self, scene: Scene, key: str, parameters: bool = False, step: str = "") -> Item:
+        """An item of a template.
+
+        Args:
+            parameters: whether slots may become parameters of a function.
+            step: the object that the step before gives; a description calls it "the result", or not at all.
+        """
+        rng, template = self.rng, self.all[key]
+        scene.next_item(template)
+        code = rng.choice(template["codes"])
+        bare = {name for name, form in SLOT.findall(code) if form == "bare"}
+        for name in dict.fromkeys(name for name, _ in SLOT.findall(code)) if parameters else ():
+            if name in self.file["parameters"] and name not in bare and rng.random() < PARAMETERS:
+                given = rng.choice(choices(self.file["parameters"][name]))
+                if given not in {*scene.given.values(), *scene.names.values()}:
+                    scene.given[name] = given
+        code, wordings = scene.code(code), template["wordings"]
+        if step:
+            texts = [(kind, re.sub(rf"\[[^\]]*<{step}>[^\]]*\]", "", text)) for kind, text in wordings if kind != "ask"]
+            wordings = [one for one in texts if f"<{step}>" not in one[1]] or texts
+        kind, text = rng.choice(wordings)
+        said = scene.say(text, {step: "the result"} if step else {})
+        return Item(self.slug(scene, key), template, kind, said, code)
+
+    def commented(self, scene: Scene, item: Item, taken: set[str], own: str = "") -> list[str]:
+        """A comment and the item's code below it; the result replaces `own` or gets a name that is not taken."""
+        if item.template["changes"]:
+            return [f"# {item.describe(self.rng, '')}", *item.code.split("\n")]
+        name = own or self.name(scene, item, taken)
+        taken.add(name)
+        return [f"# {item.describe(self.rng, '' if own else name)}", f"{name} = {item.code}"]
+
+    def next_key(self, deck: str, keys: list[str]) -> str:
+        """The next template of a deck, which is shuffled anew when all were used."""
+        if not self.decks.get(deck):
+            self.decks[deck] = self.rng.sample(keys, len(keys))
+        return self.decks[deck].pop()
+
+    def followers(self, key: str) -> list[str]:
+        """The templates that can go on with what a template gives; those that need members, with its own object only."""
+        one, gives = self.all[key], self.all[key].get("gives")
+        fits = {} if one["changes"] else {name: two for name, two in self.all.items() if two["objects"] == [gives]}
+        return [
+            name for name, two in fits.items() if not two["changes"] and name != key and (one["same"] or not two["own"])
+        ]
+
+    def name(self, scene: Scene, item: Item, taken: set[str]) -> str:
+        """A new variable for an item's result."""
+        pool = self.file["results"][item.template.get("gives", "any")]
+        pool = item.template["as"] if "as" in item.template and self.rng.random() < 0.7 else pool
+        free = {self.slug(scene, one) for one in choices(pool)} - taken - {*scene.names.values(), *scene.given.values()}
+        return self.rng.choice(sorted(free) or ["result"])
+
+    def slug(self, scene: Scene, text: str) -> str:
+        """A name with its slots filled in."""
+        filled = SLOT.sub(lambda found: scene.given.get(found[1]) or scene.code(f"<{found[1]}.bare>"), text)
+        return ", ".join(re.sub(r"\W+", "_", name).strip("_").lower() for name in filled.split(","))
+
+    def head(self) -> list[str]:
+        return [self.file["head"], *[""] * self.rng.randint(0, 1)]
+
+    def objects(self, scene: Scene, *items: Item) -> list[str]:
+        """The statements that make the objects of items; the later ones are made first, as they need columns of others."""
+        kinds = dict.fromkeys(kind for item in items for kind in item.template["objects"])
+        return [scene.make(kind) for kind in reversed(kinds)][::-1]

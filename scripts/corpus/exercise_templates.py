@@ -1,0 +1,82 @@
+"""Template files of exercises: read, checked, and completed with what follows from them."""
+
+import ast
+import re
+from pathlib import Path
+
+import yaml
+
+from nl2code.errors import UserError
+from nl2code.parsing import try_parse
+from scripts.corpus.exercise_objects import SLOT, choices
+
+KEYS = {"head", "objects", "fields", "slots", "parameters", "results", "exercises"}
+
+
+def load(path: Path) -> dict:
+    """A template file (docs/FORMATS.md, "Exercise templates"); its templates get what `completed` finds.
+
+    Raises:
+        UserError: it cannot be read, names a slot that it does not define, or a description lacks what the code needs.
+    """
+    try:
+        file = yaml.safe_load(path.read_text(encoding="utf-8"))
+        missing = KEYS - file.keys()
+    except (OSError, UnicodeError, yaml.YAMLError, AttributeError) as error:
+        raise UserError(f"{path} is no template file: {' '.join(str(error).split())}") from error
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(sorted(missing))}; see docs/FORMATS.md, Exercise templates")
+    for key, template in file["exercises"].items():
+        try:
+            template |= completed(file, template)
+        except ValueError as error:
+            raise UserError(f"{path}: {key}: {error}") from error
+    return file
+
+
+def completed(file: dict, template: dict) -> dict:
+    """`codes` and `wordings` as lists, `objects` used, and whether it `changes` one, gives the `same` kind, needs its `own`
+    members.
+
+    Raises:
+        ValueError: what is wrong.
+    """
+    objects, codes = file["objects"], template.get("code", "")
+    codes = [codes] if isinstance(codes, str) else codes
+    used = [slots(code) for code in codes]
+    members = {name for one in objects.values() for name in one["members"]}
+    definitions = {**file["slots"], **template.get("slots", {})}
+    known = {*members, *objects, *definitions}
+    needed = set.intersection(*map(set, used)) - objects.keys()
+    wordings = [(kind, text) for kind in ("noun", "do", "ask") for text in choices(template.get(kind, []))]
+    if not wordings:
+        raise ValueError("no description; give noun, do or ask")
+    if unknown := set().union(*used) - known:
+        raise ValueError(f"the code uses <{min(unknown)}>, which is not defined")
+    for _, text in wordings:
+        said = set(slots(re.sub(r"\[[^\]]*\]", "", text)))
+        if lacking := needed - said:
+            raise ValueError(f"{text!r} does not say <{min(lacking)}>, which the code needs")
+        if unknown := set(slots(text)) - known - file.get("words", {}).keys():
+            raise ValueError(f"{text!r} names <{min(unknown)}>, which is not defined")
+    if template.get("gives", "any") not in file["results"]:
+        raise ValueError(f"gives {template['gives']!r}, for which there are no names in results")
+    plain = try_parse(SLOT.sub("x", codes[0]))
+    here = [name for name in used[0] if name in objects]
+    if plain is None:
+        raise ValueError(f"the code is no Python: {codes[0]}")
+    changes = template.get("changes", len(plain.body) > 1 or not isinstance(plain.body[0], ast.Expr))
+    depends = needed | {word for name in needed & definitions.keys() for word in words(definitions[name])}
+    own = bool(depends & members) or "missing" in template or "repeat" in template
+    same = "gives" in template and here[:1] == [template["gives"]]
+    return {"codes": codes, "wordings": wordings, "objects": here, "changes": changes, "same": same, "own": own}
+
+
+def slots(text: str) -> list[str]:
+    """Names of the slots in a text, each once, in their order."""
+    return list(dict.fromkeys(name for name, _ in SLOT.findall(text)))
+
+
+def words(definition) -> list[str]:
+    """Words of a definition, such as the slot that it refers to."""
+    return re.findall(r"\w+", str(definition))
