@@ -50,7 +50,9 @@ class Child:
 
     def __init__(self, flags: list[str], log: Path, prepare: Callable[[], None] | None = None):
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["run_cert", "scripts.training.run", "transformers", "peft", "nl2code.hf_trainer"])
+        context.set_forkserver_preload(
+            ["run_cert", "scripts.training.run", "transformers", "peft", "nl2code.hf_trainer"]
+        )
         self.log = log
         self.process = context.Process(target=_main, args=(flags, str(log), prepare))
         self.process.start()
