@@ -1,4 +1,4 @@
-"""One scene of an exercise: the values of its slots and the objects they make (docs/FORMATS.md, "Exercise templates").
+"""One scene of an exercise: the values of its slots and the objects they make (docs/exercises.md).
 
 A slot is drawn when it is first asked for, by its definition in the template file.
 """

@@ -21,10 +21,12 @@ FORMS = {  # of descriptions, by kind: in comments, in docstrings; {t} the text,
         "{T}.|{T}.|{T} and return the result.|{T}",
     ),
     "change": ("{t}|{T}|{T}.|now {t}|please {t}|next, {t}", "{T}.|{T}.|{T} and return it.|{T}"),
+    "whether": (
+        "{t}|{T}|{T}.|check {t}|Check {t}.|test {t}|find out {t}|store {t} in {n}|{n}: {t}",
+        "Return {t}.|Return {t}.|{T}.|Check {t}.|Tell {t}.",
+    ),
     "ask": ("{t}?|{T}?|{T}?", "{T}?"),
 }
-
-
 STEPS = ("{}, then {}", "{} and then {}", "first {}, then {}", "{}; then {}", "{} and {}")
 
 
@@ -59,7 +61,10 @@ class Item:
     def describe(self, rng: random.Random, name: str, is_docstring: bool = False) -> str:
         """The description as a comment or docstring says it; `name` is that of the result, empty where it is not new."""
         kind = "change" if self.template["changes"] and self.kind == "do" else self.kind
-        text = self.text.removeprefix("the ") if rng.random() < 0.2 and self.kind == "noun" else self.text
+        is_noun = self.kind == "noun"
+        kind = "whether" if is_noun and re.match("(whether|if|how|which) ", self.text) else kind
+        is_short = is_noun and rng.random() < 0.2 and not self.text.startswith("the result")
+        text = self.text.removeprefix("the ") if is_short else self.text
         form = rng.choice([form for form in FORMS[kind][is_docstring].split("|") if name or "{n}" not in form])
         said = form.format(t=text, T=sentence(text), n=name)
         return said + "." * (is_docstring and said.endswith('"'))
@@ -79,17 +84,17 @@ class Writer:
 
     def __init__(self, file: dict, seed: int):
         self.file, self.rng, self.all = file, random.Random(seed), file["exercises"]
+        self.followers = {key: found for key in self.all if (found := self.following(key))}
         self.decks: dict[str, list[str]] = {}
         self.seen: set[tuple[str, str]] = set()
 
     def program(self) -> Program:
         """A program none of whose items was drawn before. Raises UserError where the templates give no more."""
         shapes = (lambda: self.script(False), lambda: self.script(True), self.functions, self.steps)
-        shape = self.rng.choice(shapes)
         for _ in range(TRIES):
             try:
-                made = shape()
-            except IndexError:  # a pool of names is used up
+                made = self.rng.choice(shapes)()
+            except IndexError:  # a pool of names is used up, or no template has this shape
                 continue
             pairs = {(item.text, item.code) for item in made.items}
             if pairs and not pairs & self.seen and max(map(len, made.text.split("\n"))) <= MAX_LINE:
@@ -116,11 +121,11 @@ class Writer:
     def steps(self) -> Program:
         """Two templates in a row, the second on what the first gives: two comments, one, or one expression."""
         scene, rng = Scene(self.rng, self.file), self.rng
-        first = self.next_key("steps", [key for key in self.all if self.followers(key)])
+        first = self.next_key("steps", list(self.followers))
         one = self.item(scene, first)
         gives, between = one.template["gives"], self.name(scene, one, set())
         known, scene.names = scene.names, {**scene.names, gives: between}
-        two = self.item(scene, rng.choice(self.followers(first)), step=gives)
+        two = self.item(scene, rng.choice(self.followers[first]), step=gives)
         scene.names = known
         made, name = self.objects(scene, one), self.name(scene, two, {between})
         codes, form = [f"{between} = {one.code}", f"{name} = {two.code}"], rng.random()
@@ -211,7 +216,7 @@ class Writer:
             self.decks[deck] = self.rng.sample(keys, len(keys))
         return self.decks[deck].pop()
 
-    def followers(self, key: str) -> list[str]:
+    def following(self, key: str) -> list[str]:
         """The templates that can go on with what a template gives; those that need members, with its own object only."""
         one, gives = self.all[key], self.all[key].get("gives")
         fits = {} if one["changes"] else {name: two for name, two in self.all.items() if two["objects"] == [gives]}

@@ -14,7 +14,7 @@ KEYS = {"head", "objects", "fields", "slots", "parameters", "results", "exercise
 
 
 def load(path: Path) -> dict:
-    """A template file (docs/FORMATS.md, "Exercise templates"); its templates get what `completed` finds.
+    """A template file (docs/exercises.md); its templates get what `completed` finds.
 
     Raises:
         UserError: it cannot be read, names a slot that it does not define, or a description lacks what the code needs.
@@ -25,7 +25,7 @@ def load(path: Path) -> dict:
     except (OSError, UnicodeError, yaml.YAMLError, AttributeError) as error:
         raise UserError(f"{path} is no template file: {' '.join(str(error).split())}") from error
     if missing:
-        raise UserError(f"{path} lacks {', '.join(sorted(missing))}; see docs/FORMATS.md, Exercise templates")
+        raise UserError(f"{path} lacks {', '.join(sorted(missing))}; see docs/exercises.md")
     for key, template in file["exercises"].items():
         try:
             template |= completed(file, template)

@@ -5,7 +5,7 @@
 Four shapes in equal parts: a script with an object and commented expressions; the same with a statement that changes the
 object; functions with a docstring or comment; two steps in a row. Names, columns and literals are drawn; those that the
 code needs occur in its description. `prepare_corpus --kinds exercises` runs every program in the sandbox and keeps those
-that end without an error or a warning. The template file is described in docs/FORMATS.md, "Exercise templates".
+that end without an error or a warning. The template file is described in docs/exercises.md.
 """
 
 import argparse
