@@ -40,7 +40,7 @@ RATIO = 0.5  # of continuations, the default of scripts.encode_domain
 
 def settings_for(type_: str) -> DocumentSettings:
     """The defaults of the command."""
-    return DocumentSettings(type_, "constants", 0.0 if type_ == NORMAL else RATIO, 42, None)
+    return DocumentSettings(type_, "constants", 0.0 if type_ == NORMAL else RATIO, True, 42, None)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

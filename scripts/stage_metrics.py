@@ -3,7 +3,7 @@
     python -m scripts.stage_metrics -sketcher S -generator G -base smollm2-135m -d PandasDev -o results/stages.json
 
 Completions are greedy, one a problem, and run in the sandbox. The result is one JSON file with its record, all texts and
-verdicts (docs/FORMATS.md), and a Markdown table on the terminal. The same command does nothing where that file is
+verdicts (docs/stage-metrics.md), and a Markdown table on the terminal. The same command does nothing where that file is
 finished; a killed run begins again.
 """
 

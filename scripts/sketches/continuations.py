@@ -47,8 +47,8 @@ def continuation(
     A block is drawn in proportion to its length, then the cut among the `cut_points` in its first PROMPT_LIMIT characters.
     The prompt begins with the file, or, where that exceeds PROMPT_LIMIT characters, with the file's imports and the first
     block in reach. The rest is what `truncate` leaves of what follows, and no more than the top-level statement that the
-    prompt leaves open. It uses a name that the prompt defines, because users ask about what is there: without this rule
-    half of the rests of mined snippets are literals, such as `pd.Series([1, 2, 3])`.
+    prompt leaves open. It does something with a name that the prompt defines, because users ask about what is there: without
+    this rule half of the rests of mined snippets are literals, such as `pd.Series([1, 2, 3])`.
 
     Args:
         code: a whole file.
@@ -78,7 +78,7 @@ def continuation(
         rest = truncate(window)
         prompt = _prompt(code, blocks, cut)
         is_whole = len(window) <= REST_LIMIT or len(rest) < len(window.rstrip())
-        if is_whole and _names(rest) & _names(prompt) - _imported(blocks):
+        if is_whole and not rest.isidentifier() and _names(rest) & _names(prompt) - _imported(blocks):
             if operation == CONSTANTS:
                 sketch = transform_code_to_sketch(rest)
             else:
