@@ -20,8 +20,6 @@ from nl2code.sampling.row_cache import RowCache
 from nl2code.sampling.truncation import BOUNDARIES, first_block
 
 BATCH_SIZE = 64
-_BOUNDARY_BYTES = tuple(boundary.encode() for boundary in BOUNDARIES)
-_LOOK_BACK = max(map(len, _BOUNDARY_BYTES)) - 1
 
 
 class Sampler(PromptEncoder):
@@ -47,6 +45,7 @@ class Sampler(PromptEncoder):
         max_new_tokens: int,
         seed: int,
         batch_size: int = BATCH_SIZE,
+        boundaries: tuple[str, ...] = BOUNDARIES,
     ) -> list[list[Completion]]:
         """The completions of each request, in order.
 
@@ -57,12 +56,13 @@ class Sampler(PromptEncoder):
             max_new_tokens: maximum number of tokens per sample.
             seed: seed of the random streams.
             batch_size: rows decoded together.
+            boundaries: texts that end a completion, and are cut off with what follows; () for none.
 
         Raises:
             PromptError: see `encode`.
         """
         prompts: dict[str, _Prompt] = {}
-        rows = [self._rows(request, prompts, max_new_tokens, seed) for request in requests]
+        rows = [self._rows(request, prompts, max_new_tokens, seed, boundaries) for request in requests]
         waiting = deque(row for group in rows for row in group)
         cache = RowCache(
             layers=self.model.config.num_hidden_layers,
@@ -95,14 +95,16 @@ class Sampler(PromptEncoder):
                     live.pop()
         return [[row.completion() for row in group] for group in rows]
 
-    def _rows(self, request: Request, prompts: dict, max_new_tokens: int, seed: int) -> list["_Row"]:
+    def _rows(
+        self, request: Request, prompts: dict, max_new_tokens: int, seed: int, boundaries: tuple[str, ...]
+    ) -> list["_Row"]:
         """The samples of a request, none begun; equal prompts are shared."""
         if request.prompt not in prompts:
             prompts[request.prompt] = _Prompt(*self.encode(request.prompt, max_new_tokens))
         prompt = prompts[request.prompt]
         prompt.waiting += request.count
         draws = uniforms(seed, request.task_id, request.first, request.count, max_new_tokens)
-        return [_Row(prompt, u, prompt.pending) for u in draws]
+        return [_Row(prompt, u, prompt.pending, boundaries) for u in draws]
 
     def _first_logits(self, prompt: "_Prompt") -> torch.Tensor:
         """Logits after a prompt, (1, V); computed without other prompts, so that they cannot affect it."""
@@ -156,6 +158,7 @@ class _Row:
     prompt: _Prompt
     draws: np.ndarray  # float64 (max_new_tokens,)
     pending: bytes  # bytes of the prompt that are still to be spelled
+    boundaries: tuple[str, ...] = BOUNDARIES
     text: bytes = b""  # without the bytes that belong to the prompt
     num_tokens: int = 0
     token: int = -1
@@ -169,9 +172,9 @@ class _Row:
             return
         healed = min(len(self.pending), len(data))
         self.pending, data = self.pending[healed:], data[healed:]
-        seen = max(0, len(self.text) - _LOOK_BACK)  # a boundary may straddle the old end
-        self.text += data
-        if any(self.text.find(boundary, seen) >= 0 for boundary in _BOUNDARY_BYTES):
+        before, self.text = len(self.text), self.text + data
+        # A boundary may straddle the old end.
+        if any(self.text.find(end.encode(), max(0, before - len(end) + 1)) >= 0 for end in self.boundaries):
             self.finish = "boundary"
         elif self.num_tokens == len(self.draws):
             self.finish = "length"
@@ -179,7 +182,7 @@ class _Row:
     def completion(self) -> Completion:
         assert self.finish, "the sample goes on"
         raw = self.text.decode("utf-8", "replace")
-        return Completion(first_block(raw), raw, self.num_tokens, self.finish)
+        return Completion(first_block(raw, self.boundaries), raw, self.num_tokens, self.finish)
 
 
 def context_of(config: PreTrainedConfig) -> int | None:

@@ -10,7 +10,7 @@ BOUNDARIES = ("\nclass", "\ndef", "\n#", "\n@", "\nprint", "\nif")
 _LINE_END = re.compile(r"\r\n?|\n")  # as Python's own parser counts lines
 
 
-def first_block(text: str) -> str:
+def first_block(text: str, boundaries: tuple[str, ...] = BOUNDARIES) -> str:
     r"""Cut a completion before the first line that opens something new, trailing white space removed.
 
     >>> first_block("df.dropna()\nprint(df)")
@@ -18,7 +18,7 @@ def first_block(text: str) -> str:
     >>> first_block("a + b\n\n\ndef g():\n    pass")
     'a + b'
     """
-    ends = [end for boundary in BOUNDARIES if (end := text.find(boundary)) >= 0]
+    ends = [end for boundary in boundaries if (end := text.find(boundary)) >= 0]
     return text[: min(ends, default=len(text))].rstrip()
 
 

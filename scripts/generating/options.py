@@ -85,7 +85,12 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         add("--operation", choices=OPERATIONS, help="what sketches replace (default: the same as in training)")
     cut = "end of a completion: first_block, as in the paper; syntax: also X_syntax.samples.jsonl, cut to what parses"
     add("--truncate", choices=("first_block", "syntax"), default="first_block", help=cut)
-    add("--dtype", choices=("float32", "bfloat16", "float16"), help="type of the weights (default: float32)")
+    auto = "auto: bfloat16 on GPUs and on CPUs with units for it (amx_bf16, avx512_bf16), else float32"
+    add(
+        "--dtype",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        help=f"type of the weights; {auto} (default: float32)",
+    )
     add("--backend", choices=("torch", "vllm"), help="engine; vllm needs that package (default: torch)")
     add("--device", help="torch device; cuda is the process's own GPU under torchrun (default: cpu)")
     add("-gpu", "--gpu_device", type=number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
@@ -116,6 +121,8 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         parser.error("--results_dir and --model_version are for the default output; leave them out, or -o/--output")
     if args.backend == "torch":
         args.batch_size, args.device = args.batch_size or DEFAULTS["batch_size"], args.device or "cpu"
+    if args.dtype == "auto":
+        args.dtype = "bfloat16" if args.device != "cpu" or _multiplies_bfloat16(Path("/proc/cpuinfo")) else "float32"
     return args
 
 
@@ -229,3 +236,8 @@ def _output(args: argparse.Namespace, settings: dict, models: dict[str, str]) ->
     if settings["backend"] is None:  # all models are served
         usual["unit_size"] = served.UNIT
     return folder / file_name(settings, usual)
+
+
+def _multiplies_bfloat16(cpuinfo: Path) -> bool:
+    """Whether the CPU has units for bfloat16 products; False where the system does not tell."""
+    return cpuinfo.is_file() and re.search(r"\b(amx_bf16|avx512_bf16)\b", cpuinfo.read_text()) is not None

@@ -9,7 +9,7 @@ import torch
 from transformers import TrainingArguments
 
 from nl2code.errors import UserError
-from scripts.training.precision import best_precision
+from nl2code.precision import best_precision
 
 
 @dataclass

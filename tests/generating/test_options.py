@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import eval_cert
 import eval_cert_unified
+from scripts.generating import options
 from scripts.generating.names import file_name, model_name, run_name
 from scripts.generating.options import DEFAULTS, parse_args, sample_files
 
@@ -206,3 +207,18 @@ def test_a_broken_preset_is_one_line(tmp_path, capsys):
     (tmp_path / "x.yaml").write_text("sampling: [1")
     assert eval_cert.main([str(tmp_path / "x.yaml"), "-model", "a/b"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "device", "dtype"),
+    [("fpu avx2 amx_bf16 amx_tile", "cpu", "bfloat16"), ("avx512_bf16", "cpu", "bfloat16")]
+    + [("fpu avx2 bf16_but_not_so", "cpu", "float32"), (None, "cpu", "float32"), ("avx2", "cuda:0", "bfloat16")],
+)
+def test_auto_is_bfloat16_where_there_are_units_for_it(monkeypatch, tmp_path, flags, device, dtype):
+    cpuinfo = tmp_path / "cpuinfo"
+    if flags is not None:
+        cpuinfo.write_text(f"processor : 0\nflags : {flags}\n")
+    known = options._multiplies_bfloat16
+    monkeypatch.setattr(options, "_multiplies_bfloat16", lambda _: known(cpuinfo))
+    args = options.parse_args(["-model", "x", "--dtype", "auto", "--device", device], "", False)
+    assert args.dtype == dtype

@@ -175,8 +175,11 @@ def next_logits(sampler, ids):
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")
-def test_packed_layers_multiply_alike(tokenizer):
-    model, packed = (tiny.tiny_model(tokenizer, architecture="llama") for _ in range(2))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_packed_layers_multiply_alike(tokenizer, dtype):
+    if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("this CPU multiplies no bfloat16 in oneDNN")
+    model, packed = (tiny.tiny_model(tokenizer, architecture="llama").to(dtype) for _ in range(2))
     pack_linears(packed)
     assert sum(isinstance(module, PackedLinear) for module in packed.modules()) == 2 * 7 + 1
     assert not [module for module in packed.modules() if isinstance(module, torch.nn.Linear)]

@@ -185,7 +185,7 @@ def test_precision_is_one_setting(tmp_path, monkeypatch):
     assert parse("--precision", "bf16").bf16 and parse("--bf16", "true").bf16  # on a CPU as well
     for faster, expected in ((1.4, False), (1.6, True)):
         speeds = {torch.float32: 100.0, torch.bfloat16: 100 * faster}
-        monkeypatch.setattr("scripts.training.precision.gemm_gflops", speeds.get)
+        monkeypatch.setattr("nl2code.precision.gemm_gflops", speeds.get)
         found = parse("--precision", "auto")
         assert (found.bf16, found.fp16) == (expected, False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
