@@ -16,8 +16,11 @@ for DOMAIN in $DOMAINS; do
   export DOMAIN
   places+=("${DATA_DIR:-data}/$DOMAIN")
   bash run_training_cert.sh
-  MODEL_VERSION=base bash run_generating_codes.sh
-  MODEL_VERSION=cert bash run_generating_codes.sh
+  versions=(base cert)
+  [ ! -d "models/sketcher-${DOMAIN,,}" ] || versions=(base shipped cert)
+  for MODEL_VERSION in "${versions[@]}"; do
+    MODEL_VERSION="$MODEL_VERSION" PRESET="${PRESET:-quick}" bash run_generating_codes.sh
+  done
   bash run_evaluating_codes.sh
 done
 "$PYTHON" -m scripts.report "$RESULTS_DIR" --files "${places[@]}" "$RESULTS_DIR"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from scripts.shell.checks import ROOT, SOURCES, flag_advice, has_gpu, need_disk, preset_file, refuse_misspelt, wrong
+from scripts.shell.models import model_folders
 
 COMMANDS = {"run_training_cert.sh": "t", "run_generating_codes.sh": "g", "run_evaluating_codes.sh": "e"}
 COMMANDS |= {"run_quickstart.sh": "q", "run_encode_domain.sh": "n", "run_tests.sh": "s"}
@@ -117,11 +118,11 @@ class Settings:
         """TYPES, and by type SHARDS and RUNS: every base, preset and operation has places of its own."""
         value, both = self.value, ["sketcher", "generator"]
         kind = value.get("TYPE") or value["MODEL_VERSION"]
-        types = both if kind in ("cert", "all") else [kind] if "TYPE" in value or kind == "normal" else []
+        types = both if kind in ("cert", "shipped", "all") else [kind] if "TYPE" in value or kind == "normal" else []
         value["OPERATION"] = value["OPERATION"] or "constants"
         suffix = "" if value["OPERATION"] == "constants" or kind == "normal" else f"_{value['OPERATION']}"
         two = set(types) & set(both)
-        idle = [] if two else ["OPERATION", "TEMP2", "SKETCH_STRATEGY"]
+        idle = [] if two else ["OPERATION", "TEMP2", "SKETCH_STRATEGY", "SKETCHER", "GENERATOR"]
         idle += [] if kind.startswith("openai:") else ["BASE_URL", "ENDPOINT", "CONCURRENCY", "REQUESTS_PER_MINUTE"]
         self.notes = [f"{name} changes nothing for {kind}" for name in idle if name in self.given]
         self.given = {name: text for name, text in self.given.items() if name not in idle}
@@ -170,7 +171,7 @@ class Settings:
     def generate(self) -> None:
         """PROGRAM, its models, the types that have to be trained first, and the launcher."""
         value, shell = self.value, self.shell
-        models = {of: f"{run}/model" for of, run in shell["RUNS"].items()}
+        models = model_folders(value, self.given, shell["RUNS"])
         missing = [of for of, folder in models.items() if not Path(folder).is_dir()]
         if missing and not self.made:
             if value["PRESET"] != "quick":
@@ -182,8 +183,8 @@ class Settings:
             raise UserError(f"MODEL_VERSION={version} needs BASE_URL, its server, such as http://localhost:8000/v1")
         single = value["BASE_MODEL"] if version == "base" else models.get("normal", version)
         two = [part for of, folder in models.items() for part in (f"-{of}", folder)]
-        shell["PROGRAM"] = "eval_cert_unified.py" if version == "cert" else "eval_cert.py"
-        shell["MODELS"] = two if version == "cert" else ["-model", single]
+        shell["PROGRAM"] = "eval_cert_unified.py" if two and version != "normal" else "eval_cert.py"
+        shell["MODELS"] = two if version in ("cert", "shipped") else ["-model", single]
         shell["MISSING"] = missing
         shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"]
         value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")

@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
+from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
 from pandas_numpy_eval.data import resolve_problem_file, solutions_of
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.evaluation import Evaluation, EvaluationSettings
@@ -52,13 +53,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("-l", "--max_tokens", type=size, default=100, help="maximum number of new tokens")
     add("--seed", type=number(int, 0, 2**63), default=42, help="random seed of these draws")
     add("--operation", choices=OPERATIONS, help="what sketches replace (default: the same as in training)")
-    add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="type of the weights")
+    add("--dtype", choices=DTYPES, default="float32", help=HELP)
     add("--device", default="cpu", help="torch device")
     add("-b", "--batch_size", type=size, default=64, help="rows decoded together")
     add("--n_workers", type=number(int, 1, 1024), default=cores, help="programs that run at a time in the sandbox")
     add("-o", "--output", type=Path, required=True, help="JSON file of the result")
     parser.set_defaults(backend="torch")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.dtype = choose_dtype(args.dtype, args.device)
+    return args
 
 
 def tasks_of(evaluation: Evaluation, operation: str) -> list[Task]:

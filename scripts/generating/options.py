@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError
 from nl2code.models import resolve_model, tokenizer_sha256, weights_sha256
+from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
 from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.file_utils import sha256_file
@@ -43,7 +44,8 @@ def temperatures(text: str) -> list[float]:
     return [number(float, 0, 2)(part) for part in text.split(",")]
 
 
-def _strategy(text: str) -> str:
+def strategy(text: str) -> str:
+    """An argparse type: which sketches the generator completes (scripts/generating/two_stages.py)."""
     if not re.fullmatch(r"popular|each|greedy|top-[1-9]\d{0,3}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is none of popular, each, greedy, top-2, top-3, ...")
     return text
@@ -78,19 +80,14 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     add("--tasks", help="only problems whose whole task_id matches this regular expression (default: all)")
     if two_stages:
         sketches = "popular (most frequent, as in the paper), each, top-2, top-3, ..., greedy"
-        add("--sketch_strategy", type=_strategy, default="popular", help=f"sketches for the generator: {sketches}")
+        add("--sketch_strategy", type=strategy, default="popular", help=f"sketches for the generator: {sketches}")
         greedy = {"dest": "sketch_strategy", "action": "store_const", "const": "greedy"}
         add("--greedy_sketch", **greedy, help="short for --sketch_strategy greedy")
         add("-c", "--chunk_size", type=count, help="samples of a problem that choose a sketch together (default: all)")
         add("--operation", choices=OPERATIONS, help="what sketches replace (default: the same as in training)")
     cut = "end of a completion: first_block, as in the paper; syntax: also X_syntax.samples.jsonl, cut to what parses"
     add("--truncate", choices=("first_block", "syntax"), default="first_block", help=cut)
-    auto = "auto: bfloat16 on GPUs and on CPUs with units for it (amx_bf16, avx512_bf16), else float32"
-    add(
-        "--dtype",
-        choices=("auto", "float32", "bfloat16", "float16"),
-        help=f"type of the weights; {auto} (default: float32)",
-    )
+    add("--dtype", choices=DTYPES, help=f"{HELP} (default: float32)")
     add("--backend", choices=("torch", "vllm"), help="engine; vllm needs that package (default: torch)")
     add("--device", help="torch device; cuda is the process's own GPU under torchrun (default: cpu)")
     add("-gpu", "--gpu_device", type=number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
@@ -121,8 +118,8 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         parser.error("--results_dir and --model_version are for the default output; leave them out, or -o/--output")
     if args.backend == "torch":
         args.batch_size, args.device = args.batch_size or DEFAULTS["batch_size"], args.device or "cpu"
-    if args.dtype == "auto":
-        args.dtype = "bfloat16" if args.device != "cpu" or _multiplies_bfloat16(Path("/proc/cpuinfo")) else "float32"
+    if args.dtype:
+        args.dtype = choose_dtype(args.dtype, args.device or "cuda")  # vllm has no device flag
     return args
 
 
@@ -236,8 +233,3 @@ def _output(args: argparse.Namespace, settings: dict, models: dict[str, str]) ->
     if settings["backend"] is None:  # all models are served
         usual["unit_size"] = served.UNIT
     return folder / file_name(settings, usual)
-
-
-def _multiplies_bfloat16(cpuinfo: Path) -> bool:
-    """Whether the CPU has units for bfloat16 products; False where the system does not tell."""
-    return cpuinfo.is_file() and re.search(r"\b(amx_bf16|avx512_bf16)\b", cpuinfo.read_text()) is not None

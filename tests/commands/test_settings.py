@@ -13,6 +13,7 @@ from scripts import fetch_model, settings
 from scripts.settings import Settings
 from scripts.shell import checks, requirements
 
+STAGES = ("sketcher", "generator")
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN, GENERATE, EVALUATE = "run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh"
 # Names that shells, schedulers, CI and tools of this field set.
@@ -89,7 +90,9 @@ def test_words_of_the_original_and_of_the_programs(folders):
     assert cert.value["MODEL_VERSION"] == "cert" and cert.shell["PROGRAM"] == "eval_cert_unified.py"
     assert cert.shell["TYPES"] == ["sketcher", "generator"]
     assert cert.shell["SAMPLING_FLAGS"][:2] == ["--sketch_strategy", "greedy"]
-    with pytest.raises(UserError, match="=PYCODEGPT is not there; give cert, base, normal, a folder with weights"):
+    with pytest.raises(
+        UserError, match="=PYCODEGPT is not there; give cert, shipped, base, normal, a folder with weights"
+    ):
         Settings(GENERATE, [], {**folders, "MODEL_VERSION": "PYCODEGPT"})
     with pytest.raises(UserError, match="BASE_MODEL=x is not there; give smollm2-135m .fetched., a folder"):
         Settings(TRAIN, [], {**folders, "BASE_MODEL": "x"})
@@ -254,7 +257,7 @@ def test_a_protocol_never_decides_what_is_trained(folders):
     for of in ("sketcher", "generator"):
         Path(folders["DATA_DIR"], f"Pandas/experiments/{of}_models/smollm2-135m_paper/model").mkdir(parents=True)
     made = Settings(GENERATE, [], {**folders, "PRESET": "paper"})
-    assert made.shell["MISSING"] == [] and made.value["NUM_SAMPLES"] == "10"
+    assert made.shell["MISSING"] == [] and made.value["NUM_SAMPLES"] == "5"
     assert made.shell["MODELS"][3].endswith("generator_models/smollm2-135m_paper/model")
 
 
@@ -368,3 +371,26 @@ def test_versions_of_an_environment(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "pytest==1.0 (found" in error and f"-m pip install -r {file}" in error
     assert requirements.main([str(ROOT / "requirements-dev.txt")]) == 0
+
+
+def test_which_models_the_two_stages_are(folders, monkeypatch, tmp_path):
+    """Named by the user, else trained here, else shipped."""
+    monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
+    runs = {of: f"{folders['DATA_DIR']}/Pandas/experiments/{of}_models/smollm2-135m_quick/model" for of in STAGES}
+
+    def models(**given):
+        return Settings(GENERATE, [], {**folders, **given}).shell["MODELS"][1::2]
+
+    with pytest.raises(UserError, match="MODEL_VERSION=shipped: no models/sketcher-pandas for BASE_MODEL=smollm2-135m"):
+        models(MODEL_VERSION="shipped")
+    assert models() == list(runs.values())  # they will be trained
+    shipped = [f"models/{of}-pandas" for of in STAGES]
+    for folder in shipped:
+        (tmp_path / folder).mkdir(parents=True)
+    assert models() == models(MODEL_VERSION="shipped") == shipped
+    assert models(PRESET="quick") == models(RUN_NAME="smollm2-135m_quick") == list(runs.values())
+    assert models(SKETCHER="smollm2-135m") == ["smollm2-135m", shipped[1]]
+    assert "shipped" not in str(models(OPERATION="names")) and models(OPERATION="names") != shipped
+    Path(runs["sketcher"]).mkdir(parents=True)
+    assert models() == [runs["sketcher"], shipped[1]]
+    assert models(MODEL_VERSION="shipped") == shipped

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import eval_cert
 import eval_cert_unified
-from scripts.generating import options
+from nl2code.sampling import dtype
 from scripts.generating.names import file_name, model_name, run_name
 from scripts.generating.options import DEFAULTS, parse_args, sample_files
 
@@ -41,8 +41,8 @@ def test_presets():
     assert (paper.temperature, paper.temperature2) == (PAPER, PAPER)
     assert (paper.num_samples, paper.top_p, paper.max_tokens, paper.limit) == (200, 0.9, 100, None)
     assert (paper.sketch_strategy, paper.truncate, paper.chunk_size) == ("popular", "first_block", None)
-    quick = parse_args([str(CONFIGS / "quick.yaml"), "-model", "a/b", "-t", "0.4", "--limit", "0"], "", False)
-    assert (quick.num_samples, quick.limit, quick.temperature, quick.top_p) == (10, 0, [0.4], 0.9)
+    quick = parse_args([str(CONFIGS / "quick.yaml"), "-model", "a/b", "-t", "0.4", "--limit", "7"], "", False)
+    assert (quick.num_samples, quick.limit, quick.temperature, quick.top_p) == (5, 7, [0.4], 0.9)
     one, two = sample_files(paper, {"sketcher": "a/b", "generator": "a/c"})[:2]
     assert one.record.settings["chunk_size"] == 200  # the sketch is chosen among all samples
     assert (two.record.settings["temperature"], two.record.settings["temperature2"]) == (0.2, 0.2)
@@ -210,15 +210,14 @@ def test_a_broken_preset_is_one_line(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("flags", "device", "dtype"),
+    ("flags", "device", "expected"),
     [("fpu avx2 amx_bf16 amx_tile", "cpu", "bfloat16"), ("avx512_bf16", "cpu", "bfloat16")]
     + [("fpu avx2 bf16_but_not_so", "cpu", "float32"), (None, "cpu", "float32"), ("avx2", "cuda:0", "bfloat16")],
 )
-def test_auto_is_bfloat16_where_there_are_units_for_it(monkeypatch, tmp_path, flags, device, dtype):
+def test_auto_is_bfloat16_where_there_are_units_for_it(monkeypatch, tmp_path, flags, device, expected):
     cpuinfo = tmp_path / "cpuinfo"
     if flags is not None:
         cpuinfo.write_text(f"processor : 0\nflags : {flags}\n")
-    known = options._multiplies_bfloat16
-    monkeypatch.setattr(options, "_multiplies_bfloat16", lambda _: known(cpuinfo))
-    args = options.parse_args(["-model", "x", "--dtype", "auto", "--device", device], "", False)
-    assert args.dtype == dtype
+    monkeypatch.setattr(dtype, "CPUINFO", cpuinfo)
+    args = parse_args(["-model", "x", "--dtype", "auto", "--device", device], "", False)
+    assert args.dtype == expected
