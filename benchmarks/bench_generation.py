@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from nl2code.models import load_model, load_tokenizer
-from nl2code.sampling import Request, Sampler, engine
+from nl2code.sampling import Request, Sampler
 from nl2code.sampling.packed_linear import PackedLinear, pack_linears
 from nl2code.sampling.truncation import first_block
 from pandas_numpy_eval.data import read_problems, resolve_problem_file
@@ -73,9 +73,9 @@ def compare(sampler: Sampler, pipeline, problems: list[dict], args: argparse.Nam
 
 def step_times(sampler: Sampler, plain, prompt: str, batch_size: int, rounds: int, temperature: float) -> dict:
     """Seconds of one decoding step and of its matrix multiplications alone, the engine's and `plain`'s, in turns."""
-    boundaries, stops = engine._BOUNDARY_BYTES, sampler.stop_ids
-    engine._BOUNDARY_BYTES, sampler.stop_ids = (), set()  # every row runs to its end
+    stops, sampler.stop_ids = sampler.stop_ids, set()  # every row runs to its end
     settings = {"temperature": temperature, "top_p": TOP_P, "seed": 0, "batch_size": batch_size, "task_id": "step"}
+    settings["boundaries"] = ()
     kinds = (torch.nn.Linear, PackedLinear)
     layers = {
         way: [module for module in model.modules() if isinstance(module, kinds)]
@@ -106,7 +106,7 @@ def step_times(sampler: Sampler, plain, prompt: str, batch_size: int, rounds: in
         found["step"].append((decode(NEW_TOKENS // 2 + 4) - decode(4)) / (NEW_TOKENS // 2))
         for way in layers:
             found[way].append(multiply(way, 20) / 20)
-    engine._BOUNDARY_BYTES, sampler.stop_ids = boundaries, stops
+    sampler.stop_ids = stops
     return {"batch_size": batch_size, **found}
 
 

@@ -101,14 +101,13 @@ def test_greedy_equals_generate(any_sampler, tokenizer, monkeypatch):
 
     Healing and boundaries are left out, as `generate` has neither.
     """
-    monkeypatch.setattr("nl2code.sampling.engine._BOUNDARY_BYTES", ())
 
     def encode(prompt, max_new_tokens):
         return [any_sampler.bos, *tokenizer(prompt, add_special_tokens=False).input_ids], b""
 
     monkeypatch.setattr(any_sampler, "encode", encode)
     requests = [Request(prompt, "T", 0, 1) for prompt in many_prompts(50)]
-    settings = {"temperature": 0, "top_p": 1, "max_new_tokens": 24, "seed": 0}
+    settings = {"temperature": 0, "top_p": 1, "max_new_tokens": 24, "seed": 0, "boundaries": ()}
     found = any_sampler.sample_many(requests, **settings, batch_size=9)
     for request, (sample,) in zip(requests, found, strict=True):
         batch = torch.tensor([encode(request.prompt, 24)[0]])
@@ -134,7 +133,6 @@ def test_neighbours_and_batch_size_change_nothing(any_sampler, batch_size):
 
 def test_first_tokens_have_the_exact_distribution(any_sampler, tokenizer, monkeypatch):
     """20,000 draws of three tokens: chi-square against probabilities that a plain forward pass of each prefix gives."""
-    monkeypatch.setattr("nl2code.sampling.engine._BOUNDARY_BYTES", ())
     monkeypatch.setattr(any_sampler, "stop_ids", set())
     monkeypatch.setattr(any_sampler.tokens, "table", [bytes([i % 256, i // 256]) for i in range(len(tokenizer))])
     prompt = [any_sampler.bos, 5, 9, 40]
@@ -144,6 +142,7 @@ def test_first_tokens_have_the_exact_distribution(any_sampler, tokenizer, monkey
     while np.count_nonzero(reference_nucleus(next_logits(any_sampler, prompt), heat, top_p)) > 5:
         heat *= 0.8
     settings = {"temperature": heat, "top_p": top_p, "max_new_tokens": 3, "seed": 11, "batch_size": 500}
+    settings["boundaries"] = ()
     counts = Counter()
     pushed = _Row.push
 
