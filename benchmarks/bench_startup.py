@@ -22,7 +22,13 @@ RESULT = Path(__file__).resolve().parent / "results" / "startup.json"
 MODULES = ("run_cert", "eval_cert", "eval_cert_unified")
 MODULES += tuple(f"scripts.{name}" for name in ("encode_domain", "prepare_corpus", "fetch", "fetch_model", "report"))
 MODULES += tuple(f"scripts.{name}" for name in ("train_tokenizer", "cases", "decontaminate", "mine_docs", "settings"))
-MODULES += ("scripts.stage_metrics", "nl2code.indexed_dataset", "pandas_numpy_eval.fetch")
+MODULES += (
+    "scripts.stage_metrics",
+    "scripts.prepare_pairs",
+    "scripts.pair_accuracy",
+    "nl2code.indexed_dataset",
+    "pandas_numpy_eval.fetch",
+)
 MODULES += ("pandas_numpy_eval.evaluate_functional_correctness",)
 SHELLS = ("run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh")
 

@@ -28,7 +28,7 @@ from functools import cache
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from scripts.file_utils import sha256_file
+from scripts.file_utils import PROJECT_ROOT, sha256_file
 
 NGRAM = 10
 MIN_SOLUTION_WORDS = 6
@@ -164,6 +164,13 @@ def fingerprints_from(fingerprint_files: tuple[str, ...], benchmark_files: tuple
     for path in benchmark_files:
         found.add_problems(read_problems(path))
     return found
+
+
+def files_to_clean_of(fingerprints: list[Path], benchmarks: list[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Fingerprint files (where none is given, the shipped ones), and problem files: the project's own and those given."""
+    shipped = sorted(Path(__file__).with_name("fingerprints").glob("*.json*"))
+    own = sorted((PROJECT_ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data").glob("*.jsonl*"))
+    return tuple(map(str, fingerprints or shipped)), tuple(map(str, [*own, *benchmarks]))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -46,7 +46,7 @@ from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.sources import Source, resolve
 from scripts.corpus.split import UNITS, limit, limit_repositories, split, without_copies, without_near_copies
 from scripts.corpus.stats import statistics, summary, why_empty
-from scripts.decontaminate import fingerprints_from
+from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
 from scripts.file_utils import PROJECT_ROOT, exclusive, replacing_folder, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
@@ -114,9 +114,7 @@ def options_of(args: argparse.Namespace, settings: dict) -> HarvestOptions:
     Raises:
         UserError: a benchmark file or the tokenizer cannot be read.
     """
-    fingerprints = args.fingerprints or sorted(Path(__file__).with_name("fingerprints").glob("*.json*"))
-    own = sorted((PROJECT_ROOT / "pandas-numpy-eval" / "pandas_numpy_eval" / "data").glob("*.jsonl*"))
-    files = tuple(map(str, fingerprints)), tuple(map(str, [*own, *args.benchmarks]))
+    files = files_to_clean_of(args.fingerprints, args.benchmarks)
     kept = settings["library"], tuple(settings["kinds"]), args.any_licence
     options = HarvestOptions(*kept, *files, args.tokenizer, args.dataset_rows, args.min_calls)
     fingerprints_from(*files)

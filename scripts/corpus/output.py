@@ -22,10 +22,10 @@ def own_corpus(folder: Path) -> str:
     return ", ".join(f"{part} {len(found)} files" for part, found in files.items()) if any(files.values()) else ""
 
 
-def refuse_foreign_files(folder: Path) -> None:
-    """Raise UserError where a folder holds a file that its record does not list."""
-    known = read_record(folder / RECORD) or {}
-    ours = {folder / name for name in known.get("outputs", ())} | ({folder / RECORD} if known else set())
+def refuse_foreign_files(folder: Path, record: str = RECORD) -> None:
+    """Raise UserError where a folder holds a file that its record, a file of that name, does not list."""
+    known = read_record(folder / record) or {}
+    ours = {folder / name for name in known.get("outputs", ())} | ({folder / record} if known else set())
     foreign = sorted(
         str(file.relative_to(folder)) for file in folder.rglob("*") if not file.is_dir() and file not in ours
     )

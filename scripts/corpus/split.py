@@ -93,8 +93,9 @@ def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> tu
         if len(place) > 1 or not valid_share:
             break
     by_hash = sorted(place, key=lambda names: hashed(*names))
-    choose = _whole_repositories if unit == "repository" else _below
-    held_out = set(choose(by_hash, place, valid_share) if valid_share and len(by_hash) > 1 else ())
+    whole = unit == "repository"
+    chosen = _whole_repositories(by_hash, place, valid_share) if whole else lowest_hashes(by_hash, valid_share)
+    held_out = set(chosen if valid_share and len(by_hash) > 1 else ())
     sides: dict[str, list[dict]] = {"train": [], "valid": []}
     for names in by_hash:
         sides["valid" if names in held_out else "train"] += place[names]
@@ -103,8 +104,8 @@ def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> tu
     return sides, unit
 
 
-def _below(by_hash: list[tuple], place: dict[tuple, list[dict]], share: float) -> list[tuple]:
-    """The units whose hash lies below the share; at least one, and not all."""
+def lowest_hashes(by_hash: list[tuple], share: float) -> list[tuple]:
+    """Of units in the order of their hashes, those whose hash lies below the share; at least one, and not all."""
     count = sum(hashed(*names) < share for names in by_hash)
     return by_hash[: min(max(count, 1), len(by_hash) - 1)]
 

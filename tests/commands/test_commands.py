@@ -26,6 +26,8 @@ PROGRAMS = (
         "-m pandas_numpy_eval.fetch",
     ),
     "-m scripts.stage_metrics",
+    "-m scripts.prepare_pairs",
+    "-m scripts.pair_accuracy",
     "-m pandas_numpy_eval.evaluate_functional_correctness",
 )
 SETTINGS = {row[0] for row in settings.ROWS} | {"VIRTUAL_ENV"}
