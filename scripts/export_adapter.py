@@ -1,0 +1,138 @@
+"""Make a trained LoRA adapter small enough to be shipped: half precision, its recipe, and a card with its scores.
+
+    python -m scripts.export_adapter data/Pandas/experiments/sketcher_models/smollm2-135m_quick/model \\
+        -o models/sketcher-pandas --corpus data/Pandas/data/quick/corpus_stats.json --scores results
+
+The folder gets `adapter_model.safetensors` (float16), `adapter_config.json`, `recipe.json` (inputs, settings and results of
+the training run, counts of the corpus) and `README.md`. The tokenizer is that of the base, which stays where it is.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from nl2code.errors import UserError, exit_status
+from scripts.file_utils import replacing_folder, sha256_file, write_json
+from scripts.presets import HelpFormatter
+from scripts.records import read_record
+
+LIMIT = 12_000_000  # bytes of weights: what a repository takes without complaint
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+SHOWN = ("lora_r", "lora_alpha", "learning_rate", "max_steps", "per_device_train_batch_size", "block_size", "loss_on")
+SHOWN += ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "bf16", "seed")
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    add = parser.add_argument
+    add("model", type=Path, help="folder of a finished training run's model, a LoRA adapter")
+    add("-o", "--output", type=Path, required=True, help="folder to write")
+    add("--base", default="smollm2-135m", help="name of the base as users of the adapter have it")
+    add("--corpus", type=Path, help="corpus_stats.json of the training corpus, whose counts go into the card")
+    add("--scores", type=Path, help="folder with *_metrics.json of this adapter, named by the card")
+    return parser.parse_args(argv)
+
+
+def halve(source: Path, target: Path) -> int:
+    """Copy the tensors of a safetensors file as float16; return the bytes of the copy.
+
+    Raises:
+        UserError: a tensor does not fit float16, or the copy exceeds LIMIT.
+    """
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tensors = {name: tensor.to(torch.float16).contiguous() for name, tensor in load_file(source).items()}
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise UserError(f"{source}: {name} does not fit float16; train it again with a lower learning rate")
+    save_file(tensors, target, metadata={"format": "pt"})
+    if target.stat().st_size > LIMIT:
+        raise UserError(f"{source} takes {target.stat().st_size} bytes in float16, the limit is {LIMIT}; use a lower lora_r")
+    return target.stat().st_size
+
+
+def corpus_rows(stats: dict) -> list[str]:
+    """Lines of the card about the training corpus: kind, documents, tokens, what was left out as benchmark text."""
+    rows = []
+    for kind, found in stats["totals"].items():
+        tokens = found.get("tokens", {}).get("out", "unknown")
+        hits = sum(count for reason, count in found["reasons"].items() if reason.startswith("benchmark "))
+        rows.append(f"| {kind} | {found['in']} | {found['out']} | {tokens} | {hits} |")
+    return rows
+
+
+def score_rows(folder: Path) -> list[str]:
+    """Lines of the card from every *_metrics.json under a folder: benchmark, n, pass@1 with its interval, by level."""
+    rows = []
+    for file in sorted(folder.rglob("*_metrics.json")):
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+        levels = {level: row["pass@1"]["value"] for level, row in metrics.get("by_level", {}).items()}
+        first, (low, high) = metrics["pass@1"]["value"], metrics["pass@1"]["ci95"]
+        parts = ", ".join(f"{level} {100 * value:.1f}" for level, value in levels.items()) or "-"
+        rows.append(
+            f"| {metrics['benchmark']['name']} | {file.parent.name} | {metrics['n']} | {100 * first:.1f} "
+            f"[{100 * low:.1f}, {100 * high:.1f}] | {parts} |"
+        )
+    return rows
+
+
+def card(args: argparse.Namespace, recipe: dict) -> str:
+    """The model card, Markdown with a YAML header."""
+    results, settings = recipe["results"], recipe["settings"]
+    kind = results["encoding"].get("type", "model")
+    lines = [
+        *("---", f"base_model: {args.base}", "library_name: peft", "license: apache-2.0"),
+        *("tags: [code, continual-pre-training, cert]", "---", f"# {args.output.name}", ""),
+        f"The {kind} of CERT on {args.base}: a LoRA adapter, continually pre-trained on code that uses one library.",
+        "",
+        f"- base: `{args.base}`, weights sha256 `{recipe['inputs']['base']}`",
+        f"- trained on {results['tokens']} tokens in {results['steps']} steps; held-out loss {results['initial_loss']:.4f} "
+        f"before, {results['final_loss']:.4f} after",
+        f"- recipe: {', '.join(f'{name} {settings[name]}' for name in SHOWN)}",
+        f"- git revision of the training: `{recipe['run']['git_revision']}`",
+        "- licence: Apache-2.0, as its base; the licences of the training documents are counted in `recipe.json`",
+    ]
+    if recipe["corpus"]:
+        lines += [
+            *("", f"Corpus (`corpus_stats.json` sha256 `{recipe['corpus']['sha256']}`):", ""),
+            "| kind | documents seen | kept | tokens kept | left out as text of a benchmark |",
+            "| --- | --- | --- | --- | --- |",
+            *corpus_rows(recipe["corpus"]["stats"]),
+        ]
+    if args.scores:
+        head = "| benchmark | run | n | pass@1 in % [95 %] | by level |"
+        lines += ["", "Scores of the run that this adapter belongs to, and of others on the same problems:", ""]
+        lines += [head, "| --- | --- | --- | --- | --- |", *score_rows(args.scores)]
+    return "\n".join(lines) + "\n"
+
+
+def export(args: argparse.Namespace) -> None:
+    """Write the folder whole or not at all.
+
+    Raises:
+        UserError: the model is no adapter of a finished run.
+    """
+    record = read_record(args.model.parent / "record.json")
+    if not record or not (args.model / WEIGHTS).is_file():
+        raise UserError(f"{args.model} is no LoRA adapter of a finished run (record.json beside it); train with lora_r above 0")
+    stats = json.loads(args.corpus.read_text(encoding="utf-8")) if args.corpus else None
+    recipe = {key: record[key] for key in ("inputs", "settings", "results", "run")}
+    recipe["corpus"] = {"sha256": sha256_file(args.corpus), "stats": stats} if stats else None
+    config = json.loads((args.model / CONFIG).read_text(encoding="utf-8")) | {"base_model_name_or_path": args.base}
+    config["target_modules"] = sorted(config["target_modules"])
+    with replacing_folder(args.output) as folder:
+        size = halve(args.model / WEIGHTS, folder / WEIGHTS)
+        write_json(folder / CONFIG, config)
+        write_json(folder / "recipe.json", recipe)
+        (folder / "README.md").write_text(card(args, recipe), encoding="utf-8")
+    print(f"wrote {args.output}: {size} bytes of weights")
+
+
+def main(argv: list[str] | None = None) -> int:
+    return exit_status(lambda: export(parse_args(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
