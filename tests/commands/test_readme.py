@@ -55,13 +55,15 @@ def test_names_of_sample_files_are_those_of_the_quick_protocol():
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """What the pages take for granted: code under ~, trained models, problems, GPUs."""
+    """What the pages take for granted: code under ~, trained models, a corpus of pairs, problems, GPUs."""
     home = tmp_path_factory.mktemp("home")
     for place in ("code/mylib", "code/services", "wheels/tool-1.0.tar.gz", "bin"):
         (home / place).mkdir(parents=True)
     for domain, run in (("Pandas", "paper"), ("Mylib", "quick")):
         for kind in ("sketcher", "generator"):
             (home / f"data/{domain}/experiments/{kind}_models/smollm2-135m_{run}/model").mkdir(parents=True)
+    (home / "data/Sql/data/train").mkdir(parents=True)
+    (home / "data/Sql/data/train/part-00000.jsonl.gz").touch()
     (home / "my_problems.jsonl").touch()
     (home / "bin/nvidia-smi").write_text("#!/bin/sh\n")
     (home / "bin/nvidia-smi").chmod(0o755)
