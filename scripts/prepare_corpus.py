@@ -127,6 +127,14 @@ def templates_of(args: argparse.Namespace) -> Path:
     return args.exercise_templates or FOLDER / f"{args.domain}.yaml"
 
 
+def drop_exercises_without_templates(args: argparse.Namespace) -> None:
+    """A preset asks for exercises in any domain; other kinds do where it has no templates."""
+    others = ",".join(kind for kind in args.kinds.split(",") if kind != NAME)
+    if others not in ("", args.kinds) and not args.exercise_templates and not templates_of(args).is_file():
+        print(f"corpus: note: there is no {templates_of(args)}, so the corpus has no exercises")
+        args.kinds = others
+
+
 def inputs_of(sources: list[Source], options: HarvestOptions, templates: Path | None, runs: bool) -> dict[str, str]:
     """Name -> what identifies it, of all that is read; Python's version decides what parses."""
     inputs = {"python": "{}.{}".format(*sys.version_info)}
@@ -175,6 +183,7 @@ def prepare(args: argparse.Namespace) -> str:
     if not has_sources and not known:
         allowed = ", ".join(LIBRARIES)
         raise UserError(f"unknown domain {args.domain!r}: use {allowed}, or give --sources for a library of your own")
+    drop_exercises_without_templates(args)
     settings = settings_of(args, library or args.domain.lower())
     advice = f"{ANOTHER_PLACE}, or delete that folder"
     if not has_sources:
@@ -183,8 +192,7 @@ def prepare(args: argparse.Namespace) -> str:
             raise UserError(f"{output} lacks files of its corpus; give --sources again to make it")
         return f"corpus: {output} is kept as it is (no --sources given), {summary(read_stats(output))}"
     sources, options = sources_of(args), options_of(args, settings)
-    templates = templates_of(args) if NAME in options.kinds else None
-    if templates and not templates.is_file():
+    if (templates := templates_of(args) if NAME in options.kinds else None) and not templates.is_file():
         raise UserError(f"{templates} is not there; give a template file with --exercise_templates")
     inputs = inputs_of(sources, options, templates, args.run_snippets)
     asked = Record(record, "corpus", FORMAT, inputs, settings)

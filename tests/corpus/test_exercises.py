@@ -167,6 +167,14 @@ def test_warnings_count_as_failures(templates, tmp_path):
 def test_a_domain_without_templates(tmp_path, capsys):
     assert main(["-d", "Nothing", "--kinds", "exercises", "-o", str(tmp_path / "out")]) != 0
     assert "give a template file with --exercise_templates" in capsys.readouterr().err
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/a.py").write_text(
+        'import nothing\n\n\ndef f():\n    """Do.\n\n    >>> nothing.do(1)\n    >>> 2\n    """\n'
+    )
+    flags = ["-d", "Nothing", "--sources", str(tmp_path / "source"), "-o", str(tmp_path / "other"), "--workers", "1"]
+    assert main([*flags, "--kinds", "code,exercises"]) == 0
+    assert "no exercises" in capsys.readouterr().out
+    assert read_record(tmp_path / "other" / "record.json")["settings"]["kinds"] == ["code"]
 
 
 def test_show(templates, capsys):
