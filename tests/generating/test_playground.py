@@ -20,18 +20,8 @@ import tiny
 
 from nl2code.sampling import Completion
 from scripts import playground as command
-from scripts.generating.playground import (
-    RAISED,
-    RAN,
-    Answer,
-    Models,
-    Playground,
-    Result,
-    Wish,
-    as_text,
-    find_models,
-    judge,
-)
+from scripts.generating import playground as logic
+from scripts.generating.playground import RAISED, RAN, Answer, Models, Playground, Result, Wish, find_models, judge
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "import pandas as pd\n# <img src=x onerror=alert(1)> ${alert(2)} {{7*7}} </code>\nprint('<b>shown</b>')\n"
@@ -152,14 +142,13 @@ def test_in_the_terminal(models, capsys, monkeypatch, tmp_path):
     shown = capsys.readouterr()
     assert "different sketches of 3 (popular)" in shown.out and "answer 1: " in shown.out
     assert "samples pass the test of CertPandas/0 (sandbox: " in shown.out and "models: " in shown.err
+    own = ["--cli", "-n", "2", "-t", "1", "--sketch_strategy", "each", *models]
     monkeypatch.setattr("sys.stdin", io.StringIO("x = 5\ny = "))
-    assert command.main(["--cli", "-n", "2", "-t", "1", "--sketch_strategy", "each", *models]) == 0
-    first = capsys.readouterr().out
-    assert "samples run without an exception" in first
+    assert command.main(own) == 0
+    first, marker = capsys.readouterr().out, "samples run without an exception"
     (tmp_path / "p.py").write_text("x = 5\ny = \n")
-    again = ["--cli", "-n", "2", "-t", "1", "--sketch_strategy", "each", "--prompt", str(tmp_path / "p.py"), *models]
-    assert command.main(again) == 0
-    assert capsys.readouterr().out.split("\n(")[0].split("samples run")[0] == first.split("samples run")[0]
+    assert command.main([*own, "--prompt", str(tmp_path / "p.py")]) == 0
+    assert marker in first and capsys.readouterr().out.split(marker)[0] == first.split(marker)[0]
 
 
 @pytest.mark.parametrize(
@@ -215,8 +204,8 @@ def test_hostile_text_is_escaped():
     found = Result(evil, evil, Wish(strategy=evil), [(evil, 1)], [answer], evil, (0, 0))
     for page in (page_of(found), message(evil, heading=evil), message(evil, is_error=True)):
         assert "<script" not in page and "alert(1)" in page.replace("</span>", "").replace('<span class="', "")
-    assert "\x1b" not in as_text(Result("", "", Wish(), [("\x1b[2J", 1)], [], "", (0, 0)))
-    assert "\\x1b[2J" in as_text(Result("", "", Wish(), [("\x1b[2J", 1)], [], "", (0, 0)))
+    text = logic.as_text(Result("", "", Wish(), [("\x1b[2J", 1)], [], "", (0, 0)))
+    assert "\x1b" not in text and "\\x1b[2J" in text
 
 
 @pytest.fixture(scope="module")
@@ -240,8 +229,7 @@ def address(models):
         time.sleep(0.5)
     yield address
     server.terminate()
-    server.wait(30)
-    told = server.stdout.read().decode()
+    told = server.communicate(timeout=30)[0].decode()
     assert f"the page is at {address}/" in told and "gradio.live" not in told and "share" not in told
 
 
