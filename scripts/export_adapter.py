@@ -48,9 +48,10 @@ def halve(source: Path, target: Path) -> int:
         if not torch.isfinite(tensor).all():
             raise UserError(f"{source}: {name} does not fit float16; train it again with a lower learning rate")
     save_file(tensors, target, metadata={"format": "pt"})
-    if target.stat().st_size > LIMIT:
-        raise UserError(f"{source} takes {target.stat().st_size} bytes in float16, the limit is {LIMIT}; use a lower lora_r")
-    return target.stat().st_size
+    size = target.stat().st_size
+    if size > LIMIT:
+        raise UserError(f"{source} takes {size} bytes in float16, the limit is {LIMIT}; train with a lower lora_r")
+    return size
 
 
 def corpus_rows(stats: dict) -> list[str]:
@@ -116,7 +117,7 @@ def export(args: argparse.Namespace) -> None:
     """
     record = read_record(args.model.parent / "record.json")
     if not record or not (args.model / WEIGHTS).is_file():
-        raise UserError(f"{args.model} is no LoRA adapter of a finished run (record.json beside it); train with lora_r above 0")
+        raise UserError(f"{args.model} is no LoRA adapter of a finished run; give RUN/model of one with lora_r above 0")
     stats = json.loads(args.corpus.read_text(encoding="utf-8")) if args.corpus else None
     recipe = {key: record[key] for key in ("inputs", "settings", "results", "run")}
     recipe["corpus"] = {"sha256": sha256_file(args.corpus), "stats": stats} if stats else None

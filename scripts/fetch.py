@@ -194,7 +194,8 @@ def missing_message(missing: list[dict], folder: Path, why: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="sources or groups (default, usage, extensions) of sources.json")
+    groups = "sources or groups (default, usage, extensions) of sources.json"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=groups)
     parser.add_argument("--folder", type=Path, help="folder to keep files in (default: $CERT_DOWNLOADS or downloads/)")
     parser.add_argument("--list", action="store_true", help="list the known sources and whether they are there")
     parser.add_argument("--verify", action="store_true", help="check the hashes of the files that are there")

@@ -1,0 +1,64 @@
+"""An exported adapter: half the size, the same model, a card with its recipe and scores; refusals."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from training_runs import Child, arguments, make_inputs
+
+from nl2code.models import load_model
+from scripts import export_adapter
+from scripts.export_adapter import WEIGHTS, main
+
+STATS = {
+    "totals": {"mined": {"in": 9, "out": 7, "reasons": {"benchmark X: solution": 1, "copy": 1}, "tokens": {"out": 70}}}
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """The folder of a finished LoRA run of two steps, its base beside it."""
+    folder = make_inputs(tmp_path_factory.mktemp("export"))
+    flags = arguments(folder, folder / "run", "--lora_r", "4", "--max_steps", "2")
+    assert Child(flags, folder / "log").wait() == 0, (folder / "log").read_text()
+    return folder / "run"
+
+
+def test_export(run, tmp_path, capsys):
+    corpus, scores = tmp_path / "corpus_stats.json", tmp_path / "scores" / "a_run"
+    corpus.write_text(json.dumps(STATS))
+    scores.mkdir(parents=True)
+    first = {"value": 0.25, "ci95": [0.125, 0.5]}
+    metrics = {"benchmark": {"name": "B"}, "n": 5, "pass@1": first, "by_level": {"basic": {"pass@1": first}}}
+    (scores / "x_metrics.json").write_text(json.dumps(metrics))
+    flags = [str(run / "model"), "-o", str(tmp_path / "small"), "--base", str(run.parent / "base")]
+    assert main([*flags, "--corpus", str(corpus), "--scores", str(tmp_path / "scores")]) == 0
+    assert {file.name for file in (tmp_path / "small").iterdir()} == {
+        *("README.md", "adapter_config.json", "recipe.json", WEIGHTS)
+    }
+    big, small = ((folder / WEIGHTS).stat().st_size for folder in (run / "model", tmp_path / "small"))
+    assert small < 0.7 * big
+    ids = torch.arange(24).view(2, 12)
+    with torch.inference_mode():
+        one, other, base = (
+            load_model(str(name))(input_ids=ids).logits
+            for name in (run / "model", tmp_path / "small", run.parent / "base")
+        )
+    torch.testing.assert_close(other, one, atol=2e-3, rtol=2e-3)
+    assert (one - base).abs().max() > 10 * (one - other).abs().max()
+    card = (tmp_path / "small" / "README.md").read_text()
+    assert "| mined | 9 | 7 | 70 | 1 |" in card and "| B | a_run | 5 | 25.0 [12.5, 50.0] | basic 25.0 |" in card
+    recipe = json.loads((tmp_path / "small" / "recipe.json").read_text())
+    record = json.loads((run / "record.json").read_text())
+    assert recipe["inputs"] == record["inputs"] and recipe["corpus"]["stats"] == STATS
+    assert record["inputs"]["base"] in card
+
+
+def test_refusals(run, tmp_path, capsys, monkeypatch):
+    assert main([str(run.parent / "base"), "-o", str(tmp_path / "x")]) == 1
+    assert "is no LoRA adapter of a finished run" in capsys.readouterr().err
+    monkeypatch.setattr(export_adapter, "LIMIT", 1000)
+    assert main([str(run / "model"), "-o", str(tmp_path / "x")]) == 1
+    assert "bytes in float16, the limit is 1000; train with a lower lora_r" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
