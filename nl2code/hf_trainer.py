@@ -92,6 +92,7 @@ class CertTrainer(Trainer):
         """
         if self._logged is None:
             self._logged = time.perf_counter(), self.state.num_input_tokens_seen, self.state.total_flos
+        num_items_in_batch = num_items_in_batch.clamp(min=1)  # a step of prompts alone has no label: its loss is 0
         size, rows = self._train_batch_size, len(inputs["input_ids"])
         total = torch.zeros((), device=self.args.device)
         for first in range(0, rows, size):

@@ -8,7 +8,7 @@ import pytest
 import tiny
 import torch
 from safetensors.torch import load_file, save_file
-from training_runs import arguments, make_inputs, weights_of
+from training_runs import arguments, history, make_inputs, weights_of
 
 import run_cert
 from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, data_file_path, index_file_path
@@ -169,6 +169,21 @@ def test_the_evaluation_loss_is_a_mean_over_tokens(inputs):
             total, count = total + float(model(**block).loss) * tokens, count + tokens
     assert trainer.eval_dataset.predicted_tokens() == count
     assert losses == pytest.approx(dict.fromkeys(losses, total / count), abs=1e-5)
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_step_of_prompts_alone_changes_nothing(inputs, monkeypatch, chunked):
+    """A prompt may be longer than a block."""
+    if not chunked:
+        monkeypatch.setattr("nl2code.hf_trainer.use_chunked_loss", lambda model: False)
+    write_shard(inputs / "train", [np.full(130, 7)])  # two blocks of 64 are prompts, the last of two tokens is not
+    np.save(inputs / "train_targets.npy", np.packbits(np.arange(130) >= 128))
+    write_shard(inputs / "valid", [np.full(64, 7)])
+    np.save(inputs / "valid_targets.npy", np.zeros(8, np.uint8))
+    flags = arguments(inputs, inputs / "run", "--loss_on", "targets", "--max_steps", "3", "--save_steps", "3")
+    assert run_cert.main([*flags, "--per_device_train_batch_size", "1", "--logging_steps", "1"]) == 0
+    losses = sorted(loss for _, loss, _ in history(inputs / "run"))
+    assert losses[:2] == [0, 0] and losses[2] > 1
 
 
 @pytest.mark.parametrize(
