@@ -17,7 +17,7 @@ for DOMAIN in $DOMAINS; do
   places+=("${DATA_DIR:-data}/$DOMAIN")
   bash run_training_cert.sh
   versions=(base cert)
-  [ ! -d "models/sketcher-${DOMAIN,,}" ] || versions=(base shipped cert)
+  [[ " ${SHIPPED[*]} " != *" $DOMAIN "* ]] || versions=(base shipped cert)
   for MODEL_VERSION in "${versions[@]}"; do
     MODEL_VERSION="$MODEL_VERSION" PRESET="${PRESET:-quick}" bash run_generating_codes.sh
   done

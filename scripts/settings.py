@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
@@ -203,11 +204,16 @@ class Settings:
         need_disk(500, value["RESULTS_DIR"])
 
     def quickstart(self) -> None:
-        """The commands that follow, for every domain."""
+        """The commands that follow, for every domain; SHIPPED, the domains whose shipped models fit these settings."""
         need_disk(3000, ROOT)
+        shipped = self.shell["SHIPPED"] = []
         for domain in self.value["DOMAINS"].split():
+            own = {**self.environment, "DOMAIN": domain, "MODEL_VERSION": ""}
             for script in ("run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh"):
-                Settings(script, [], {**self.environment, "DOMAIN": domain, "MODEL_VERSION": ""}, made=True)
+                Settings(script, [], own, made=True)
+            with suppress(UserError):
+                Settings("run_generating_codes.sh", [], {**own, "MODEL_VERSION": "shipped"}, made=True)
+                shipped.append(domain)
 
     def assignments(self) -> str:
         """Everything as code for bash; SHOWN is the text for people."""

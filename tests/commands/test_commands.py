@@ -192,7 +192,7 @@ def test_help_names_every_setting(command, tmp_path):
     names = {row[0] for row in settings.ROWS if letter in row[1]}
     assert names and not [name for name in names if f"\n  {name} " not in text]
     made = {"PYTHON", "LAUNCH", "TYPES", "SHARDS", "RUNS", "CORPUS", "MISSING", "PROGRAM", "MODELS", "SCORES"}
-    made |= {"BASH_SOURCE", "PRESET_FILE", "PROTOCOL_FILE"}
+    made |= {"BASH_SOURCE", "PRESET_FILE", "PROTOCOL_FILE", "SHIPPED"}
     made |= {f"{section.upper()}_FLAGS" for section in settings.SECTIONS}
     read = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]*)", (ROOT / command).read_text()))
     assert read - made <= names | {row[0] for row in settings.ROWS if command == "run_quickstart.sh"}
@@ -326,7 +326,8 @@ def test_the_environment_that_is_made(tmp_path):
             "nl2code/errors.py",
             "pandas-numpy-eval/pyproject.toml",
         ),
-        *("scripts/shell/__init__.py", "scripts/shell/checks.py", "requirements.txt", "requirements-dev.txt"),
+        *("scripts/shell/__init__.py", "scripts/shell/checks.py", "scripts/shell/models.py"),
+        *("requirements.txt", "requirements-dev.txt"),
     ):
         shutil.copy(ROOT / name, tmp_path / name)
     binaries = tmp_path / "bin"

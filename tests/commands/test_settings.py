@@ -394,3 +394,20 @@ def test_which_models_the_two_stages_are(folders, monkeypatch, tmp_path):
     Path(runs["sketcher"]).mkdir(parents=True)
     assert models() == [runs["sketcher"], shipped[1]]
     assert models(MODEL_VERSION="shipped") == shipped
+
+
+def test_the_quickstart_takes_shipped_models_where_they_fit(folders, monkeypatch, tmp_path):
+    monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
+    for stage in STAGES:
+        (tmp_path / f"models/{stage}-pandas").mkdir(parents=True)
+
+    def shipped(**given):
+        return Settings("run_quickstart.sh", [], {**folders, "DOMAINS": "Pandas Numpy", **given}).shell["SHIPPED"]
+
+    assert shipped() == ["Pandas"]
+    assert shipped(OPERATION="names") == shipped(DOMAINS="Numpy") == []
+    base = tmp_path / "other"
+    base.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (base / name).write_text("{}")
+    assert shipped(BASE_MODEL=str(base)) == []
