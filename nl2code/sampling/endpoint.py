@@ -219,8 +219,13 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 def checked_url(url: str) -> str:
     """A base URL without a slash at its end. Raises UserError where it is none or holds a password."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+        fits = fits and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
+    except ValueError:  # brackets without an end, a port that is no number up to 65535
+        fits = False
+    if not fits:
         raise UserError(f"--base_url {url!r} is no address of a server; give one such as http://localhost:8000/v1")
     if parts.username or parts.password:
         raise UserError("--base_url holds a user or password; put the key into OPENAI_API_KEY and leave it out here")
@@ -271,7 +276,11 @@ def _retry_after(text: str | None) -> float | None:
 
 
 def _key() -> str:
-    return os.environ.get("OPENAI_API_KEY", "").strip()
+    """The key. Raises UserError, without telling it, where it cannot be sent in a header."""
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UserError("OPENAI_API_KEY holds line breaks or characters beyond ASCII; set it to the key alone")
+    return key
 
 
 def _advice(status: int) -> str:

@@ -4,6 +4,8 @@ import pytest
 
 import eval_cert
 from nl2code.errors import UserError
+from nl2code.sampling.endpoint import EndpointSampler
+from nl2code.sampling.prompts import Request
 from scripts.generating.names import file_name
 from scripts.settings import Settings
 
@@ -47,3 +49,24 @@ def test_settings_of_the_shell(tmp_path):
 
 def test_names_tell_what_decides_the_samples():
     assert "_chat_r4" in file_name({"num_samples": 1, "endpoint": "chat", "samples_per_request": 4}, {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("localhost:8000", "ftp://x/v1", "http://user:pw@x/v1", "http://x/v1?key=3", "http://[x/v1"),
+        *("http://x:port/v1", "http://x:99999/v1", "http://x y/v1", "http://x/\u00e9"),
+    ],
+)
+def test_addresses_that_are_none(url):
+    with pytest.raises(UserError, match="--base_url"):
+        EndpointSampler("m", url)
+
+
+@pytest.mark.parametrize("end", ["\nsecond line", "\u20ac"])
+def test_a_key_that_cannot_be_sent_is_not_told(monkeypatch, end):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-4711" + end)
+    settings = {"temperature": 0.8, "top_p": 0.9, "max_new_tokens": 12, "seed": 7}
+    with pytest.raises(UserError, match="OPENAI_API_KEY holds line breaks") as raised:
+        EndpointSampler("m", "http://127.0.0.1:9/v1").sample_many([Request("x =", "T", 0, 1)], **settings)
+    assert "secret" not in str(raised.value)
