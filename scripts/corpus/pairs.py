@@ -108,6 +108,7 @@ def _json_rows(file: Path, ledger: Ledger) -> Iterator[tuple[dict | str, str]]:
 
 
 def _csv_rows(file: Path, ledger: Ledger) -> Iterator[tuple[dict | str, str]]:
+    csv.field_size_limit(sys.maxsize)  # a cell above the limit would be read on as rows of its own
     damage = Ledger()
     lines = (line.decode("utf-8", "surrogateescape").removeprefix("\ufeff") for line in read_lines(file, damage))
     reader = csv.DictReader(lines, strict=True)  # else a quote that is never closed swallows the rest

@@ -78,6 +78,14 @@ def test_bad_rows_of_csv(tmp_path):
     assert facts["left_out"]["no valid UTF-8"]["examples"] == [f"{table}:5"]
 
 
+def test_a_long_cell_is_one_cell(tmp_path):
+    """The csv module takes 131,072 characters by default, and what follows for rows."""
+    code = "SELECT a, b\n" * 20_000
+    pairs, account = read_pairs([write_csv(tmp_path / "a.csv", [("t", code, 1), ("u", "c", 2)])], lambda pair: "")
+    assert [(pair.text, pair.code) for pair in pairs] == [("t", code.rstrip()), ("u", "c")]
+    assert account[str(tmp_path / "a.csv")]["left_out"] == {}
+
+
 def test_damaged_compression_of_csv_is_counted(tmp_path):
     table = tmp_path / "a.csv.gz"
     table.write_bytes(gzip.compress(b"text,code\n" + b"".join(b"t%d,c\n" % i for i in range(9_000)))[:-20])
