@@ -15,7 +15,7 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status
 from scripts.file_utils import replacing_folder, sha256_file, write_json
 from scripts.presets import HelpFormatter
-from scripts.records import read_record
+from scripts.records import outputs_are_there, read_record
 
 LIMIT = 12_000_000  # bytes of weights: what a repository takes without complaint
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -82,6 +82,8 @@ def score_rows(folder: Path) -> list[str]:
 def card(args: argparse.Namespace, recipe: dict) -> str:
     """The model card, Markdown with a YAML header."""
     results, settings = recipe["results"], recipe["settings"]
+    known = [results.get(name) for name in ("initial_loss", "final_loss")]  # none without validation shards
+    losses = "" if None in known else "; held-out loss {:.4f} before, {:.4f} after".format(*known)
     kind = results["encoding"].get("type", "model")
     lines = [
         *("---", f"base_model: {args.base}", "library_name: peft", "license: apache-2.0"),
@@ -89,8 +91,7 @@ def card(args: argparse.Namespace, recipe: dict) -> str:
         f"The {kind} of CERT on {args.base}: a LoRA adapter, continually pre-trained on code that uses one library.",
         "",
         f"- base: `{args.base}`, weights sha256 `{recipe['inputs']['base']}`",
-        f"- trained on {results['tokens']} tokens in {results['steps']} steps; held-out loss {results['initial_loss']:.4f} "
-        f"before, {results['final_loss']:.4f} after",
+        f"- trained on {results['tokens']} tokens in {results['steps']} steps{losses}",
         f"- recipe: {', '.join(f'{name} {settings[name]}' for name in SHOWN)}",
         f"- git revision of the training: `{recipe['run']['git_revision']}`",
         "- licence: Apache-2.0, as its base; the licences of the training documents are counted in `recipe.json`",
@@ -115,8 +116,9 @@ def export(args: argparse.Namespace) -> None:
     Raises:
         UserError: the model is no adapter of a finished run.
     """
-    record = read_record(args.model.parent / "record.json")
-    if not record or not (args.model / WEIGHTS).is_file():
+    file = args.model.parent / "record.json"
+    record = read_record(file)
+    if not record or not outputs_are_there(file) or not (args.model / WEIGHTS).is_file():
         raise UserError(f"{args.model} is no LoRA adapter of a finished run; give RUN/model of one with lora_r above 0")
     stats = json.loads(args.corpus.read_text(encoding="utf-8")) if args.corpus else None
     recipe = {key: record[key] for key in ("inputs", "settings", "results", "run")}

@@ -1,6 +1,7 @@
 """An exported adapter: half the size, the same model, a card with its recipe and scores; refusals."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,29 @@ def test_export(run, tmp_path, capsys):
     recipe = json.loads((tmp_path / "small" / "recipe.json").read_text())
     record = json.loads((run / "record.json").read_text())
     assert recipe["inputs"] == record["inputs"] and recipe["corpus"]["stats"] == STATS
-    assert record["inputs"]["base"] in card
+    assert record["inputs"]["base"] in card and f"held-out loss {record['results']['initial_loss']:.4f} before" in card
 
 
 def test_refusals(run, tmp_path, capsys, monkeypatch):
     assert main([str(run.parent / "base"), "-o", str(tmp_path / "x")]) == 1
     assert "is no LoRA adapter of a finished run" in capsys.readouterr().err
+    begun = tmp_path / "run"
+    shutil.copytree(run / "model", begun / "model")
+    record = json.loads((run / "record.json").read_text())
+    (begun / "record.json").write_text(json.dumps({key: record[key] for key in ("inputs", "settings", "format")}))
+    assert main([str(begun / "model"), "-o", str(tmp_path / "x")]) == 1
+    assert "is no LoRA adapter of a finished run" in capsys.readouterr().err
     monkeypatch.setattr(export_adapter, "LIMIT", 1000)
     assert main([str(run / "model"), "-o", str(tmp_path / "x")]) == 1
     assert "bytes in float16, the limit is 1000; train with a lower lora_r" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_a_run_without_validation_has_no_losses(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    record = json.loads((run / "record.json").read_text())
+    results = {key: value for key, value in record["results"].items() if not key.endswith("_loss")}
+    (tmp_path / "run/record.json").write_text(json.dumps({**record, "results": results}))
+    assert main([str(tmp_path / "run/model"), "-o", str(tmp_path / "small")]) == 0
+    card = (tmp_path / "small/README.md").read_text()
+    assert "tokens in 2 steps\n" in card and "held-out loss" not in card
