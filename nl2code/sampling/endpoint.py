@@ -128,7 +128,8 @@ class EndpointSampler:
             found = self._ask_at("completions", prompt, length, body)
             self.endpoint = "completions"
         except Refused as refusal:
-            if refusal.status not in (400, 404, 405):
+            # Where another thread got completions meanwhile, the prompt is refused, not the endpoint.
+            if refusal.status not in (400, 404, 405) or self.endpoint == "completions":
                 raise
             try:
                 found = self._ask_at("chat", prompt, length, body)

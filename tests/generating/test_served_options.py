@@ -4,7 +4,7 @@ import pytest
 
 import eval_cert
 from nl2code.errors import UserError
-from nl2code.sampling.endpoint import EndpointSampler
+from nl2code.sampling.endpoint import EndpointSampler, Refused
 from nl2code.sampling.prompts import Request
 from scripts.generating.names import file_name
 from scripts.settings import Settings
@@ -70,3 +70,16 @@ def test_a_key_that_cannot_be_sent_is_not_told(monkeypatch, end):
     with pytest.raises(UserError, match="OPENAI_API_KEY holds line breaks") as raised:
         EndpointSampler("m", "http://127.0.0.1:9/v1").sample_many([Request("x =", "T", 0, 1)], **settings)
     assert "secret" not in str(raised.value)
+
+
+def test_auto_does_not_mix_endpoints():
+    """A prompt that is refused after another one was completed."""
+
+    class Late(EndpointSampler):
+        def _ask_at(self, kind, *_):
+            assert kind == "completions"
+            self.endpoint = "completions"  # as another thread sets it
+            raise Refused(self.base_url, 400, "prompt too long")
+
+    with pytest.raises(Refused, match="prompt too long"):
+        Late("m", "http://127.0.0.1:9/v1")._ask("x = ", 1, {})
