@@ -19,7 +19,7 @@ from scripts.generating.options import DEFAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")]
-PAGES = [file.read_text(encoding="utf-8") for file in sorted(FILES) if file.name != "LOG.md"]  # which tells the past
+PAGES = [file.read_text(encoding="utf-8") for file in sorted(FILES) if not file.name.startswith("LOG")]  # which tell the past
 SHELL, PROGRAM = r"([A-Z_]+=\S+ )*bash ", r"([A-Z_]+=\S+ )*(python|evaluate_functional_correctness|sbatch) "
 
 
@@ -48,8 +48,9 @@ def test_every_command_is_of_a_kind_that_is_tested():
 
 def test_names_of_sample_files_are_those_of_the_quick_protocol():
     protocol = yaml.safe_load((ROOT / "configs/generating/quick.yaml").read_text())
-    single, two = protocol["sampling"], protocol["sampling"] | protocol["two_stages"]
-    shown = set(re.findall(r"\bn10[\w.]*?(?=\.samples\.jsonl|_results\.jsonl)", "".join(PAGES)))
+    single = protocol["sampling"] | {"limit": protocol["sampling"]["limit"] or None, "dtype": DEFAULTS["dtype"]}
+    two = single | protocol["two_stages"]
+    shown = set(re.findall(r"\bn\d+_t[\w.]*?(?=\.samples\.jsonl|_results\.jsonl)", "".join(PAGES)))
     assert shown == {file_name(of, DEFAULTS).removesuffix(".samples.jsonl") for of in (single, two)}
 
 
@@ -59,9 +60,13 @@ def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     for place in ("code/mylib", "code/services", "wheels/tool-1.0.tar.gz", "bin"):
         (home / place).mkdir(parents=True)
-    for domain, run in (("Pandas", "paper"), ("Mylib", "quick")):
+    for domain, run in (
+        ("Pandas", "smollm2-135m_paper"),
+        ("Pandas", "PyCodeGPT_paper"),
+        ("Mylib", "smollm2-135m_quick"),
+    ):
         for kind in ("sketcher", "generator"):
-            (home / f"data/{domain}/experiments/{kind}_models/smollm2-135m_{run}/model").mkdir(parents=True)
+            (home / f"data/{domain}/experiments/{kind}_models/{run}/model").mkdir(parents=True)
     (home / "data/Sql/data/train").mkdir(parents=True)
     (home / "data/Sql/data/train/part-00000.jsonl.gz").touch()
     (home / "my_problems.jsonl").touch()
