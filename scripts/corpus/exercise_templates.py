@@ -11,6 +11,7 @@ from nl2code.parsing import try_parse
 from scripts.corpus.exercise_objects import SLOT, choices
 
 KEYS = {"head", "objects", "fields", "slots", "parameters", "results", "exercises"}
+OBJECT_KEYS = {"names", "members", "code"}
 
 
 def load(path: Path) -> dict:
@@ -26,6 +27,16 @@ def load(path: Path) -> dict:
         raise UserError(f"{path} is no template file: {' '.join(str(error).split())}") from error
     if missing:
         raise UserError(f"{path} lacks {', '.join(sorted(missing))}; see docs/exercises.md")
+    for key, one in file["objects"].items():
+        if lacking := OBJECT_KEYS - one.keys():
+            raise UserError(f"{path}: the object {key} lacks {', '.join(sorted(lacking))}; see docs/exercises.md")
+    members = [spec for one in file["objects"].values() for spec in one["members"].values()]
+    for spec in [*members, *file["slots"].values()]:
+        kind = re.fullmatch(r"(\w+) field(?: for \w+)?", str(spec))
+        if kind and kind[1] not in file["fields"]:
+            raise UserError(
+                f"{path}: {spec!r} names a kind of field that is not in fields: {', '.join(file['fields'])}"
+            )
     for key, template in file["exercises"].items():
         try:
             template |= completed(file, template)

@@ -120,6 +120,20 @@ def test_mistakes_in_a_template_are_named(templates, change, message):
         load(templates)
 
 
+def test_mistakes_in_objects_are_named(templates):
+    for change, message in (
+        ({"names": None}, "lacks names"),
+        ({"members": {"x": "odd field"}}, "'odd field' names a kind"),
+    ):
+        file = json.loads(json.dumps(FILE))
+        one = next(iter(file["objects"].values()))
+        one |= change
+        file["objects"][next(iter(file["objects"]))] = {key: value for key, value in one.items() if value is not None}
+        templates.write_text(yaml.safe_dump(file))
+        with pytest.raises(UserError, match=message):
+            load(templates)
+
+
 @pytest.mark.parametrize("text", ["head: import x\n", "a: [", "- 1\n", "\xff"])
 def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "Json.yaml"
