@@ -4,7 +4,7 @@
 #   bash run_training_cert.sh                        # Pandas, quick preset: LoRA on two CPU cores, minutes
 #   DOMAIN=Numpy bash run_training_cert.sh
 #   PRESET=paper NPROC=8 bash run_training_cert.sh   # all weights, 100K steps, GPUs
-#   DOMAIN=Mylib SOURCES=~/code/mylib,~/code/apps bash run_training_cert.sh   # a library of your own
+#   DOMAIN=Mylib KINDS=code,mined SOURCES=~/code/mylib,~/code/apps bash run_training_cert.sh   # a library of your own
 #   bash run_training_cert.sh --weight_decay 0.05    # further flags go to run_cert.py
 #
 # With --check it looks at the settings and stops. PRESET holds the values of all settings that are left unset.

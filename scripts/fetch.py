@@ -211,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
         for entry in load_sources() if args.list else ():
             state = "there" if (folder / entry["filename"]).exists() else "missing"
             used = ",".join(entry["domains"]) or "-"
-            print(f"{entry['name']:16} {state:8} {used:13} {describe(entry):48} {entry['licence']}")
+            print(f"{entry['name']:18} {state:8} {entry['group']:10} {used:13} {describe(entry):48} {entry['licence']}")
         for path in fetch_all(expand(args.names), folder):
             print(path)
 

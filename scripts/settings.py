@@ -269,7 +269,7 @@ def help_text(script: str) -> str:
     lines = [*re.sub(r"(?m)^# ?", "", comment).split("\n"), "Settings (environment variables):"]
     for name, commands, default, _, _, text in ROWS:
         if COMMANDS[script] in commands:
-            lines.append(f"  {name:<18} {text}" + f" [{default}]" * bool(default))
+            lines.append(f"  {name:<18} {' '.join(text.split())}" + f" [{default}]" * bool(default))
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ export PRESET="${PRESET:-$HERE/preset.yaml}"          # corpus, encoding, traini
 export DATA_DIR="${DATA_DIR:-data}" RESULTS_DIR="${RESULTS_DIR:-results}"
 WORK="$(realpath -m "$DATA_DIR/$DOMAIN")"
 unset PROBLEMS
+if [ "${1:-}" = --help ]; then sed -n '2,7s/^# \{0,1\}//p' "$HERE/run.sh"; exit; fi
 if [ "${1:-}" = --check ]; then SOURCES=$HERE/library exec bash run_training_cert.sh --check; fi
 [ $# = 0 ] || die "unknown argument $1; settings are environment variables, see the top of $HERE/run.sh"
 ensure_env

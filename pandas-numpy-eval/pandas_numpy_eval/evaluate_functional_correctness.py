@@ -135,6 +135,8 @@ def _circumstances(metrics: dict) -> list[str]:
     for failing in ceiling["failing"]:
         known = " [known defect]" if failing["task_id"] in defects else ""
         lines.append(f"    {failing['task_id']}: {' '.join(failing['result'].split())[:100]}{known}")
+    if any(failing["result"].startswith("ModuleNotFoundError") for failing in ceiling["failing"]):
+        lines.append("    a module is missing: install it with --libs, or name a Python that has it with --python")
     for text in dict.fromkeys(defects.values()):
         tasks = ", ".join(task for task, defect in defects.items() if defect == text)
         lines.append(f"  defects  {tasks}: {text}")

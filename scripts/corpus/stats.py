@@ -76,7 +76,7 @@ def why_empty(harvests: list[Harvest]) -> str:
     """The most frequent reasons, for an error message."""
     reasons = sum((ledger.rejected for found in harvests for ledger in (found.files, *found.kinds.values())), Counter())
     listed = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(4)) or "no files"
-    return listed + "; give other --sources, or --any_licence if licences are the cause"
+    return listed + "; give other --sources, more --kinds (code: source files), or --any_licence for licences"
 
 
 def summary(stats: dict) -> str:

@@ -210,6 +210,14 @@ def test_check_references(folder, capsys):
     assert main(["--check_references", "-d", str(folder / "Mini.jsonl"), "--limit", "2"]) == 0
 
 
+def test_missing_modules_of_references_have_advice(folder, capsys):
+    first = json.loads((folder / "Mini.jsonl").read_text().split("\n")[0])
+    first["test"] = "import no_such_module\n" + first["test"]
+    (folder / "Lib.jsonl").write_text(json.dumps(first) + "\n")
+    assert main(["--check_references", "-d", str(folder / "Lib.jsonl")]) == 1
+    assert "install it with --libs" in capsys.readouterr().out
+
+
 def test_human_eval_references_pass(capsys):
     assert main(["--check_references", "-d", "HumanEval", "--n_workers", "2"]) == 0
     assert "164 of 164 references pass" in capsys.readouterr().out
