@@ -1,7 +1,8 @@
 """Which shards a run of scripts/encode_domain.py makes, which of them are there already, and what may be removed.
 
-A shard is `<prefix>.bin`, `.idx`, `_features.npy` and its record, `<prefix>.record.json` (scripts/records.py). All shards
-of a folder share settings and tokenizer; a folder of others is refused, and a shard without a record is never touched.
+A shard is `<prefix>.bin`, `.idx`, `_features.npy`, `_targets.npy` and its record, `<prefix>.record.json`
+(scripts/records.py). All shards of a folder share settings and tokenizer; a folder of others is refused, and a shard
+without a record is never touched.
 """
 
 import argparse
