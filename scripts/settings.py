@@ -176,7 +176,9 @@ class Settings:
         missing = [of for of, folder in models.items() if not Path(folder).is_dir()]
         if missing and not self.made:
             if value["PRESET"] != "quick":
-                command = f"DOMAIN={value['DOMAIN']} PRESET={value['PRESET']} bash run_training_cert.sh"
+                names = ["DOMAIN", *({"PRESET", "BASE_MODEL", "OPERATION", "RUN_NAME", "DATA_DIR"} & self.given.keys())]
+                chosen = " ".join(f"{name}={shlex.quote(value[name])}" for name in sorted(names))
+                command = f"{chosen} bash run_training_cert.sh"
                 raise UserError(f"no {missing[0]} at {models[missing[0]]}; train it first, such as: {command}")
             Settings("run_training_cert.sh", [], {**self.environment, "TYPE": missing[0]})
         version = value["MODEL_VERSION"]

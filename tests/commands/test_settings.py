@@ -254,6 +254,10 @@ def test_a_protocol_never_decides_what_is_trained(folders):
     ]
     with pytest.raises(UserError, match="no sketcher at .*sketcher_models/smollm2-135m_paper/model; train it first"):
         Settings(GENERATE, [], {**folders, "PRESET": "paper"})
+    with pytest.raises(
+        UserError, match="such as: BASE_MODEL=a/b DATA_DIR=.* DOMAIN=Pandas PRESET=paper bash run_training"
+    ):
+        Settings(GENERATE, [], {**folders, "PRESET": "paper", "BASE_MODEL": "a/b"})
     for of in ("sketcher", "generator"):
         Path(folders["DATA_DIR"], f"Pandas/experiments/{of}_models/smollm2-135m_paper/model").mkdir(parents=True)
     made = Settings(GENERATE, [], {**folders, "PRESET": "paper"})
