@@ -35,8 +35,9 @@ CERT_DOWNLOADS CERT_LIBS CERT_LOCKED WSL_DISTRO_NAME STEP LIMITS
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """Empty DATA_DIR and RESULTS_DIR, and no GPU."""
+    """Empty DATA_DIR and RESULTS_DIR, no GPU, and no shipped models."""
     monkeypatch.setattr(settings, "has_gpu", lambda: False)
+    monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
     return {"DATA_DIR": f"{tmp_path}/data", "RESULTS_DIR": f"{tmp_path}/results", "CERT_PYTHON": sys.executable}
 
 
