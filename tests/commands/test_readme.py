@@ -19,7 +19,7 @@ from scripts.generating.options import DEFAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")]
-PAGES = [file.read_text(encoding="utf-8") for file in sorted(FILES) if not file.name.startswith("LOG")]  # which tell the past
+PAGES = [file.read_text(encoding="utf-8") for file in sorted(FILES) if not file.name.startswith("LOG")]  # not the past
 SHELL, PROGRAM = r"([A-Z_]+=\S+ )*bash ", r"([A-Z_]+=\S+ )*(python|evaluate_functional_correctness|sbatch) "
 
 
