@@ -58,7 +58,7 @@ def corpus_rows(stats: dict) -> list[str]:
     """Lines of the card about the training corpus: kind, documents, tokens, what was left out as benchmark text."""
     rows = []
     for kind, found in stats["totals"].items():
-        tokens = found.get("tokens", {}).get("out", "unknown")
+        tokens = found.get("tokens", {}).get("out", "not counted")
         hits = sum(count for reason, count in found["reasons"].items() if reason.startswith("benchmark "))
         rows.append(f"| {kind} | {found['in']} | {found['out']} | {tokens} | {hits} |")
     return rows
@@ -97,11 +97,12 @@ def card(args: argparse.Namespace, recipe: dict) -> str:
         "- licence: Apache-2.0, as its base; the licences of the training documents are counted in `recipe.json`",
     ]
     if recipe["corpus"]:
+        stats, digest = recipe["corpus"]["stats"], recipe["corpus"]["sha256"]
+        clean_of = ", ".join(entry["file"] for entry in stats["decontamination"]["against"])
         lines += [
-            *("", f"Corpus (`corpus_stats.json` sha256 `{recipe['corpus']['sha256']}`):", ""),
+            *("", f"Corpus (`corpus_stats.json` sha256 `{digest}`), cleaned of the text of {clean_of}:", ""),
             "| kind | documents seen | kept | tokens kept | left out as text of a benchmark |",
-            "| --- | --- | --- | --- | --- |",
-            *corpus_rows(recipe["corpus"]["stats"]),
+            *("| --- | --- | --- | --- | --- |", *corpus_rows(stats)),
         ]
     if args.scores:
         head = "| benchmark | run | n | pass@1 in % [95 %] | by level |"

@@ -21,8 +21,10 @@ if [ "${1:-}" = --check ]; then SOURCES=$HERE/library exec bash run_training_cer
 ensure_env
 
 "$PYTHON" -m examples.private_library.make_corpus -o "$WORK/programs" --files "$FILES"
-for type in normal cert; do
-  TYPE=$type SOURCES="$HERE/library,$WORK/programs" bash run_training_cert.sh
+for type in normal sketcher generator; do
+  steps="${STEPS:-}"
+  [ "$type" != generator ] || steps="${STEPS:-30}"   # filling in is learned sooner than which call a sentence asks for
+  TYPE=$type STEPS=$steps SOURCES="$HERE/library,$WORK/programs" bash run_training_cert.sh
 done
 
 # The sandbox sees installed packages alone: a wheel of the library goes into the environment that LIBS makes.

@@ -163,7 +163,7 @@ def test_a_missing_python_is_named(tmp_path):
     result = run("run_training_cert.sh", tmp_path)
     assert result.returncode != 0
     assert "no Python at /nowhere/python; correct CERT_PYTHON" in result.stderr
-    assert "DOMAIN=Pandas" in result.stdout and "STEPS=30" in result.stdout  # the effective settings
+    assert "DOMAIN=Pandas" in result.stdout and "STEPS=50" in result.stdout  # the effective settings
 
 
 @pytest.mark.parametrize("command", SHELLS)

@@ -13,7 +13,8 @@ from scripts import export_adapter
 from scripts.export_adapter import WEIGHTS, main
 
 STATS = {
-    "totals": {"mined": {"in": 9, "out": 7, "reasons": {"benchmark X: solution": 1, "copy": 1}, "tokens": {"out": 70}}}
+    "totals": {"mined": {"in": 9, "out": 7, "reasons": {"benchmark X: solution": 1, "copy": 1}, "tokens": {"out": 70}}},
+    "decontamination": {"against": [{"file": "X.jsonl"}]},
 }
 
 
@@ -49,6 +50,7 @@ def test_export(run, tmp_path, capsys):
     torch.testing.assert_close(other, one, atol=2e-3, rtol=2e-3)
     assert (one - base).abs().max() > 10 * (one - other).abs().max()
     card = (tmp_path / "small" / "README.md").read_text()
+    assert "cleaned of the text of X.jsonl" in card
     assert "| mined | 9 | 7 | 70 | 1 |" in card and "| B | a_run | 5 | 25.0 [12.5, 50.0] | basic 25.0 |" in card
     recipe = json.loads((tmp_path / "small" / "recipe.json").read_text())
     record = json.loads((run / "record.json").read_text())

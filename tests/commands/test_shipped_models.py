@@ -1,0 +1,73 @@
+"""The shipped adapters: small, whole, of the default base; cards that say what is in them; what their scores rest on."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from scripts import report
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS, RESULTS = ROOT / "models", ROOT / "docs" / "results"
+NAMES = [f"{stage}-{domain}" for domain in ("pandas", "numpy") for stage in ("sketcher", "generator")]
+
+
+@pytest.fixture(params=NAMES)
+def folder(request) -> Path:
+    return MODELS / request.param
+
+
+def test_adapters(folder):
+    assert {file.name for file in folder.iterdir()} == {
+        *("README.md", "recipe.json", "adapter_config.json", "adapter_model.safetensors")
+    }
+    assert (folder / "adapter_model.safetensors").stat().st_size <= 12_000_000
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "smollm2-135m" and config["peft_type"] == "LORA"
+    with safe_open(folder / "adapter_model.safetensors", "pt") as tensors:
+        names = list(tensors.keys())
+        assert {tensors.get_slice(name).get_dtype() for name in names} == {"F16"}
+        assert len(names) == 30 * 7 * 2  # layers, linear layers, A and B
+        assert tensors.get_tensor(next(name for name in names if "lora_B" in name)).abs().max() > 0  # trained
+
+
+def test_cards(folder):
+    stage, domain = folder.name.split("-")
+    card, recipe = (folder / "README.md").read_text(), json.loads((folder / "recipe.json").read_text())
+    assert recipe["results"]["encoding"]["type"] == stage
+    assert recipe["inputs"]["base"] in card and str(recipe["results"]["tokens"]) in card
+    assert recipe["results"]["final_loss"] < recipe["results"]["initial_loss"]
+    stats = recipe["corpus"]["stats"]
+    assert stats["domain"].lower() == domain
+    for kind in stats["totals"].values():
+        assert kind["in"] == kind["out"] + sum(kind["reasons"].values())
+    clean_of = {entry["file"] for entry in stats["decontamination"]["against"]}
+    own = {f"Cert{name}{split}.jsonl" for name in ("Pandas", "Numpy") for split in ("", "Dev")}
+    assert clean_of == own | {"pandas_numpy_eval_original.json"}
+    assert re.search(r"\| (Pandas|Numpy|Cert\w+) \|.*\[[\d.]+, [\d.]+\]", card)  # scores with intervals
+
+
+@pytest.mark.parametrize("domain", ["Pandas", "Numpy"])
+def test_stages(domain):
+    """On the development split: the sketcher sketches, and the generator runs on at least half of the samples."""
+    metrics = json.loads((RESULTS / "stages" / f"{domain}Dev.json").read_text())["groups"]["all"]["metrics"]
+    assert metrics["draft has placeholder"]["value"] >= 0.6
+    assert 1 - metrics["draft stands (case 2)"]["value"] >= 0.5
+    assert metrics["copies placeholders, generator+draft"]["value"] < 0.1
+
+
+def test_readme_shows_the_committed_metrics(tmp_path, capsys):
+    shutil.copytree(RESULTS, tmp_path / "results")
+    assert report.main([str(tmp_path / "results")]) == 0
+    printed = [line.split() for line in capsys.readouterr().out.split("\n")]
+    rows = {(row[0], row[1]): row for row in printed if row and row[0].startswith("Cert")}
+    shown = re.findall(
+        r"^   (Cert\w+) +(\S+) +(\d+) +([\d.]+ \[[\d.]+, [\d.]+\]) +(.*)$", (ROOT / "README.md").read_text(), re.M
+    )
+    assert len(shown) == len(rows) == 4
+    for benchmark, run, n, score, levels in shown:
+        row = " ".join(rows[benchmark, run])
+        assert f" {n} {score} " in row and row.endswith(" ".join(levels.split()))
