@@ -63,7 +63,7 @@ def test_slurm_gives_what_one_machine_gives(tmp_path, arguments, slurm):
     flags = [*arguments, "-o", output, "--executor", "slurm", "--nodes", "2"]
     done = run(*flags, env=slurm)
     assert done.returncode == 0, done.stderr
-    assert shards(output) == shards(tmp_path / "local") and len(shards(output)) == 15
+    assert shards(output) == shards(tmp_path / "local") and len(shards(output)) == 20
     assert totals(output) == totals(tmp_path / "local")
     logs = [(output / "slurm" / f"{task}.log").read_text() for task in (0, 1)]
     assert "share 0 of 2: 3 of 3 shards to do" in logs[0] and "share 1 of 2: 2 of 2 shards to do" in logs[1]
@@ -124,7 +124,7 @@ def test_ray_gives_what_one_machine_gives(tmp_path, arguments, ray):
     done = run(*flags)
     assert done.returncode == 0, done.stderr
     assert first == {name: (tmp_path / "ray" / name).stat().st_mtime_ns for name in first}  # that share was kept
-    assert shards(tmp_path / "ray") == shards(tmp_path / "local") and len(shards(tmp_path / "ray")) == 15
+    assert shards(tmp_path / "ray") == shards(tmp_path / "local") and len(shards(tmp_path / "ray")) == 20
     assert totals(tmp_path / "ray") == totals(tmp_path / "local")
 
 
