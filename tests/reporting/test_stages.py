@@ -219,9 +219,8 @@ def test_verdicts_of_the_sandbox(command, monkeypatch, capsys):
     assert (
         values["popular is reference sketch"] == values["draft is reference sketch"] == pytest.approx(2 / 3, abs=1e-6)
     )
-    page = (Path(__file__).resolve().parents[2] / "docs/FORMATS.md").read_text()
-    section = page[page.index("\n## Stage metrics\n") :].partition("\n## Presets")[0]
-    told = {name for name in re.findall(r"`([^`]+)`", section)}
+    page = (Path(__file__).resolve().parents[2] / "docs/stage-metrics.md").read_text()
+    told = set(re.findall(r"`([^`]+)`", page))
     named = {
         re.sub("(?<=pass@1 )\\w+", "CUT", re.sub(", .*", ", SOURCE", name)) for name in values if " - " not in name
     }
