@@ -105,12 +105,7 @@ def work(argv: list[str] | None) -> None:
     inputs = {f"pairs {i}, {file.name}": sha256_file(file) for i, file in enumerate(files)}
     settings = {key: getattr(args, key) for key in SETTINGS} | {"temperature": 0, "seed": 0}
     record = Record(args.output, "pair accuracy", FORMAT, model_inputs("model", name) | inputs, settings)
-    if args.output.exists() and not record.known():
-        raise UserError(f"{args.output} is there, but no result of this program; move it away or choose another -o")
-    record.refuse_other_settings("choose another -o")
-    if record.is_finished():
-        print(f"{args.output} is up to date, nothing to do", file=sys.stderr)
-    else:
+    if not record.is_finished_result():
         pairs, account = read_pairs(files, lambda pair: "")
         print(summary(account), file=sys.stderr)
         groups = by_text(pairs, args.comment, args.limit)

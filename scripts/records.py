@@ -15,6 +15,7 @@ output stale: the stage decides whether it makes it again.
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,19 @@ class Record:
     def is_finished(self) -> bool:
         """Whether the recorded output is what is asked for, and every file of it is there with its size."""
         return self.matches() and outputs_are_there(self.file)
+
+    def is_finished_result(self) -> bool:
+        """The same of a result that is this one file (-o of a command), with a line on stderr where nothing is left to do.
+
+        Raises:
+            RecordError: the file is something else, or was made with other settings.
+        """
+        if self.file.exists() and not self.known():
+            raise RecordError(f"{self.file} is there, but no result of this program; move it away or choose another -o")
+        self.refuse_other_settings("choose another -o")
+        if finished := self.is_finished():
+            print(f"{self.file} is up to date, nothing to do", file=sys.stderr)
+        return finished
 
     def begin(self) -> None:
         """Write the description without outputs: from now on the place belongs to these settings."""

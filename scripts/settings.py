@@ -186,8 +186,9 @@ class Settings:
             raise UserError(f"MODEL_VERSION={version} needs BASE_URL, its server, such as http://localhost:8000/v1")
         single = value["BASE_MODEL"] if version == "base" else models.get("normal", version)
         two = [part for of, folder in models.items() for part in (f"-{of}", folder)]
-        shell["PROGRAM"] = "eval_cert_unified.py" if two and version != "normal" else "eval_cert.py"
-        shell["MODELS"] = two if version in ("cert", "shipped") else ["-model", single]
+        staged = version in ("cert", "shipped")
+        shell["PROGRAM"] = "eval_cert_unified.py" if staged else "eval_cert.py"
+        shell["MODELS"] = two if staged else ["-model", single]
         shell["MISSING"] = missing
         shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"]
         value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")

@@ -104,12 +104,7 @@ def work(argv: list[str] | None) -> None:
     inputs |= {f"version of {library}": str(version) for library, version in evaluation.versions.items()}
     settings = {key: getattr(args, key) for key in SETTINGS} | {"limit": limit, "operation": operation}
     record = Record(args.output, "stages", FORMAT, inputs, settings)
-    if args.output.exists() and not record.known():
-        raise UserError(f"{args.output} is there, but no result of this program; move it away or choose another -o")
-    record.refuse_other_settings("choose another -o")
-    if record.is_finished():
-        print(f"{args.output} is up to date, nothing to do", file=sys.stderr)
-    else:
+    if not record.is_finished_result():
         measure(args, models, evaluation, record)
     print(markdown(read_record(args.output)["groups"]))
 

@@ -76,9 +76,11 @@ def continuation(
         open_statement = end_of_open_statement(blocks[index].statements, code, cut)
         window = code[cut : cut + min(REST_LIMIT + 1, open_statement)]
         rest = truncate(window)
-        prompt = _prompt(code, blocks, cut)
         is_whole = len(window) <= REST_LIMIT or len(rest) < len(window.rstrip())
-        if is_whole and not rest.isidentifier() and _names(rest) & _names(prompt) - _imported(blocks):
+        if not is_whole or rest.isidentifier():
+            continue
+        prompt = _prompt(code, blocks, cut)
+        if _names(rest) & _names(prompt) - _imported(blocks):
             if operation == CONSTANTS:
                 sketch = transform_code_to_sketch(rest)
             else:
