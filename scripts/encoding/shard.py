@@ -176,9 +176,8 @@ def encode_shard(path: Path, prefix: Path, settings: DocumentSettings, ends: Tok
         builder = MMapIndexedDatasetBuilder(f"{new}.bin", best_fitting_int_dtype(ends.id_space))
         features: list[Features] = []
         targets = [np.empty(0, bool)]
-        encode = (
-            tokenizer.encode_batch_fast if settings.type == NORMAL else tokenizer.encode_batch
-        )  # which gives offsets
+        in_pieces = settings.type == GENERATOR or settings.continuation_ratio > 0
+        encode = tokenizer.encode_batch if in_pieces else tokenizer.encode_batch_fast  # which gives no offsets
         for batch in _batches(documents(path, settings, counts)):
             encodings = encode([text for text, *_ in batch], add_special_tokens=False)
             for encoding, (_, pieces, row) in zip(encodings, batch, strict=True):
