@@ -40,6 +40,7 @@ from nl2code.models import tokenizer_sha256
 from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
 from scripts.corpus.documents import Harvest, HarvestOptions, harvest
 from scripts.corpus.exercises import FOLDER, NAME, harvest_exercises
+from scripts.corpus.idle import refuse_idle, refuse_with_own_corpus
 from scripts.corpus.ledger import count_tokens
 from scripts.corpus.output import RECORD, STATS, own_corpus, read_stats, refuse_foreign_files, write_parts
 from scripts.corpus.run_snippets import without_failing
@@ -50,7 +51,7 @@ from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
 from scripts.file_utils import PROJECT_ROOT, exclusive, replacing_folder, sha256_file, versions, write_json
 from scripts.multiprocessing_utils import worker_pool
-from scripts.presets import with_preset
+from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
 
 FORMAT = 2  # raise it where equal inputs and settings give another corpus
@@ -177,6 +178,7 @@ def prepare(args: argparse.Namespace) -> str:
         advice = f"leave --sources (in the shells: SOURCES) out to use it, or {ANOTHER_PLACE}"
         raise UserError(f"{output} holds a corpus of your own ({own}); {advice}")
     if own:
+        refuse_with_own_corpus(args)
         return f"corpus: {output} has no {RECORD}, so it is your own corpus and used as it is: {own}"
     has_sources = args.sources or args.kinds == NAME or any(args.domain in entry["domains"] for entry in load_sources())
     library = args.library or LIBRARIES.get(args.domain) or (known or {}).get("settings", {}).get("library")
@@ -185,6 +187,7 @@ def prepare(args: argparse.Namespace) -> str:
         raise UserError(f"unknown domain {args.domain!r}: use {allowed}, or give --sources for a library of your own")
     drop_exercises_without_templates(args)
     settings = settings_of(args, library or args.domain.lower())
+    refuse_idle(args, settings["kinds"])
     advice = f"{ANOTHER_PLACE}, or delete that folder"
     if not has_sources:
         Record(record, "corpus", FORMAT, known["inputs"], settings).refuse_other_settings(advice)
@@ -236,9 +239,8 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
     write_json(folder / STATS, stats)
     shards = [folder / shard["file"] for part in stats["output"].values() for shard in part["shards"]]
     record.finish([*shards, folder / STATS], {"seconds": round(time.monotonic() - started, 1)}, split_by=unit)
-    note = (
-        "" if unit == args.split_by else f"; all documents are in one {UNITS[UNITS.index(unit) - 1]}: split by {unit}"
-    )
+    coarser = UNITS[UNITS.index(unit) - 1]
+    note = "" if unit == args.split_by else f"; all documents are in one {coarser}: split by {unit}"
     if args.valid_share and not parts["valid"]:
         note = "; there is one document: it is trained on, valid is empty"
     return summary(stats) + note
@@ -263,9 +265,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--exercises", type=int, default=3000, help="number of programs of the kind exercises (default: 3000)")
     templates = "template file of the exercises (default: configs/exercises/<Domain>.yaml)"
     add("--exercise_templates", type=Path, metavar="FILE", help=templates)
-    calls = (
-        "calls of the library per 100 lines that a code document needs; if above 0, generated files are left out too"
-    )
+    calls = "calls of the library per 100 lines that a code document needs; above 0, generated files are left out too"
     add("--min_calls", type=float, default=0.0, help=f"{calls} (default: 0, keep all)")
     share = "largest share of the characters that one repository gives; a random choice of its documents is kept"
     add("--max_share", type=float, default=1.0, help=f"{share} (default: 1, keep all)")
@@ -291,7 +291,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     def work() -> None:
-        print(prepare(build_parser().parse_args(with_preset(sys.argv[1:] if argv is None else argv, "corpus"))))
+        print(prepare(parse_with_preset(build_parser(), sys.argv[1:] if argv is None else argv, "corpus")))
 
     return exit_status(work)
 

@@ -42,6 +42,19 @@ def with_preset(argv: list[str], *sections: str) -> list[str]:
     return argv
 
 
+def parse_with_preset(parser: argparse.ArgumentParser, argv: list[str], *sections: str) -> argparse.Namespace:
+    """The settings of a program, and as `typed` the names of those that flags after the preset file set.
+
+    Raises:
+        PresetError: see `preset_flags`.
+    """
+    args = parser.parse_args(with_preset(argv, *sections))
+    unset = argparse.Namespace(**dict.fromkeys(vars(args)))
+    typed = parser.parse_args(argv[1:] if argv and argv[0].endswith(ENDINGS) else argv, unset)
+    args.typed = {name for name, value in vars(typed).items() if value is not None}
+    return args
+
+
 def preset_flags(file: Path, *sections: str) -> list[str]:
     """The flags of some sections of a preset file. JSON is YAML; true is `true`; a null is left out.
 

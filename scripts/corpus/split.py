@@ -55,6 +55,8 @@ def limit_repositories(harvests: list[Harvest], seed: int, share: float) -> None
     for name, row in rows:
         sizes[name] += len(row["content"])
     if rows and len(sizes) * share <= 1:
+        if len(sizes) == 1:
+            raise UserError(f"--max_share {share:g} needs two repositories with documents; give more sources, or 1")
         advice = f"above {1 / len(sizes):.3g}, or give more sources"
         raise UserError(
             f"--max_share {share:g} is too low for {len(sizes)} repositories with documents; raise it {advice}"

@@ -98,7 +98,7 @@ def test_a_corpus_of_ones_own_is_used_as_it_is(tmp_path, capsys):
     (output / "train/mine.jsonl").write_text('{"content": "import pandas"}\n')
     (output / "notes.txt").write_text("mine")
     for domain in ("Pandas", "Mylib"):
-        assert run(None, output, "--near_copies", "0.85", domain=domain) == 0
+        assert run(None, output, domain=domain) == 0
         assert "your own corpus and used as it is: train 1 files, valid 0 files" in capsys.readouterr().out
     assert run(tmp_path, output) == 1
     assert "holds a corpus of your own" in capsys.readouterr().err

@@ -163,6 +163,14 @@ def test_equal_repositories_keep_all_and_too_few_are_refused():
         limit_repositories(made, 42, 0.3)
 
 
+def test_one_repository_is_told_a_value_that_can_be_typed(tmp_path, capsys):
+    (tmp_path / "a.py").write_text(MODULE)
+    flags = ["--sources", str(tmp_path / "a.py"), "-o", str(tmp_path / "out"), "--workers", "1", "--kinds", "functions"]
+    assert main([*flags, "--max_share", "0.5"]) == 1
+    assert "--max_share 0.5 needs two repositories with documents; give more sources, or 1" in capsys.readouterr().err
+    assert main([*flags, "--max_share", "1"]) == 0
+
+
 def test_documents_of_a_repository_and_of_its_documentation_count_together():
     made = harvests_of(a=[50, 50], b=[60], c=[60])
     made[0].documents[1][1]["repo_name"] = "a (docs)"
