@@ -1,126 +1,99 @@
-"""How many samples a second the engine draws, beside the original's procedure, in turns (A B A B ...).
+"""How many samples a second the engine draws, beside the original's procedure, in turns (A B C A B C ...).
 
-    PYTHONPATH=pandas-numpy-eval python -m benchmarks.bench_generation --model smollm2-135m --rounds 2
+    python -m benchmarks.bench_generation --problems 101 --rounds 2
+    python -m benchmarks.bench_generation --steps_only                # one decoding step against its multiplications
 
-The original's procedure: transformers' text-generation pipeline, 50 sequences a call, 100 new tokens each, cut
-afterwards. Both draw the same number of samples of the same problems. The second table is one decoding step of the
-engine, sampling included, against the matrix multiplications in it, run alone on inputs of the same shapes: as the
-engine does them (packed weights, see nl2code/sampling/packed_linear.py) and as torch.nn.Linear does. Prints Markdown and
-writes benchmarks/results/generation.json.
+Ways, each in a process of its own: `engine float32`, `engine auto` (the dtype of `--dtype auto`, packed weights), and
+`original`: transformers' generate in float32, one prompt at a time, at most 50 sequences a call, 100 new tokens each, cut
+afterwards. The original and float32 are slow: they get fewer problems, spread evenly over those of --problems, and their
+rates per sample are compared. The table of steps is one decoding step of the engine, sampling included, against the
+matrix multiplications in it, run alone on inputs of the same shapes: packed as the engine has them, and as
+torch.nn.Linear has them. Run it alone on the machine. Prints Markdown and writes benchmarks/results/generation.json.
 """
 
 import argparse
+import json
 import statistics
+import subprocess
 import sys
-import time
 from pathlib import Path
 
-import torch
+from nl2code.errors import UserError, exit_status
+from scripts.file_utils import PROJECT_ROOT, git_revision, versions, write_json
 
-from nl2code.models import load_model, load_tokenizer
-from nl2code.sampling import Request, Sampler
-from nl2code.sampling.packed_linear import PackedLinear, pack_linears
-from nl2code.sampling.truncation import first_block
-from pandas_numpy_eval.data import read_problems, resolve_problem_file
-from scripts.file_utils import git_revision, versions, write_json
+sys.path.append(str(PROJECT_ROOT / "pandas-numpy-eval"))
 
 RESULT = Path(__file__).resolve().parent / "results" / "generation.json"
-CALL = 50  # sequences that one call of the pipeline returns
-TOP_P, NEW_TOKENS = 0.9, 100
+WAYS = {
+    "engine float32": {"kind": "engine", "dtype": "float32"},
+    "engine auto": {"kind": "engine", "dtype": "auto"},
+    "original": {"kind": "original", "dtype": "float32"},
+}
 
 
-def ours(sampler: Sampler, problems: list[dict], n: int, temperature: float) -> list[str]:
-    requests = [Request(problem["prompt"], problem["task_id"], 0, n) for problem in problems]
-    settings = {"temperature": temperature, "top_p": TOP_P, "max_new_tokens": NEW_TOKENS, "seed": 0}
-    return [sample.text for samples in sampler.sample_many(requests, **settings) for sample in samples]
+def run_job(job: dict) -> dict:
+    """The answer of `generation_contestants` to a job, in a new process.
+
+    Raises:
+        UserError: the process failed; its last lines are on stderr.
+    """
+    command = [sys.executable, "-m", "benchmarks.generation_contestants", json.dumps(job)]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.stderr.write(done.stderr[-4000:])
+        raise UserError(f"a run of kind {job['kind']} ended with status {done.returncode}; its last lines are above")
+    return json.loads(done.stdout.strip().rpartition("\n")[2])
 
 
-def original(pipeline, problems: list[dict], n: int, temperature: float) -> list[str]:
-    texts = []
-    for problem in problems:
-        for first in range(0, n, CALL):
-            found = pipeline(
-                problem["prompt"],
-                num_return_sequences=min(CALL, n - first),
-                do_sample=True,
-                temperature=temperature,
-                top_p=TOP_P,
-                max_new_tokens=NEW_TOKENS,
-                return_full_text=False,
-            )
-            texts += [first_block(answer["generated_text"]) for answer in found]
-    return texts
+def evenly(values: list, count: int) -> list:
+    """`count` of the values, at even distances; all where there are fewer.
+
+    >>> evenly([0, 1, 2, 3, 4, 5], 3)
+    [0, 2, 4]
+    """
+    count = min(count, len(values))
+    return [values[number * len(values) // count] for number in range(count)]
 
 
-def compare(sampler: Sampler, pipeline, problems: list[dict], args: argparse.Namespace) -> list[dict]:
-    """One row for every n: samples per second of both ways, round by round."""
-    rows = []
-    for n in args.n:
-        chosen = problems[: max(1, args.samples // n)]
-        count = n * len(chosen)
-        speeds: dict[str, list[float]] = {"ours": [], "original": []}
-        for turn in range(args.rounds):
-            for way, draw in (("original", original), ("ours", ours)):
-                engine = pipeline if way == "original" else sampler
-                started = time.perf_counter()
-                assert len(draw(engine, chosen, n, args.temperature)) == count
-                speeds[way].append(count / (time.perf_counter() - started))
-                print(f"n={n}, round {turn + 1}: {way} {speeds[way][-1]:.2f} samples/s", file=sys.stderr)
-        ratios = [mine / theirs for mine, theirs in zip(speeds["ours"], speeds["original"], strict=True)]
-        rows.append({"n": n, "problems": len(chosen), **speeds, "ratio": ratios})
-    return rows
-
-
-def step_times(sampler: Sampler, plain, prompt: str, batch_size: int, rounds: int, temperature: float) -> dict:
-    """Seconds of one decoding step and of its matrix multiplications alone, the engine's and `plain`'s, in turns."""
-    stops, sampler.stop_ids = sampler.stop_ids, set()  # every row runs to its end
-    settings = {"temperature": temperature, "top_p": TOP_P, "seed": 0, "batch_size": batch_size, "task_id": "step"}
-    settings["boundaries"] = ()
-    kinds = (torch.nn.Linear, PackedLinear)
-    layers = {
-        way: [module for module in model.modules() if isinstance(module, kinds)]
-        for way, model in (("packed", sampler.model), ("linear", plain))
-    }
-    weight = plain.get_output_embeddings().weight
-    widths = {layer.in_features for layer in layers["linear"]}
-    inputs = {width: torch.randn(batch_size, width, dtype=weight.dtype, device=weight.device) for width in widths}
-
-    def decode(steps: int) -> float:
-        started = time.perf_counter()
-        sampler.sample(prompt, batch_size, max_new_tokens=steps, **settings)
-        return time.perf_counter() - started
-
-    @torch.inference_mode()
-    def multiply(way: str, steps: int) -> float:
-        started = time.perf_counter()
-        for _ in range(steps):
-            for layer in layers[way]:
-                layer(inputs[layer.in_features])
-        if weight.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter() - started
-
-    decode(4), multiply("packed", 4), multiply("linear", 4)
-    found = {"step": [], "packed": [], "linear": []}
-    for _ in range(rounds):
-        found["step"].append((decode(NEW_TOKENS // 2 + 4) - decode(4)) / (NEW_TOKENS // 2))
-        for way in layers:
-            found[way].append(multiply(way, 20) / 20)
-    sampler.stop_ids = stops
-    return {"batch_size": batch_size, **found}
+def compare(args: argparse.Namespace, prompts: list[str], common: dict) -> list[dict]:
+    """Answers of all runs, in turns, with way, n and round."""
+    limits = {"engine float32": args.float32_problems, "original": args.original_problems}
+    runs = []
+    for turn in range(args.rounds):
+        for n in args.n:
+            for way in args.ways:
+                chosen = evenly(prompts, limits.get(way, len(prompts)))
+                run = run_job({**common, **WAYS[way], "n": n, "prompts": chosen})
+                runs.append({"way": way, "n": n, "round": turn, "problems": len(chosen), **run})
+                print(f"{way}, n={n}: {run['samples'] / run['seconds']:.2f} samples/s", file=sys.stderr, flush=True)
+    return runs
 
 
 def spread(values: list[float], form: str = ".2f") -> str:
     return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
-def tables(rows: list[dict], steps: list[dict]) -> str:
-    lines = ["| n | problems | ours, samples/s | original, samples/s | ratio |", "| --- | --- | --- | --- | --- |"]
-    for row in rows:
-        cells = (spread(row[key]) for key in ("ours", "original", "ratio"))
-        lines.append(f"| {row['n']} | {row['problems']} | {' | '.join(cells)} |")
-    lines += ["", "| batch | one step, ms | multiplications, ms | ratio | by torch.nn.Linear, ms | ratio |"]
-    lines.append("| --- | --- | --- | --- | --- | --- |")
+def sample_table(runs: list[dict]) -> str:
+    """Markdown: medians and ranges over rounds; ratios are those of one round each."""
+    lines = ["| way | n | problems | samples/s | by the original | by the largest n | tokens/s | peak memory, GiB |"]
+    lines.append("| --- " * 8 + "|")
+    rates = {(run["way"], run["n"], run["round"]): run["samples"] / run["seconds"] for run in runs}
+    rounds, largest = sorted({run["round"] for run in runs}), max(run["n"] for run in runs)
+    for way, n in dict.fromkeys((run["way"], run["n"]) for run in runs):
+        found = [run for run in runs if (run["way"], run["n"]) == (way, n)]
+        cells = [spread([rates[way, n, turn] for turn in rounds])]
+        for other in (("original", n), (way, largest)):
+            is_there = (*other, rounds[0]) in rates and other != (way, n)
+            cells.append(spread([rates[way, n, k] / rates[*other, k] for k in rounds]) if is_there else "")
+        cells.append(spread([run["tokens"] / run["seconds"] for run in found], ".0f"))
+        cells.append(spread([run["peak_memory_gib"] for run in found]))
+        lines.append(f"| {way} | {n} | {found[0]['problems']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def step_table(steps: list[dict]) -> str:
+    lines = ["| batch | one step, ms | multiplications, ms | ratio | by torch.nn.Linear, ms | ratio |"]
+    lines.append("| --- " * 6 + "|")
     for row in steps:
         cells = [spread([1000 * seconds for seconds in row["step"]], ".0f")]
         for way in ("packed", "linear"):
@@ -135,31 +108,40 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--model", default="smollm2-135m", help="folder, name under models/, or hub id (default smollm2-135m)")
     add("-d", "--domain", default="Pandas", help="problems (default Pandas)")
-    add("--n", type=int, nargs="+", default=[50, 200], help="samples per problem (default 50 200)")
-    add("--samples", type=int, default=200, help="samples of one round, over as many problems (default 200)")
+    add("--problems", type=int, default=101, help="problems of `engine auto`, the first ones (default 101)")
+    add("--float32_problems", type=int, default=20, help="problems of `engine float32` (default 20)")
+    add("--original_problems", type=int, default=2, help="problems of `original` (default 2)")
+    add("--n", type=int, nargs="+", default=[5, 50], help="samples per problem (default 5 50)")
+    add("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="what to measure (default: all)")
     add("--rounds", type=int, default=2, help="turns of each way (default 2)")
     add("--batch_sizes", type=int, nargs="+", default=[50], help="batch sizes of the step (default 50)")
     add("--temperature", type=float, default=0.2, help="of the samples (default 0.2)")
     add("--device", default="cpu", help="torch device (default cpu)")
-    add("--dtype", default="float32", help="of the weights (default float32)")
-    add("--steps_only", action="store_true", help="leave the first table out")
+    add("--dtype", default="auto", help="of the weights in the table of steps (default auto)")
+    add("--steps_only", action="store_true", help="leave the table of samples out")
+    add("--output", type=Path, default=RESULT, help="results file (default benchmarks/results/generation.json)")
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
-    from transformers import TextGenerationPipeline
+def work(args: argparse.Namespace) -> None:
+    from pandas_numpy_eval.data import read_problems, resolve_problem_file
 
+    prompts = [problem["prompt"] for problem in read_problems(resolve_problem_file(args.domain)).values()]
+    prompts = prompts[: args.problems]
+    common = {"model": args.model, "device": args.device, "temperature": args.temperature}
+    sizes = {"dtype": args.dtype, "batch_sizes": args.batch_sizes}
+    steps = run_job({**common, "kind": "steps", "prompts": prompts[:1], **sizes})["steps"]
+    runs = [] if args.steps_only else compare(args, prompts, common)
+    print("\n\n".join([*([sample_table(runs)] if runs else []), step_table(steps)]))
+    arguments = json.loads(json.dumps(vars(args), default=str))
+    facts = {"versions": versions(), "git_revision": git_revision()}
+    write_json(args.output, {"arguments": arguments, "samples": runs, "steps": steps, **facts})
+    print(f"\nwrote {args.output}")
+
+
+def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    problems = list(read_problems(resolve_problem_file(args.domain)).values())
-    model, tokenizer = load_model(args.model, args.dtype, args.device), load_tokenizer(args.model)
-    sampler = Sampler(pack_linears(load_model(args.model, args.dtype, args.device)), tokenizer)
-    steps = [step_times(sampler, model, problems[0]["prompt"], b, 3, args.temperature) for b in args.batch_sizes]
-    pipeline = TextGenerationPipeline(model=model, tokenizer=tokenizer, device=args.device)
-    rows = [] if args.steps_only else compare(sampler, pipeline, problems, args)
-    print(tables(rows, steps))
-    facts = {"threads": torch.get_num_threads(), "versions": versions(), "git_revision": git_revision()}
-    write_json(RESULT, {"arguments": vars(args), "samples": rows, "steps": steps, **facts})
-    return 0
+    return exit_status(lambda: work(args))
 
 
 if __name__ == "__main__":

@@ -1,151 +1,235 @@
-"""Training speed: our Trainer against a bare PyTorch loop on the same batches, and the share of this machine's peak.
+"""Training speed and memory: ways to train one model, each run in a process of its own, in turns (A B C A B C ...).
 
-    python -m benchmarks.bench_train --model smollm2-135m --block_size 256 --batch 4 --steps 8 --rounds 3
-    python -m benchmarks.bench_train --tiny --steps 5 --rounds 2          # a small random model, seconds
+    python -m benchmarks.bench_train --rounds 2                        # all weights, and LoRA 16 with either loss
+    python -m benchmarks.bench_train --train all --rounds 2            # all weights alone
+    python -m benchmarks.bench_train --losses --train_file PREFIX      # loss curves of fp32 and bf16
+    python -m benchmarks.bench_train --profile                         # where the time of one step goes
 
-The two take turns (A B A B ...); each turn has a new optimizer and one warm-up step that is not timed. The bare loop does
-forward, backward, gradient clipping, AdamW and the scheduler, nothing else. Achieved FLOP/s are those of the model's
-arithmetic (`nl2code.flops`); the peak is the fastest of several large matrix products of the same dtype. Run it alone on
-the machine. Prints median and range of the ratio and writes benchmarks/results/train.json.
+Ways: `fp32-before` has logits of all tokens at once and glibc's own settings, as before the chunked loss; `fp32`, `bf16`
+and `bf16-compiled` (`--torch_compile true`) are what run_training_cert.sh runs now; `bf16-bare` is a plain PyTorch loop
+with the same model, loss and batches. Rates count all tokens of a block, with a loss or not. Achieved FLOP/s are those of
+the model's arithmetic (`nl2code.flops`, the output layer only where there is a label); the peak is the fastest of
+products of 1,024, 2,048 and 4,096. Peak memory is that of the process, without compiler processes. Without --train_file,
+blocks are random tokens, which is enough for speed. Run it alone on the machine. Prints Markdown and writes JSON.
 """
 
 import argparse
+import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
-import time
+from itertools import product
 from pathlib import Path
 
-import numpy as np
-import torch
-from transformers import (
-    LlamaConfig,
-    LlamaForCausalLM,
-    TrainerCallback,
-    TrainingArguments,
-    default_data_collator,
-    get_scheduler,
-)
+from nl2code.errors import UserError, exit_status
+from nl2code.models import find_folder
+from scripts.file_utils import PROJECT_ROOT, git_revision, versions, write_json
 
-from nl2code.code_dataset import CodeBlockDataset
-from nl2code.flops import training_flops_per_token
-from nl2code.hf_trainer import CertTrainer
-from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, data_file_path, index_file_path
-from scripts.file_utils import git_revision, versions, write_json
-from scripts.training.starting_model import starting_model
-
-RESULT = Path(__file__).resolve().parent / "results" / "train.json"
+RESULTS = Path(__file__).resolve().parent / "results"
+WAYS = {
+    "fp32-before": {"flags": ["--precision", "fp32"], "whole_logits": True, "keep_memory": False},
+    "fp32": {"flags": ["--precision", "fp32"]},
+    "bf16": {"flags": ["--precision", "bf16"]},
+    "bf16-compiled": {"flags": ["--precision", "bf16", "--torch_compile", "true"]},
+    "bf16-bare": {"flags": ["--precision", "bf16"], "kind": "bare"},
+}
+SPEED_WAYS = {"all": list(WAYS), "lora": ["fp32-before", "bf16", "bf16-compiled", "bf16-bare"]}
+GEMM_SIZES = (1024, 2048, 4096)
+WINDOW = 20  # steps of the running mean of losses
 
 
-def tiny_model() -> LlamaForCausalLM:
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4}
-    return LlamaForCausalLM(LlamaConfig(vocab_size=2000, **sizes))
+def run_job(job: dict, keep_memory: bool = True) -> dict:
+    """The answer of `train_contestants` to a job, in a new process; with the allocator settings of the shells, or without.
+
+    Raises:
+        UserError: the process failed; its last lines are on stderr.
+    """
+    shell = f'. scripts/common.sh; {"keep_memory; " if keep_memory else ""}exec "$@"'
+    command = [
+        "bash",
+        "-c",
+        shell,
+        "bench_train",
+        sys.executable,
+        "-m",
+        "benchmarks.train_contestants",
+        json.dumps(job),
+    ]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=own, capture_output=True, text=True)
+    if done.returncode:
+        sys.stderr.write(done.stderr[-4000:])
+        raise UserError(f"a {job['kind']} run ended with status {done.returncode}; its last lines are above")
+    return json.loads(done.stdout.strip().rpartition("\n")[2])
 
 
-def random_dataset(folder: Path, vocab_size: int, block_size: int, blocks: int) -> CodeBlockDataset:
-    """Full blocks of random tokens."""
-    rng = np.random.default_rng(0)
-    builder = MMapIndexedDatasetBuilder(
-        data_file_path(folder / "train"), np.uint16 if vocab_size < 65_500 else np.int32
+def train_job(args: argparse.Namespace, folder: Path, training: str, loss_on: str, way: str, **changes) -> dict:
+    """The job of one run, and what it is called."""
+    flags = ["--model_name_or_path", args.model, "--train_file", str(args.train_file or folder / "train")]
+    flags += ["--block_size", str(args.block_size), "--per_device_train_batch_size", str(args.batch)]
+    flags += ["--learning_rate", str(args.learning_rate), "--report_to", "none", "--disable_tqdm", "true"]
+    flags += ["--loss_on", loss_on, "--output_dir", str(folder / "run")]
+    flags += ["--lora_r", "16"] if training == "lora" else []
+    job = {"kind": "train", "steps": args.steps, "warmup": args.warmup, "whole_logits": False, **WAYS[way], **changes}
+    return job | {"flags": [*job["flags"], *flags]}
+
+
+def run_way(args: argparse.Namespace, folder: Path, case: tuple[str, str], way: str, **changes) -> dict:
+    job = train_job(args, folder, *case, way, **changes)
+    found = run_job(job, job.pop("keep_memory", True))
+    rate = f"{found['tokens_per_second']:.1f} tokens/s, {found['peak_memory_gib']:.2f} GiB"
+    print(f"{' '.join(case)} {way}: {rate}", file=sys.stderr, flush=True)
+    return {"training": case[0], "loss_on": case[1], "way": way, **found}
+
+
+def cases(args: argparse.Namespace) -> list[tuple[str, str]]:
+    """(all or lora, loss on which tokens)."""
+    found = [("all", "all")] if "all" in args.train else []
+    return found + [
+        (training, loss_on) for training, loss_on in product(args.train, args.loss_on) if training == "lora"
+    ]
+
+
+def spread(values: list[float], form: str = ".2f") -> str:
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def speeds(args: argparse.Namespace, folder: Path) -> dict:
+    """Rounds of all ways, in turns, with the peak of matrix products measured in each round."""
+    runs, peaks = [], []
+    for turn in range(args.rounds):
+        peaks.append(run_job({"kind": "gemm", "sizes": GEMM_SIZES}))
+        for case in cases(args):
+            ways = [way for way in SPEED_WAYS[case[0]] if not args.ways or way in args.ways]
+            runs += [run_way(args, folder, case, way) | {"round": turn} for way in ways]
+    best = {dtype: max(found[dtype] for found in peaks) / 1e9 for dtype in ("float32", "bfloat16")}
+    print(speed_table(runs, best["bfloat16"]))
+    print(f"\nPeak of matrix products: {best['bfloat16']:.0f} GFLOP/s in bfloat16, {best['float32']:.0f} in float32")
+    return {"runs": runs, "gemm_flops": peaks}
+
+
+def speed_table(runs: list[dict], peak: float) -> str:
+    """Markdown: medians and ranges over rounds; ratios are those of one round each.
+
+    Args:
+        runs: answers of all runs, with training, loss_on, way and round.
+        peak: GFLOP/s in bfloat16.
+    """
+    lines = [
+        "| training | loss on | way | tokens/s | by the first way | by the bare loop | share of the bfloat16 peak |"
+    ]
+    lines[0] += " peak memory, GiB | first step, s |"
+    lines.append("| --- " * 9 + "|")
+    groups: dict[tuple, list[dict]] = {}
+    for run in runs:
+        groups.setdefault((run["training"], run["loss_on"], run["way"]), []).append(run)
+    for (training, loss_on, way), found in groups.items():
+        first = next(key for key in groups if key[:2] == (training, loss_on))
+        cells = [spread([run["tokens_per_second"] for run in found], ".0f")]
+        for other in (first, (training, loss_on, "bf16-bare")):
+            pairs = zip(found, groups.get(other, []), strict=False)
+            ratios = [mine["tokens_per_second"] / theirs["tokens_per_second"] for mine, theirs in pairs]
+            comparable = ratios and other[2] != way and (other == first or way == "bf16")
+            cells.append(spread(ratios) if comparable else "")
+        achieved = [run["tokens_per_second"] * run["flops_per_token"] / 1e9 / peak for run in found]
+        cells.append(spread(achieved, ".1%"))
+        cells.append(spread([run["peak_memory_gib"] for run in found]))
+        cells.append(spread([run["first_step_seconds"] for run in found], ".0f"))
+        lines.append(f"| {training} | {loss_on} | {way} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def losses(args: argparse.Namespace, folder: Path) -> dict:
+    """Loss curves of fp32 and bf16 on the same blocks in the same order."""
+    found = {way: run_way(args, folder, cases(args)[0], way, warmup=0) for way in ("fp32", "bf16")}
+    means = {way: running_mean(run["losses"]) for way, run in found.items()}
+    gaps = [abs(low / high - 1) for high, low in zip(means["fp32"], means["bf16"], strict=True)]
+    print(
+        f"| steps | fp32 | bf16 |\n| --- | --- | --- |\n| first {WINDOW} | {means['fp32'][0]:.4f} | {means['bf16'][0]:.4f} |"
     )
-    for _ in range(blocks):
-        builder.add_item(rng.integers(0, vocab_size, block_size))
-    builder.finalize(index_file_path(folder / "train"))
-    return CodeBlockDataset(folder / "train", block_size, pad_token_id=0)
+    print(f"| last {WINDOW} of {args.steps} | {means['fp32'][-1]:.4f} | {means['bf16'][-1]:.4f} |")
+    print(f"\nLargest relative difference of a running mean of {WINDOW} steps: {max(gaps):.3%}")
+    return {"runs": list(found.values()), "largest_relative_difference": max(gaps)}
 
 
-class Stopwatch(TrainerCallback):
-    """Seconds from the end of the first step to the end of the last."""
+def running_mean(values: list[float], window: int = WINDOW) -> list[float]:
+    """Means of each `window` values that follow each other; of all of them where there are fewer.
 
-    def __init__(self):
-        self.times: list[float] = []
-
-    def on_step_end(self, args, state, control, **kwargs):
-        self.times.append(time.perf_counter())
-
-    @property
-    def seconds(self) -> float:
-        return self.times[-1] - self.times[0]
+    >>> running_mean([1, 3, 5], 2)
+    [2, 4]
+    """
+    window = min(window, len(values))
+    return [statistics.mean(values[end - window : end]) for end in range(window, len(values) + 1)]
 
 
-def train_with_trainer(model, dataset: CodeBlockDataset, options: TrainingArguments) -> float:
-    watch = Stopwatch()
-    CertTrainer(model=model, args=options, train_dataset=dataset, callbacks=[watch]).train()
-    return watch.seconds
+def profiles(args: argparse.Namespace, folder: Path) -> dict:
+    """One step of each way by kind of work."""
+    runs = []
+    for case in cases(args):
+        ways = [way for way in ("fp32-before", "bf16", "bf16-compiled") if not args.ways or way in args.ways]
+        found = [run_way(args, folder, case, way, kind="profile", steps=1) for way in ways]
+        print(f"\nOne step, {' '.join(case)}: milliseconds and share\n\n| work | {' | '.join(ways)} |")
+        print("| --- " * (1 + len(ways)) + "|")
+        totals = [sum(run["profile"].values()) for run in found]
+        for group in found[0]["profile"]:
+            times = [run["profile"][group] for run in found]
+            cells = [f"{time:.0f} ({time / total:.0%})" for time, total in zip(times, totals, strict=True)]
+            print(f"| {group} | {' | '.join(cells)} |")
+        print(f"| all | {' | '.join(f'{total:.0f}' for total in totals)} |")
+        runs += found
+    return {"runs": runs}
 
 
-def train_bare(model, dataset: CodeBlockDataset, options: TrainingArguments) -> float:
-    device = options.device
-    model.to(device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=0.0, fused=True)
-    schedule = get_scheduler("linear", optimizer, 0, options.max_steps)
-    watch, batch = Stopwatch(), options.per_device_train_batch_size
-    for step in range(options.max_steps):
-        rows = [dataset[index] for index in range(step * batch, (step + 1) * batch)]
-        inputs = {name: tensor.to(device) for name, tensor in default_data_collator(rows).items()}
-        loss = model(**inputs).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), options.max_grad_norm)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        loss.item()
-        watch.on_step_end(None, None, None)
-    return watch.seconds
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--losses", action="store_true", help="compare loss curves of fp32 and bf16 instead of speed")
+    part.add_argument("--profile", action="store_true", help="say where the time of one step goes instead of speed")
+    add("--model", default="smollm2-135m", help="folder, name under models/, or hub id (default smollm2-135m)")
+    add("--train_file", type=Path, help="prefix of shards (default: random tokens)")
+    trainings = {"nargs": "+", "choices": ["all", "lora"]}
+    add("--train", default=["all", "lora"], help="all weights, LoRA of rank 16 (default: both)", **trainings)
+    losses_on = {"nargs": "+", "choices": ["targets", "all"]}
+    add("--loss_on", default=["targets", "all"], help="tokens with a loss, for LoRA (default: both)", **losses_on)
+    add("--ways", nargs="+", choices=list(WAYS), help="measure these ways alone (default: all)")
+    add("--targets_share", type=float, default=0.4, help="share of targets among random tokens (default 0.4)")
+    add("--block_size", type=int, default=512, help="tokens per block (default 512)")
+    add("--batch", type=int, default=4, help="blocks per step (default 4)")
+    add("--steps", type=int, default=4, help="timed steps of a run; with --losses, all steps (default 4)")
+    add("--warmup", type=int, default=1, help="steps before them that are not timed (default 1)")
+    add("--rounds", type=int, default=2, help="runs of each way (default 2)")
+    add("--learning_rate", type=float, default=1e-4, help="highest learning rate (default 1e-4)")
+    add("--output", type=Path, help="results file (default: benchmarks/results/train[_losses|_profile].json)")
+    return parser.parse_args(argv)
 
 
-def gemm_peak(device: torch.device, size: int = 2048, tries: int = 8) -> float:
-    """FLOP/s of the fastest of some square float32 matrix products."""
-    left, right = torch.randn(size, size, device=device), torch.randn(size, size, device=device)
-    best = 0.0
-    for _ in range(tries):
-        started = time.perf_counter()
-        float((left @ right)[0, 0])  # waits for the device
-        best = max(best, 2 * size**3 / (time.perf_counter() - started))
-    return best
+def work(args: argparse.Namespace) -> None:
+    part, suffix = (losses, "_losses") if args.losses else (profiles, "_profile") if args.profile else (speeds, "")
+    if args.losses and not args.train_file:
+        raise UserError("--losses needs --train_file, the prefix of shards: random tokens teach nothing")
+    config = find_folder(args.model, "config.json")
+    if config is None:
+        raise UserError(f"--model {args.model}: no folder with a config.json; see `python -m scripts.fetch_model`")
+    output = args.output or RESULTS / f"train{suffix}.json"
+    with tempfile.TemporaryDirectory() as folder:
+        vocabulary = json.loads((config / "config.json").read_text())["vocab_size"]
+        blocks = args.batch * (args.steps + args.warmup)
+        shape = [vocabulary, args.block_size, blocks, args.targets_share]
+        if not args.train_file:
+            run_job({"kind": "shards", "folder": folder, "shape": shape})
+        found = part(args, Path(folder))
+    arguments = json.loads(json.dumps(vars(args), default=str))
+    write_json(output, {"arguments": arguments, **found, "versions": versions(), "git_revision": git_revision()})
+    print(f"\nwrote {output}")
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--model", default="smollm2-135m", help="folder, name under models/, hub id (default: smollm2-135m)"
-    )
-    parser.add_argument("--tiny", action="store_true", help="use a small random model instead")
-    parser.add_argument("--block_size", type=int, default=256, help="tokens per block (default: 256)")
-    parser.add_argument("--batch", type=int, default=4, help="blocks per step (default: 4)")
-    parser.add_argument("--steps", type=int, default=8, help="steps per turn; the first is not timed (default: 8)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each loop (default: 3)")
-    parser.add_argument(
-        "--output", type=Path, default=RESULT, help="results file (default: benchmarks/results/train.json)"
-    )
-    args = parser.parse_args(argv)
-    model = tiny_model() if args.tiny else starting_model(args.model)
-    tokens = args.batch * args.block_size * (args.steps - 1)
-    speeds: dict[str, list[float]] = {"trainer": [], "bare": []}
-    with tempfile.TemporaryDirectory() as folder:
-        dataset = random_dataset(Path(folder), model.config.vocab_size, args.block_size, args.batch * args.steps)
-        options = {"max_steps": args.steps, "per_device_train_batch_size": args.batch, "learning_rate": 1e-5}
-        options |= {"save_strategy": "no", "logging_steps": 1, "report_to": "none", "disable_tqdm": True}
-        for _ in range(args.rounds):
-            for name, contestant in (("trainer", train_with_trainer), ("bare", train_bare)):
-                settings = TrainingArguments(
-                    folder, dataloader_pin_memory=False, include_num_input_tokens_seen="non_padding", **options
-                )
-                speeds[name].append(tokens / contestant(model, dataset, settings))
-    peak = gemm_peak(settings.device)
-    ratios = [mine / other for mine, other in zip(speeds["trainer"], speeds["bare"], strict=True)]
-    achieved = statistics.median(speeds["trainer"]) * training_flops_per_token(model, args.block_size)
-    for name, found in speeds.items():
-        print(f"{name:8} {statistics.median(found):9.1f} tokens/s   {[round(speed, 1) for speed in found]}")
-    print(f"trainer / bare: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
-    print(f"achieved {achieved / 1e9:.1f} GFLOP/s, {achieved / peak:.0%} of the measured {peak / 1e9:.1f} GFLOP/s peak")
-    facts = {key: value if not isinstance(value, Path) else str(value) for key, value in vars(args).items()}
-    facts |= {"threads": torch.get_num_threads(), "device": str(settings.device)}
-    results = {"tokens_per_second": speeds, "ratios": ratios, "achieved_flops": achieved, "gemm_peak_flops": peak}
-    write_json(args.output, {**facts, **results, "versions": versions(), "git_revision": git_revision()})
-    print(f"wrote {args.output}")
-    return 0
+    args = parse_args(argv)
+    return exit_status(lambda: work(args))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())
