@@ -43,11 +43,14 @@ class CertTrainer(Trainer):
             )
         if data.pack_reset:
             require_pack_reset(self.model)
+        elif options.torch_compile and options.device.type == "cpu":
+            # Compiled, plain attention is faster than the fused kernel, whose backward pass is slow on CPUs: docs/LOG.md.
+            self.accelerator.unwrap_model(self.model).set_attn_implementation("eager")
         # Not where logits are asked for, gradients are scaled (fp16), or the output layer's weights lie elsewhere.
         deepspeed = self.accelerator.distributed_type == DistributedType.DEEPSPEED
-        self.has_chunked_loss = not (
-            options.label_smoothing_factor or options.fp16 or options.torch_compile or deepspeed
-        ) and use_chunked_loss(self.model)
+        self.has_chunked_loss = not (options.label_smoothing_factor or options.fp16 or deepspeed) and use_chunked_loss(
+            self.model
+        )
         self.schedule = batch_schedule(
             options.train_batch_size * options.world_size,
             options.gradient_accumulation_steps,

@@ -13,8 +13,9 @@ from transformers.modeling_outputs import CausalLMOutput
 
 from nl2code.code_dataset import IGNORED_LABEL
 
-# Chunks of 1,024 tokens, sums in the accumulation dtype: as fast as any other choice on CPUs, see docs/LOG.md.
-OPTIONS = LinearCrossEntropyOptions(batch_chunk_size=1024, acc_policy="accurate")
+# Chunks of 512 tokens, sums in the accumulation dtype: as fast as any other choice on CPUs, see docs/LOG.md.
+OPTIONS = LinearCrossEntropyOptions(batch_chunk_size=512, acc_policy="accurate")
+ROWS = 256  # the number of positions is a multiple of it
 
 
 def use_chunked_loss(model: torch.nn.Module, tolerance: float = 1e-4) -> bool:
@@ -55,11 +56,17 @@ def use_chunked_loss(model: torch.nn.Module, tolerance: float = 1e-4) -> bool:
     return True
 
 
+@torch.compiler.disable  # the number of labels differs from batch to batch
 def _loss(hidden: torch.Tensor, head: torch.nn.Linear, labels: torch.Tensor, num_items) -> torch.Tensor:
     """Cross entropy of the next tokens, float32 (): their mean, or their sum divided by `num_items`."""
     device = hidden.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
-    hidden, labels = hidden[:, :-1].flatten(0, 1).to(dtype), labels[:, 1:].flatten()  # (B (T - 1), D), (B (T - 1),)
+    hidden, labels = hidden[:, :-1].flatten(0, 1), labels[:, 1:].flatten()  # (B (T - 1), D), (B (T - 1),)
+    # Positions without a label cost nothing, but for some that fill up the last chunk: with sizes that differ from step to
+    # step the memory of a process grows by gigabytes.
+    counted = labels != IGNORED_LABEL
+    rows = counted.byte().argsort(descending=True, stable=True)[: -(-int(counted.sum()) // ROWS) * ROWS]
+    hidden, labels = hidden[rows].to(dtype), labels[rows]  # (N, D), (N,)
     bias = None if head.bias is None else head.bias.to(dtype)
     with torch.autocast(device, enabled=False):
         # No reduction inside: a sum in bfloat16 would be rounded to three digits.
@@ -72,4 +79,4 @@ def _loss(hidden: torch.Tensor, head: torch.nn.Linear, labels: torch.Tensor, num
             ignore_index=IGNORED_LABEL,
             options=OPTIONS,
         )
-    return each.float().sum() / ((labels != IGNORED_LABEL).sum() if num_items is None else num_items)
+    return each.float().sum() / (counted.sum() if num_items is None else num_items)

@@ -1,9 +1,12 @@
 """The chunked loss against the model's own: values and gradients, several architectures, adapters, bfloat16."""
 
+import shutil
+
 import pytest
 import tiny
 import torch
 
+from nl2code import vocabulary_loss
 from nl2code.vocabulary_loss import use_chunked_loss
 
 TOKENIZER = tiny.tiny_tokenizer()
@@ -78,3 +81,32 @@ def test_a_model_whose_logits_are_more_than_one_linear_layer_is_left_as_it_is():
     own = model.forward
     assert not use_chunked_loss(model)
     assert model.forward == own and model(**batch()).logits is not None
+
+
+def test_positions_without_a_label_do_not_reach_the_output_layer(monkeypatch):
+    monkeypatch.setattr(vocabulary_loss, "ROWS", 16)
+    rows, own = [], vocabulary_loss.linear_cross_entropy
+    monkeypatch.setattr(
+        vocabulary_loss,
+        "linear_cross_entropy",
+        lambda hidden, *a, **k: rows.append(len(hidden)) or own(hidden, *a, **k),
+    )
+    model = tiny.tiny_model(TOKENIZER)
+    assert use_chunked_loss(model)
+    inputs = batch()
+    model(**inputs)
+    assert rows[-1] == -(-int((inputs["labels"][:, 1:] != -100).sum()) // 16) * 16 < 3 * 49
+    inputs["labels"][:] = -100
+    loss = model(**inputs, num_items_in_batch=torch.tensor(1)).loss
+    loss.backward()
+    assert loss == 0 and rows[-1] == 0
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_model_has_the_same_loss():
+    model = tiny.tiny_model(TOKENIZER, architecture="llama")
+    expected, gradients = loss_and_gradients(model)
+    assert use_chunked_loss(model)
+    found, others = loss_and_gradients(torch.compile(model))
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert all(torch.allclose(others[f"_orig_mod.{name}"], gradients[name], atol=1e-5) for name in gradients)
