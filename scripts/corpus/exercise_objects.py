@@ -11,6 +11,7 @@ from datetime import date, timedelta
 SLOT = re.compile(r"<(\w+)(?:\.(\w+))?>")
 RANGE = re.compile(r"(-?[\d.]+?|\d{4}-\d\d-\d\d)\.\.(-?[\d.]+|\d{4}-\d\d-\d\d)")
 ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
+CALLED = 0.2  # share of descriptions' objects that are said by another word than their variable
 LINE = 100  # characters from which the columns of a table are written one a line
 
 
@@ -65,7 +66,7 @@ class Scene:
     repeat: bool = False  # whether a row of every table occurs twice
 
     def __post_init__(self):
-        self.quote = self.rng.choice(("", "", "", '"', "'"))  # around names of columns in descriptions
+        self.quote = self.rng.choice(("", "", "", '"', "'", "`"))  # around names of columns in descriptions
         self.quote_text = self.rng.choice(("", '"', '"', "'"))  # around other texts
         self.members = {name: spec for one in self.file["objects"].values() for name, spec in one["members"].items()}
 
@@ -197,7 +198,8 @@ class Scene:
             if name in words:
                 return SLOT.sub(fill, rng.choice(choices(words[name])))
             if name in self.file["objects"]:
-                return (objects or {}).get(name) or self.name_of(name)
+                called = self.file["objects"][name].get("called") if rng.random() < CALLED else None
+                return (objects or {}).get(name) or (rng.choice(choices(called)) if called else self.name_of(name))
             value = self.get(name)
             if name in self.given:
                 return self.given[name]
@@ -216,6 +218,13 @@ class Scene:
 
         chosen = re.sub(r"\[([^\]]*)\]", lambda found: found[1] if rng.random() < 0.5 else "", text)
         return SLOT.sub(fill, chosen)
+
+    def columns_known(self, kind: str) -> str:
+        """The columns of an object that are drawn and are no parameters, in words: "columns a and b"."""
+        names = [name for name in choices(self.file["objects"][kind].get("columns", [])) if name in self.slots]
+        shown = [self.say(f"<{name}>") for name in names if name not in self.given]
+        text = ", ".join(shown[:-1]) + f" and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+        return f"column{'s' * (len(shown) > 1)} {text}" if shown else ""
 
     def values(self, column: Column) -> str:
         """Source text of a column's values, as its kind makes them."""

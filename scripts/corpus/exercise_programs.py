@@ -11,19 +11,33 @@ from scripts.corpus.exercise_objects import SLOT, Scene, choices
 MAX_LINE = 108
 TRIES = 200  # to draw a program whose items are new
 PARAMETERS, HEADS, COMMENTS = 0.4, 0.1, 0.2  # shares: slots that become parameters, functions without a docstring
+CONTEXTS = 0.25  # share of descriptions with a sentence on the object before them
 FORMS = {  # of descriptions, by kind: in comments, in docstrings; {t} the text, {T} with a capital, {n} the result's name
     "noun": (
-        "{t}|{T}|{T}.|get {t}|Get {t}|find {t}|we need {t}|give me {t}|store {t} in {n}|{n}: {t}",
-        "Return {t}.|Return {t}.|{T}.|Get {t}.|Give back {t}.",
+        "{t}|{T}|{T}.|get {t}|Get {t}|find {t}|we need {t}|give me {t}|store {t} in {n}|{n}: {t}|I want {t}|"
+        "I need {t}.|return {t}|I want to get {t}.|How do I get {t}?|how can I get {t}?|I would like to have {t}.|"
+        "What I want is {t}.|Show me {t}|Could you please get {t}?|Is there a way to get {t}?|How would you find {t}?",
+        "Return {t}.|Return {t}.|{T}.|Get {t}.|Give back {t}.|I want {t}.|How do I get {t}?|"
+        "This function returns {t}.|Function that returns {t}.|A function to get {t}.|I want to get {t}.|"
+        "Returns {t}.|Find {t} and return it.",
     ),
     "do": (
-        "{t}|{t}|{T}|{T}|{T}.|now {t}|{t} and call the result {n}|{t}, as {n}|please {t}|next, {t}",
-        "{T}.|{T}.|{T} and return the result.|{T}",
+        "{t}|{t}|{T}|{T}|{T}.|now {t}|{t} and call the result {n}|{t}, as {n}|please {t}|next, {t}|I want to {t}.|"
+        "I want to {t}|I need to {t}|How do I {t}?|How can I {t}?|how to {t}|I would like to {t}.|Can you {t}?|"
+        "The task is to {t}.|I am trying to {t}.|What is the way to {t}?",
+        "{T}.|{T}.|{T} and return the result.|{T}|I want to {t}.|How do I {t}?|How can I {t}?|"
+        "This function should {t}.|A function to {t}.|I need to {t}.|I would like to {t} and return the result.",
     ),
-    "change": ("{t}|{T}|{T}.|now {t}|please {t}|next, {t}", "{T}.|{T}.|{T} and return it.|{T}"),
+    "change": (
+        "{t}|{T}|{T}.|now {t}|please {t}|next, {t}|I want to {t}.|I need to {t}|How do I {t}?|how can I {t}?|"
+        "I would like to {t}.|Can you {t}?|The task is to {t}.|I am trying to {t}.|how to {t}",
+        "{T}.|{T}.|{T} and return it.|{T}|I want to {t}.|How do I {t}?|How can I {t}?|This function should {t}.|"
+        "I need to {t}.",
+    ),
     "whether": (
-        "{t}|{T}|{T}.|check {t}|Check {t}.|test {t}|find out {t}|store {t} in {n}|{n}: {t}",
-        "Return {t}.|Return {t}.|{T}.|Check {t}.|Tell {t}.",
+        "{t}|{T}|{T}.|check {t}|Check {t}.|test {t}|find out {t}|store {t} in {n}|{n}: {t}|I want to know {t}.|"
+        "How can I check {t}?",
+        "Return {t}.|Return {t}.|{T}.|Check {t}.|Tell {t}.|I want to know {t}.|How do I find out {t}?",
     ),
     "ask": ("{t}?|{T}?|{T}?", "{T}?"),
 }
@@ -65,7 +79,10 @@ class Item:
         kind = "whether" if is_noun and re.match("(whether|if|how|which) ", self.text) else kind
         is_short = is_noun and rng.random() < 0.2 and not self.text.startswith("the result")
         text = self.text.removeprefix("the ") if is_short else self.text
-        form = rng.choice([form for form in FORMS[kind][is_docstring].split("|") if name or "{n}" not in form])
+        forms = [form for form in FORMS[kind][is_docstring].split("|") if name or "{n}" not in form]
+        if re.match(r"(for|in|where\w*|within) ", text) and not is_noun:  # no verb can stand before it
+            forms = [form for form in forms if form.lower().startswith("{t}")]
+        form = rng.choice(forms)
         said = form.format(t=text, T=sentence(text), n=name)
         return said + "." * (is_docstring and said.endswith('"'))
 
@@ -114,9 +131,10 @@ class Writer:
         items, lines, taken = [], [], set()
         for key in keys:
             items.append(self.item(scene, key))
+            context = self.context(scene, items[-1]) if len(items) == 1 else ""
             own = scene.name_of(objects[0]) if changes and key == last else ""
-            lines += ["", *self.commented(scene, items[-1], taken, own)]
-        return Program(block(*self.head(), *self.objects(scene, *items), *lines), items)
+            lines += ["", *self.commented(scene, items[-1], taken, own, context)]
+        return Program(block(*self.head(*items), *self.objects(scene, *items), *lines), items)
 
     def steps(self) -> Program:
         """Two templates in a row, the second on what the first gives: two comments, one, or one expression."""
@@ -132,20 +150,22 @@ class Writer:
         form *= one.kind != "ask"  # a question gets a comment of its own
         if form < 0.35:
             comments = [f"# {one.describe(rng, between)}", *[""] * rng.randint(0, 1), f"# {two.describe(rng, name)}"]
-            return Program(block(*self.head(), *made, "", comments[0], codes[0], *comments[1:], codes[1]), [one, two])
+            return Program(
+                block(*self.head(one, two), *made, "", comments[0], codes[0], *comments[1:], codes[1]), [one, two]
+            )
         verbs = [rng.choice(("get ", "take ", "find ")) * (item.kind != "do") + item.text for item in (one, two)]
         text = rng.choice(STEPS).format(*verbs)
         if form < 0.8 and two.code.startswith(between) and len(re.findall(rf"\b{between}\b", two.code)) == 1:
             codes = [f"{name} = {operand(one.code)}{two.code.removeprefix(between)}"]
         if rng.random() < 0.6:
             comment = rng.choice((text, sentence(text)))
-            return Program(block(*self.head(), *made, "", f"# {comment}", *codes), [one, two])
+            return Program(block(*self.head(one, two), *made, "", f"# {comment}", *codes), [one, two])
         function, names = (
             f"{one.name}_then_{two.name.partition('_')[0]}",
             ", ".join(map(scene.name_of, one.template["objects"])),
         )
         body = [f'"""{sentence(text)}."""', *codes[:-1], f"return {codes[-1].partition(' = ')[2]}"]
-        head = block(self.file["head"], "", "", f"def {function}({names}):", *(f"    {line}" for line in body))
+        head = block(*self.imports(one, two), "", "", f"def {function}({names}):", *(f"    {line}" for line in body))
         return Program(head, [one, two], block(*made, f"{function}({names})"))
 
     def functions(self) -> Program:
@@ -154,8 +174,9 @@ class Writer:
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             name, *function = self.function()
             made.setdefault(name, function)
-        text = self.file["head"] + "\n" + "".join(f"\n\n{function}" for function, _, _ in made.values())
-        return Program(text, [item for _, _, item in made.values()], "".join(calls for _, calls, _ in made.values()))
+        items = [item for _, _, item in made.values()]
+        text = block(*self.imports(*items)) + "".join(f"\n\n{function}" for function, _, _ in made.values())
+        return Program(text, items, "".join(calls for _, calls, _ in made.values()))
 
     def function(self) -> tuple[str, str, str, Item]:
         """(name, function, its call, item); some slots are parameters."""
@@ -163,6 +184,8 @@ class Writer:
         item = self.item(scene, self.next_key("functions", list(self.all)), parameters=True)
         name, objects = item.name, [scene.name_of(kind) for kind in item.template["objects"]]
         description, place = item.describe(rng, "result", is_docstring=True), rng.random()
+        if context := self.context(scene, item):
+            description = context + sentence(description)
         body = [f"return {item.code}"]
         if item.template["changes"]:
             copy = [f"{objects[0]} = {objects[0]}.copy()"] * (rng.random() < 0.4)
@@ -170,8 +193,9 @@ class Writer:
         elif rng.random() < 0.15:
             result = self.name(scene, item, {name})
             body = [f"{result} = {item.code}", f"return {result}"]
-        above = [f"# {description}"] if place < HEADS else []
-        said = [] if above else [f"# {description}" if place < COMMENTS else f'"""{description}"""']
+        comment = [f"# {line}" for line in description.split("\n")]
+        above = comment if place < HEADS else []
+        said = [] if above else comment if place < COMMENTS else f'"""{description}"""'.split("\n")
         head = f"def {name}({', '.join([*objects, *scene.given.values()])}):"
         slots, scene.given = list(scene.given), {}
         arguments = [*objects, *(scene.code(f"<{slot}>") for slot in slots)]
@@ -202,13 +226,29 @@ class Writer:
         said = scene.say(text, {step: "the result"} if step else {})
         return Item(self.slug(scene, key), template, kind, said, code)
 
-    def commented(self, scene: Scene, item: Item, taken: set[str], own: str = "") -> list[str]:
+    def commented(self, scene: Scene, item: Item, taken: set[str], own: str = "", context: str = "") -> list:
         """A comment and the item's code below it; the result replaces `own` or gets a name that is not taken."""
-        if item.template["changes"]:
-            return [f"# {item.describe(self.rng, '')}", *item.code.split("\n")]
-        name = own or self.name(scene, item, taken)
+        name = "" if item.template["changes"] else own or self.name(scene, item, taken)
         taken.add(name)
-        return [f"# {item.describe(self.rng, '' if own else name)}", f"{name} = {item.code}"]
+        said = item.describe(self.rng, "" if own else name)
+        said = context + sentence(said) if context else said
+        return [
+            *(f"# {line}" for line in said.split("\n")),
+            *(f"{name} = {item.code}" if name else item.code).split("\n"),
+        ]
+
+    def context(self, scene: Scene, item: Item) -> str:
+        """A sentence on the item's first object, on a line of its own or followed by a space; empty in most cases."""
+        told = self.file.get("contexts", {}).get((item.template["objects"] or [""])[0])
+        if not told or self.rng.random() >= CONTEXTS:
+            return ""
+        text = self.rng.choice(choices(told))
+        kind = item.template["objects"][0]
+        columns = scene.columns_known(kind)
+        if "<columns>" in text and not columns:
+            return ""
+        text = scene.say(text.replace("<columns>", columns), {kind: scene.name_of(kind)})
+        return text + ("\n" if len(text) + len(item.text) > 70 else self.rng.choice("\n "))
 
     def next_key(self, deck: str, keys: list[str]) -> str:
         """The next template of a deck, which is shuffled anew when all were used."""
@@ -236,8 +276,13 @@ class Writer:
         filled = SLOT.sub(lambda found: scene.given.get(found[1]) or scene.code(f"<{found[1]}.bare>"), text)
         return ", ".join(re.sub(r"\W+", "_", name).strip("_").lower() for name in filled.split(","))
 
-    def head(self) -> list[str]:
-        return [self.file["head"], *[""] * self.rng.randint(0, 1)]
+    def head(self, *items: Item) -> list[str]:
+        return [*self.imports(*items), *[""] * self.rng.randint(0, 1)]
+
+    def imports(self, *items: Item) -> list[str]:
+        """The file's first line, and what the templates import besides."""
+        more = [item.template["imports"] for item in items if "imports" in item.template]
+        return [self.file["head"], *dict.fromkeys(more)]
 
     def objects(self, scene: Scene, *items: Item) -> list[str]:
         """The statements that make the objects of items; the later ones are made first, as they need columns of others."""
