@@ -15,6 +15,12 @@ FILE = load(FOLDER / "Numpy.yaml")
 SEEDS = 3
 
 
+@pytest.fixture(scope="module")
+def writer() -> Writer:
+    """A writer of the shipped templates; to make one takes a part of a second."""
+    return Writer(FILE, 0)
+
+
 def made(writer: Writer, key: str, seed: int) -> dict:
     """What a program of one template leaves in its variables; a warning is an error."""
     writer.rng = random.Random(seed)
@@ -29,8 +35,7 @@ def made(writer: Writer, key: str, seed: int) -> dict:
 
 
 @pytest.mark.parametrize("key", FILE["exercises"])
-def test_every_template_runs_and_every_expression_has_a_value(key):
-    writer = Writer(FILE, 0)
+def test_every_template_runs_and_every_expression_has_a_value(writer, key):
     for seed in range(SEEDS):
         assert made(writer, key, seed).get("made", key) is not None
 
