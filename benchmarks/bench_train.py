@@ -47,16 +47,8 @@ def run_job(job: dict, keep_memory: bool = True) -> dict:
         UserError: the process failed; its last lines are on stderr.
     """
     shell = f'. scripts/common.sh; {"keep_memory; " if keep_memory else ""}exec "$@"'
-    command = [
-        "bash",
-        "-c",
-        shell,
-        "bench_train",
-        sys.executable,
-        "-m",
-        "benchmarks.train_contestants",
-        json.dumps(job),
-    ]
+    command = ["bash", "-c", shell, "bench_train", sys.executable]
+    command += ["-m", "benchmarks.train_contestants", json.dumps(job)]
     own = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     done = subprocess.run(command, cwd=PROJECT_ROOT, env=own, capture_output=True, text=True)
     if done.returncode:
