@@ -1,6 +1,7 @@
 """Count how two-stage samples came to their answers: cases 1, 2 and 3 (`scripts/reporting/cases.py`).
 
 python -m scripts.cases results/Pandas/x_cert/n200_results.jsonl ...
+python -m scripts.cases X_results.jsonl --table docs/results/cases.json   # also an example of each case: README's table
 """
 
 import argparse
@@ -8,19 +9,29 @@ import sys
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
+from scripts.file_utils import write_json
+from scripts.reporting.case_table import case_table, markdown
 from scripts.reporting.cases import read_cases
 
 
 def work(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+", metavar="X_results.jsonl", help="results of evaluations")
-    for path in parser.parse_args(argv).results:
+    told = "write counts and an example of each case to this JSON file, and print them as a Markdown table"
+    parser.add_argument("--table", type=Path, metavar="FILE.json", help=told)
+    args = parser.parse_args(argv)
+    if args.table and len(args.results) > 1:
+        parser.error("--table takes one results file; leave the others out")
+    for path in args.results:
         try:
-            counts = read_cases(path)
+            counts, table = read_cases(path), case_table(path) if args.table else {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: {type(error).__name__}: {error}; give a *_results.jsonl") from error
         texts = [f"case {case}: {count['passed']} of {count['samples']} passed" for case, count in counts.items()]
         print(f"{path}: {', '.join(texts) or 'samples of one stage'}")
+        if table:
+            write_json(args.table, table)
+            print(markdown(table))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from pandas_numpy_eval.data import read_problems
 from scripts import report
+from scripts.generating.playground import PASSED, judge
+from scripts.reporting.case_table import markdown
+from scripts.reporting.cases import case_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS, RESULTS = ROOT / "models", ROOT / "docs" / "results"
@@ -71,3 +75,35 @@ def test_readme_shows_the_committed_metrics(tmp_path, capsys):
     for benchmark, run, n, score, levels in shown:
         row = " ".join(rows[benchmark, run])
         assert f" {n} {score} " in row and row.endswith(" ".join(levels.split()))
+
+
+def test_readme_shows_the_committed_cases():
+    """The table is that of cases.json, which belongs to the committed metrics; its examples pass and are of their cases."""
+    table, page = json.loads((RESULTS / "cases.json").read_text()), (ROOT / "README.md").read_text()
+    assert markdown(table) in page
+    (file,) = (RESULTS / "Pandas" / table["run"]).glob("*_metrics.json")
+    metrics = json.loads(file.read_text())
+    assert table["results_sha256"] == metrics["results_sha256"]
+    totals = [sum(count[key] for count in table["counts"].values()) for key in ("samples", "passed")]
+    assert totals == [metrics["samples"]["rows"], metrics["verdicts"]["passed"]]
+    problems = read_problems("Pandas")
+    for case, example in table["examples"].items():
+        assert case_of(example | {"case": 2 if case == "2" else 1, "passed": True}) == int(case)
+        code, problem = example["completion"], problems[example["task_id"]]
+        assert judge({code: problem["prompt"] + code}, problem)[0][code][0] == PASSED
+
+
+def test_readme_tells_the_committed_protocol():
+    page = (ROOT / "README.md").read_text()
+    section = " ".join(page[page.index("## Experiments and some cases") :].partition("\n## ")[0].split())
+    for file in RESULTS.glob("*/*/*_metrics.json"):
+        metrics = json.loads(file.read_text())
+        told = metrics["sampling"]["settings"]
+        parts = [f"{metrics['benchmark']['evaluated']} problems", f"{told['num_samples']} samples"]
+        parts += [
+            f"temperature {told['temperature']:g}",
+            f"top_p {told['top_p']:g}",
+            f"{told['max_tokens']} new tokens",
+        ]
+        assert [part for part in parts if part not in section] == [], file
+        assert told.get("temperature2", told["temperature"]) == told["temperature"]

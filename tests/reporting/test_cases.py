@@ -41,6 +41,20 @@ def test_command(tmp_path, capsys):
     assert "samples of one stage" in capsys.readouterr().out
 
 
+def test_table(tmp_path, capsys):
+    """The first sample of each case that passed and has one line; a bar is escaped."""
+    path, file = tmp_path / "x_results.jsonl", tmp_path / "cases.json"
+    first = row(1, True, "a\n| b", "a\n| b"), row(1, True, "a | number", "a | 2")
+    path.write_text("".join(json.dumps(sample) + "\n" for sample in (*first, *ROWS)))
+    assert cases.main([str(path), "--table", str(file)]) == 0
+    table, shown = json.loads(file.read_text()), capsys.readouterr().out
+    assert [table["examples"][case]["sketch"] for case in "123"] == ["a | number", "df.copy()", "df.drop(string)"]
+    assert table["results_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "| 4 of 5 | a/0 | `a \\| number` | `a \\| 2` |" in shown
+    with pytest.raises(SystemExit):
+        cases.main([str(path), str(path), "--table", str(file)])
+
+
 @pytest.mark.parametrize("text", ["{", '{"case": 1}', "[1]"])
 def test_other_files_are_one_line(tmp_path, capsys, text):
     (tmp_path / "x").write_text(text)
