@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pandas_numpy_eval.data import resolve_problem_file, write_jsonl
+from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.evaluation import Evaluation, EvaluationSettings
 from pandas_numpy_eval.execution import Limits
 from pandas_numpy_eval.samples import stem_of
@@ -39,13 +40,15 @@ def evaluate(
         The metrics (docs/FORMATS.md): `["pass@1"]["value"]`, `["tasks"]` with the passes of each task, ...
 
     Raises:
-        EvaluationError: problems or samples that do not fit, no sandbox.
+        EvaluationError: problems or samples that do not fit, a k below 1, no sandbox.
         OSError: files that cannot be read or written.
     """
-    limits = Limits(timeout)
+    limits, ks = Limits(timeout), tuple(sorted(set(k)))
+    if ks and ks[0] < 1:
+        raise EvaluationError(f"k = {ks[0]} is below 1; give values from 1 on")
     settings = EvaluationSettings(
         problem_file=resolve_problem_file(problem_file),
-        ks=tuple(sorted(set(k))),
+        ks=ks,
         limits=limits,
         workers=n_workers,
         python=python,

