@@ -19,6 +19,7 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status
 from scripts.shell.checks import ROOT, SOURCES, flag_advice, has_gpu, need_disk, preset_file, refuse_misspelt, wrong
 from scripts.shell.models import model_folders
+from scripts.shell.together import refuse_idle, refuse_unfetched
 
 COMMANDS = {"run_training_cert.sh": "t", "run_generating_codes.sh": "g", "run_evaluating_codes.sh": "e"}
 COMMANDS |= {"run_quickstart.sh": "q", "run_encode_domain.sh": "n", "run_tests.sh": "s"}
@@ -61,8 +62,7 @@ class Settings:
             how = f"settings are environment variables, see bash {script} --help"
             raise UserError(f"unknown argument {arguments[0]}; {how}")
         self.value = {row[0]: self.given.get(row[0], row[2]) for row in self.rows}
-        if self.value.get("MODEL_VERSION") == "CERT":  # as the original spells it
-            self.value["MODEL_VERSION"] = "cert"
+        self.value |= {"MODEL_VERSION": "cert"} if self.value.get("MODEL_VERSION") == "CERT" else {}  # the original's
         if "DOMAIN" in self.value:
             self.need_domain()
         if "PROBLEMS" in self.value:
@@ -70,6 +70,7 @@ class Settings:
         for name, _, _, check, *_ in self.rows:
             if self.value[name] and (problem := wrong(check, self.value[name])):
                 raise UserError(f"{name}={self.value[name]} {problem}")
+        refuse_unfetched(self.value, environment)
         self.read_presets()
         if "BASE_MODEL" in self.value:
             self.add_places()
@@ -87,9 +88,8 @@ class Settings:
         """DOMAIN is known, or a library of the user's own that has sources or data."""
         domain, known = self.value["DOMAIN"], DOMAINS + ["HumanEval"] * (self.letter in "ge")
         brought = {"SOURCES", "INPUT"} & {name for name, text in self.environment.items() if text}
-        own = re.fullmatch("[A-Za-z][A-Za-z0-9_]*", domain) and (
-            brought or Path(self.value["DATA_DIR"], domain).is_dir()
-        )
+        has_data = brought or Path(self.value["DATA_DIR"], domain).is_dir()
+        own = re.fullmatch("[A-Za-z][A-Za-z0-9_]*", domain) and has_data
         if domain not in known and not own:
             advice = "for a library of your own set SOURCES to its folders or archives as well"
             raise UserError(f"DOMAIN={domain} is not one of: {' '.join(known)}; {advice}")
@@ -143,7 +143,7 @@ class Settings:
         marks = ["record.json", *["corpus_stats.json"] * ours]  # of a corpus that this project made, now or formerly
         own = any((folder / "train").glob("*.json*")) and not any((folder / mark).exists() for mark in marks)
         if own and "SOURCES" not in self.given:
-            for name in {"KINDS", "NEAR_COPIES", "SPLIT_BY"} & self.given.keys():
+            for name in {"KINDS", "EXERCISES", "NEAR_COPIES", "SPLIT_BY"} & self.given.keys():
                 raise UserError(f"{name}={self.given[name]} needs SOURCES; the corpus in {folder} is used as it is")
             return str(folder)
         if not ours and "SOURCES" not in self.given and not (made / "train").is_dir():
@@ -154,6 +154,7 @@ class Settings:
         """CORPUS and LAUNCH."""
         value, shell = self.value, self.shell
         shell["CORPUS"] = self.corpus()
+        refuse_idle(self.given, value["KINDS"] or "code,mined")
         if value["PRECISION"] == "fp16" and not has_gpu():
             raise UserError(f"PRECISION={value['PRECISION']} needs a GPU, none is here; use PRECISION=auto")
         need_disk(2000, value["DATA_DIR"])
@@ -172,7 +173,7 @@ class Settings:
     def generate(self) -> None:
         """PROGRAM, its models, the types that have to be trained first, and the launcher."""
         value, shell = self.value, self.shell
-        models = model_folders(value, self.given, shell["RUNS"])
+        models = model_folders(value, self.given, shell["RUNS"], self.notes)
         missing = [of for of, folder in models.items() if not Path(folder).is_dir()]
         if missing and not self.made:
             if value["PRESET"] != "quick":
@@ -253,8 +254,8 @@ def training_arguments(arguments: list[str], given: dict[str, str]) -> list[str]
 
 def training_help() -> str:
     """The version of transformers, and the help of run_cert.py as it builds it with that version."""
-    code = "from scripts.training.run import parse; parse(['--help'])"
-    command, environment = [sys.executable, "-c", code], {**os.environ, "COLUMNS": "120"}
+    command = [sys.executable, "-c", "from scripts.training.run import parse; parse(['--help'])"]
+    environment = {**os.environ, "COLUMNS": "120"}
     told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     return f"transformers {importlib.metadata.version('transformers')}\n{told.rstrip()}"
 

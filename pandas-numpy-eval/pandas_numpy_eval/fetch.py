@@ -71,7 +71,7 @@ def identify(content: bytes, where: str) -> str:
 
 def place(name: str, content: bytes) -> Path:
     """Write a problem file to the first folder that can be written to; return its path. Raises EvaluationError."""
-    for folder in data.FOLDERS:
+    for folder in originals.FOLDERS:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / f"{name}.jsonl.gz", [content])
@@ -88,7 +88,7 @@ def fetch(source: str | None = None) -> dict[str, Path]:
 
     Nothing is written unless everything that the source has is right. Raises EvaluationError, OSError.
     """
-    found = {name: path for name in originals.SHA256 if (path := data.find_original(name))}
+    found = {name: path for name in originals.SHA256 if (path := originals.find_original(name))}
     names = [name for name in originals.SHA256 if source is not None or name not in found]
     contents = read_source(source or originals.URL, names) if names else {}
     named = {identify(content, where): content for where, content in contents.items()}

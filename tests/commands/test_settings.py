@@ -396,9 +396,17 @@ def test_which_models_the_two_stages_are(folders, monkeypatch, tmp_path):
     assert models(PRESET="quick") == models(RUN_NAME="smollm2-135m_quick") == list(runs.values())
     assert models(SKETCHER="smollm2-135m") == ["smollm2-135m", shipped[1]]
     assert "shipped" not in str(models(OPERATION="names")) and models(OPERATION="names") != shipped
+    assert Settings(GENERATE, [], folders).notes == []
     Path(runs["sketcher"]).mkdir(parents=True)
-    assert models() == [runs["sketcher"], shipped[1]]
-    assert models(MODEL_VERSION="shipped") == shipped
+    assert models() == models(MODEL_VERSION="shipped") == shipped  # a sketcher and a generator of one origin
+    (note,) = Settings(GENERATE, [], folders).notes
+    assert note.startswith("only the sketcher was trained here, so both shipped models are taken; bash run_training")
+    assert f"SKETCHER={runs['sketcher']} takes this one" in note
+    assert models(SKETCHER="smollm2-135m") == ["smollm2-135m", shipped[1]]
+    assert models(GENERATOR="smollm2-135m") == [runs["sketcher"], "smollm2-135m"]
+    assert models(PRESET="quick") == list(runs.values())
+    Path(runs["generator"]).mkdir(parents=True)
+    assert models() == list(runs.values()) and Settings(GENERATE, [], folders).notes == []
 
 
 def test_the_quickstart_takes_shipped_models_where_they_fit(folders, monkeypatch, tmp_path):

@@ -45,7 +45,7 @@ def places(tmp_path, monkeypatch) -> tuple[Path, Path]:
     monkeypatch.setattr(originals, "URL", "http://127.0.0.1:9/nothing")
     folders = tmp_path / "package", tmp_path / "cache"
     folders[0].mkdir()
-    monkeypatch.setattr(data, "FOLDERS", folders)
+    monkeypatch.setattr(originals, "FOLDERS", folders)
     return folders
 
 
@@ -77,7 +77,7 @@ def web(downloads):
 
 
 def test_the_shipped_tables_are_about_the_originals():
-    module = {}
+    module = {"__file__": originals.__file__}
     exec(Path(originals.__file__).read_text(), module)  # the fixture changed the imported one
     assert {len(value) for value in module["SHA256"].values()} == {64} and set(module["SHA256"]) == set(CONTENTS)
     pandas, numpy = (module["known_defects"](module["SHA256"][name]) for name in ("PandasEval", "NumpyEval"))
@@ -123,10 +123,10 @@ def test_the_default_is_the_web_and_asks_for_what_lacks(places, downloads, web, 
 
 def test_a_package_that_cannot_be_written_to_leaves_the_cache(places, downloads, monkeypatch, capsys):
     (places[0] / "file").touch()
-    monkeypatch.setattr(data, "FOLDERS", (places[0] / "file" / "folder", places[1]))
+    monkeypatch.setattr(originals, "FOLDERS", (places[0] / "file" / "folder", places[1]))
     assert fetch.main([str(downloads)]) == 0
     assert data.resolve_problem_file("PandasEval") == places[1] / "PandasEval.jsonl.gz"
-    monkeypatch.setattr(data, "FOLDERS", data.FOLDERS[:1])
+    monkeypatch.setattr(originals, "FOLDERS", originals.FOLDERS[:1])
     (places[1] / "PandasEval.jsonl.gz").unlink()
     assert fetch.main([str(downloads)]) == 1
     assert "choose the downloaded file itself, -d FILE.jsonl.gz" in capsys.readouterr().err

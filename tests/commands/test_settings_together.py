@@ -1,0 +1,57 @@
+"""Settings of the shells that contradict each other, or need a file that was not fetched."""
+
+import hashlib
+import sys
+
+import pytest
+from test_settings import EVALUATE, GENERATE, TRAIN, corpus
+
+from nl2code.errors import UserError
+from pandas_numpy_eval import originals
+from scripts import settings
+from scripts.settings import Settings
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "has_gpu", lambda: False)
+    return {"DATA_DIR": f"{tmp_path}/data", "RESULTS_DIR": f"{tmp_path}/results", "CERT_PYTHON": sys.executable}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"KINDS": "code", "EXERCISES": "5"}, "EXERCISES=5 changes nothing .* add exercises to KINDS=code, or leave"),
+        (
+            {"PRESET": "paper", "EXERCISES": "5", "PRECISION": "fp32"},
+            "EXERCISES=5 .* add exercises to KINDS=code,mined",
+        ),
+        ({"KINDS": "exercises", "SOURCES": "pandas"}, "SOURCES=pandas changes nothing for exercises alone"),
+    ],
+)
+def test_settings_without_effect_on_the_corpus(folders, given, message):
+    with pytest.raises(UserError, match=message):
+        Settings(TRAIN, [], {**folders, **given})
+
+
+def test_a_preset_may_hold_what_the_kinds_asked_for_leave_idle(folders):
+    assert Settings(TRAIN, [], {**folders, "KINDS": "code"}).shell["CORPUS_FLAGS"] == ["--kinds", "code"]
+    assert Settings(TRAIN, [], {**folders, "EXERCISES": "5"}).shell["CORPUS_FLAGS"] == ["--exercises", "5"]
+
+
+def test_exercises_for_a_corpus_of_ones_own(folders, tmp_path):
+    corpus(tmp_path / "data/Pandas/data")
+    with pytest.raises(UserError, match="EXERCISES=5 needs SOURCES; the corpus in .* is used as it is"):
+        Settings(TRAIN, [], {**folders, "EXERCISES": "5"})
+
+
+def test_originals_that_were_not_fetched(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(originals, "FOLDERS", (tmp_path,))
+    monkeypatch.setitem(originals.SHA256, "PandasEval", hashlib.sha256(b"x").hexdigest())
+    given = {**folders, "PROBLEMS": "PandasEval", "MODEL_VERSION": "base"}
+    command = f"fetch it: PYTHONPATH=pandas-numpy-eval {sys.executable} -m pandas_numpy_eval.fetch"
+    for script in (GENERATE, EVALUATE):
+        with pytest.raises(UserError, match=f"^PROBLEMS=PandasEval does not ship with this project; {command}$"):
+            Settings(script, [], given)
+    (tmp_path / "PandasEval.jsonl.gz").write_bytes(b"x")
+    assert Settings(GENERATE, [], given).value["PROBLEMS"] == "PandasEval"
