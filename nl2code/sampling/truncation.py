@@ -2,11 +2,13 @@
 
 import ast
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 
-from nl2code.parsing import try_parse
+from nl2code.parsing import parse_module
 
 BOUNDARIES = ("\nclass", "\ndef", "\n#", "\n@", "\nprint", "\nif")
+MAX_PARSES = 100  # of one completion in `syntax`
 _LINE_END = re.compile(r"\r\n?|\n")  # as Python's own parser counts lines
 
 
@@ -26,7 +28,8 @@ def syntax(prompt: str, text: str) -> str:
     r"""Of the `first_block`, the longest run of lines that parses after the prompt and belongs to it.
 
     A prompt that stops inside a function gets the rest of that function; one that stops inside a statement gets that
-    statement; one that stops between statements gets all. Where no line parses, the `first_block` is returned.
+    statement; one that stops between statements gets all. Where no line parses, the `first_block` is returned, and so
+    it is after MAX_PARSES attempts, so that the time stays linear in the length of the text.
 
     >>> syntax("x = ", "f(1,\n  2)\nx = x + 1\ny = (")
     'f(1,\n  2)'
@@ -34,9 +37,19 @@ def syntax(prompt: str, text: str) -> str:
     'x + 1'
     """
     prompt, text = prompt.removeprefix("\ufeff"), first_block(text)
-    for end in reversed([*(match.start() for match in _LINE_END.finditer(text)), len(text)]):
-        tree = try_parse(prompt + text[:end])
-        if tree:
+    line_ends = [match.start() for match in _LINE_END.finditer(prompt + text)]
+    ends = [*(match.start() for match in _LINE_END.finditer(text)), len(text)]
+    for _ in range(MAX_PARSES):
+        end = ends.pop()
+        try:
+            tree = parse_module(prompt + text[:end])
+        except SyntaxError as error:
+            # What holds the line of an error does not parse either.
+            while ends and error.lineno and bisect_left(line_ends, len(prompt) + ends[-1]) + 1 >= error.lineno:
+                ends.pop()
+            if not ends:
+                break
+        else:
             return text[: min(end, end_of_open_statement(tree.body, prompt + text[:end], len(prompt)))].rstrip()
     return text
 
