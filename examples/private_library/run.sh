@@ -22,15 +22,21 @@ ensure_env
 
 "$PYTHON" -m examples.private_library.make_corpus -o "$WORK/programs" --files "$FILES"
 for type in normal sketcher generator; do
-  steps="${STEPS:-}"
-  [ "$type" != generator ] || steps="${STEPS:-30}"   # filling in is learned sooner than which call a sentence asks for
+  case $type in
+    normal) steps="${STEPS:-420}" ;;     # as many as the two stages of CERT together
+    generator) steps="${STEPS:-60}" ;;   # filling in is learned sooner than which call a sentence asks for
+    *) steps="${STEPS:-}" ;;
+  esac
   TYPE=$type STEPS=$steps SOURCES="$HERE/library,$WORK/programs" bash run_training_cert.sh
 done
 
 # The sandbox sees installed packages alone: a wheel of the library goes into the environment that LIBS makes.
 rm -rf "$WORK/build" && cp -r "$HERE/library" "$WORK/build"
 "$PYTHON" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$WORK/wheels" "$WORK/build"
-export PROBLEMS="$BENCHMARK" LIBS=dorvex==1.0.0 PIP_FIND_LINKS="$WORK/wheels" PIP_NO_INDEX=1 CERT_LIBS="$WORK/libs"
+# An environment is kept by name and version; a library that changed under one version gets another folder.
+CONTENT="$(cd "$HERE/library" && find . -name '*.py' -o -name pyproject.toml | LC_ALL=C sort | xargs sha256sum | sha256sum)"
+export PROBLEMS="$BENCHMARK" LIBS=dorvex==1.0.0 PIP_FIND_LINKS="$WORK/wheels" PIP_NO_INDEX=1
+export CERT_LIBS="$WORK/libs/${CONTENT:0:16}"
 for model in base normal cert; do
   MODEL_VERSION=$model bash run_generating_codes.sh
 done

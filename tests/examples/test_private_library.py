@@ -186,6 +186,26 @@ def test_comparison_refuses_what_does_not_fit(tmp_path, capsys):
     assert "different problems" in capsys.readouterr().err
 
 
+def test_a_changed_library_gets_another_environment(tmp_path):
+    """The line of run.sh, on a copy of the library."""
+    (line,) = re.findall(r"(?m)^CONTENT=.*", (EXAMPLE / "run.sh").read_text())
+    assert 'CERT_LIBS="$WORK/libs/${CONTENT:0:16}"' in (EXAMPLE / "run.sh").read_text()
+    shutil.copytree(LIBRARY, tmp_path / "library")
+
+    def content() -> str:
+        command = ["bash", "-euc", f'HERE="{tmp_path}"; {line}; echo "${{CONTENT:0:16}}"']
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    before = content()
+    assert re.fullmatch("[0-9a-f]{16}", before) and content() == before
+    (tmp_path / "library/dorvex/__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "library/dorvex/__pycache__/x.pyc").write_bytes(b"x")
+    assert content() == before
+    with open(tmp_path / "library/dorvex/brods.py", "a") as file:
+        file.write("# changed\n")
+    assert content() != before
+
+
 @pytest.mark.slow
 def test_sandbox_has_the_library_from_its_wheel(tmp_path, monkeypatch, capsys):
     shutil.copytree(LIBRARY, tmp_path / "build")
