@@ -10,6 +10,7 @@ from transformers import TrainingArguments
 
 from nl2code.errors import UserError
 from nl2code.precision import best_precision
+from scripts.training.run_folder import recorded_precision
 
 
 @dataclass
@@ -157,7 +158,8 @@ class RunArguments(TrainingArguments):
         metadata={
             "help": "arithmetic of training: fp32; bf16 or fp16 (mixed precision, float32 weights; fp16 needs a GPU); or "
             "auto: on a GPU bf16, else fp16; on a CPU bf16 where its matrix products are measured to be at least 1.5 times "
-            "as fast, else fp32 (default: fp32, or what --fp16 or --bf16 says)",
+            "as fast, else fp32; a run that is resumed on a CPU keeps its choice (default: fp32, or what --fp16 or --bf16 "
+            "says)",
             "choices": ["auto", "fp32", "fp16", "bf16"],
         },
     )
@@ -167,7 +169,9 @@ class RunArguments(TrainingArguments):
         self._refuse()
         if self.precision is not None:
             on_gpu = torch.cuda.is_available() and not self.use_cpu
-            chosen = best_precision(on_gpu) if self.precision == "auto" else self.precision
+            # Measured anew, a resumed run near the threshold could get another arithmetic.
+            known = None if on_gpu else recorded_precision(self.output_dir)
+            chosen = (known or best_precision(on_gpu)) if self.precision == "auto" else self.precision
             self.fp16, self.bf16 = chosen == "fp16", chosen == "bf16"
         self.use_cpu |= self.bf16 and not torch.cuda.is_available()  # bf16 on a CPU has to be asked for
         super().__post_init__()

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from nl2code.errors import UserError, one_line
 from nl2code.hf_trainer import CertTrainer
 from nl2code.models import load_tokenizer
 from nl2code.shards import find_shards
-from scripts.file_utils import git_revision, versions, write_json
+from scripts.file_utils import exclusive, git_revision, versions, write_json
 from scripts.presets import HelpFormatter
 from scripts.shell.checks import RENAMED
 from scripts.training.arguments import REFUSED, DataArguments, ModelArguments, RunArguments, check_together
@@ -116,27 +117,36 @@ def train(flags: list[str]) -> None:
     if finished:
         print(f"{run_dir / 'model'} is up to date, nothing to do")
         return
-    started = time.time()
     prefixes = [
         prefix for name in (data_args.train_file, data_args.validation_file) if name for prefix in find_shards(name)
     ]
-    encoding = encoding_of(prefixes)
+    encoding, started = encoding_of(prefixes), time.time()
     trainer = build_trainer(model_args, data_args, training_args)
-    if trainer.is_world_process_zero():
-        record.begin()
+    with ExitStack() as held:
+        if trainer.is_world_process_zero():
+            advice = "wait for it, or choose another --output_dir (in the shells: RUN_NAME)"
+            busy = UserError(f"another process is training in {run_dir}; {advice}")
+            held.enter_context(exclusive(run_dir / ".lock", busy))
+            record.begin()
+        results = fit(trainer, data_args, checkpoint, encoding)
+        seconds = round(time.time() - started, 1)
+        results["run"] = {"seconds": seconds, "git_revision": git_revision(), "versions": versions()}
+        names = {"base": model_args.model_name_or_path, "train_file": data_args.train_file}
+        save_final(trainer, record, names, results, command_sha256(flags))
+    report(trainer, results)
+
+
+def fit(trainer, data_args: DataArguments, checkpoint: str | None, encoding: dict) -> dict:
+    """Train from a checkpoint, or from the start; return steps, tokens, losses and the encoding."""
     # Within train(): a model that was evaluated before would not be wrapped for several processes any more.
-    training_args.eval_on_start = bool(data_args.validation_file) and checkpoint is None
+    trainer.args.eval_on_start = bool(data_args.validation_file) and checkpoint is None
     trainer.train(resume_from_checkpoint=checkpoint)
     results = {"steps": trainer.state.global_step, "tokens": trainer.state.num_input_tokens_seen, "encoding": encoding}
     if data_args.validation_file:
         evaluated = [line["eval_loss"] for line in trainer.state.log_history if "eval_loss" in line]
         results |= {"initial_loss": evaluated[0]} if evaluated else {}
         results["final_loss"] = trainer.evaluate()["eval_loss"]
-    seconds = round(time.time() - started, 1)
-    results["run"] = {"seconds": seconds, "git_revision": git_revision(), "versions": versions()}
-    names = {"base": model_args.model_name_or_path, "train_file": data_args.train_file}
-    save_final(trainer, record, names, results, command_sha256(flags))
-    report(trainer, results)
+    return results
 
 
 def report(trainer, results: dict, file: Path | None = None) -> None:

@@ -61,6 +61,15 @@ def run_record(model_args, data_args, training_args) -> Record:
     return Record(Path(training_args.output_dir) / "record.json", STAGE, FORMAT, inputs, settings)
 
 
+def recorded_precision(folder: str | Path) -> str | None:
+    """bf16 or fp32 where the record of the run in a folder says so; None for another run, or none."""
+    known = read_record(Path(folder) / "record.json") or {}
+    settings = known["settings"] if known.get("stage") == STAGE else {}
+    if settings.get("fp16") is not False or not isinstance(settings.get("bf16"), bool):
+        return None
+    return "bf16" if settings["bf16"] else "fp32"
+
+
 def is_finished(record: Record) -> bool:
     """Whether the run's model is there. False: it may begin, or resume from a checkpoint of its own.
 

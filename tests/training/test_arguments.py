@@ -188,6 +188,14 @@ def test_precision_is_one_setting(tmp_path, monkeypatch):
         monkeypatch.setattr("nl2code.precision.gemm_gflops", speeds.get)
         found = parse("--precision", "auto")
         assert (found.bf16, found.fp16) == (expected, False)
+    for recorded in (False, True):  # a run keeps its choice, whatever is measured later
+        record = {"stage": "training", "inputs": {}, "settings": {"fp16": False, "bf16": recorded}}
+        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x/record.json").write_text(json.dumps(record))
+        for faster in (1.4, 1.6):
+            monkeypatch.setattr("nl2code.precision.gemm_gflops", {torch.float32: 1.0, torch.bfloat16: faster}.get)
+            assert parse("--precision", "auto").bf16 is recorded
+    assert not parse("--precision", "fp32").bf16
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     monkeypatch.setattr(transformers.TrainingArguments, "__post_init__", lambda self: None)

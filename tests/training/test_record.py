@@ -10,6 +10,7 @@ from training_runs import arguments, history, make_inputs, weights_of
 
 import run_cert
 from nl2code.checkpoints import newest_checkpoint, remove_old
+from scripts.file_utils import exclusive
 
 FEW = ("--max_steps", "4", "--save_steps", "2", "--logging_steps", "1", "--lr_scheduler_type", "cosine_with_min_lr")
 FEW += ("--lr_scheduler_kwargs", '{"min_lr": 1e-4}')
@@ -146,6 +147,18 @@ def test_a_damaged_model_is_made_again(copy):
     assert again() == 0
     assert weights_of(folder / "run/model") == before
     assert (folder / "run/model/notes.txt").read_text() == "mine"
+
+
+def test_a_second_training_in_one_folder_is_refused(copy, capsys):
+    folder, again = copy
+    shutil.rmtree(folder / "run/model")
+    before = (folder / "run/record.json").read_bytes()
+    with exclusive(folder / "run/.lock", None):
+        assert again() == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith(f"error: another process is training in {folder / 'run'}; wait for it, or choose another")
+    assert (folder / "run/record.json").read_bytes() == before
+    assert again() == 0
 
 
 def test_a_folder_without_a_record_is_not_ours(copy, capsys):
