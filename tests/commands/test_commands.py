@@ -163,7 +163,7 @@ def test_a_missing_python_is_named(tmp_path):
     result = run("run_training_cert.sh", tmp_path)
     assert result.returncode != 0
     assert "no Python at /nowhere/python; correct CERT_PYTHON" in result.stderr
-    assert "DOMAIN=Pandas" in result.stdout and "STEPS=50" in result.stdout  # the effective settings
+    assert "DOMAIN=Pandas" in result.stdout and "STEPS=100" in result.stdout  # the effective settings
 
 
 @pytest.mark.parametrize("command", SHELLS)
@@ -326,7 +326,12 @@ def test_the_environment_that_is_made(tmp_path):
             "nl2code/errors.py",
             "pandas-numpy-eval/pyproject.toml",
         ),
-        *("scripts/shell/__init__.py", "scripts/shell/checks.py", "scripts/shell/models.py"),
+        *(
+            "scripts/shell/__init__.py",
+            "scripts/shell/checks.py",
+            "scripts/shell/models.py",
+            "scripts/shell/together.py",
+        ),
         *("requirements.txt", "requirements-dev.txt"),
     ):
         shutil.copy(ROOT / name, tmp_path / name)
