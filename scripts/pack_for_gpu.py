@@ -73,7 +73,7 @@ def pack(output: Path, model: str, shards: str | None, wheels: Path | None, part
     """Write the folder anew; return the line that says so. Raises UserError."""
     found = sorted(wheels.glob("*.whl")) if wheels else []
     if wheels and not found:
-        raise UserError(f"no *.whl in {wheels}; fill it with `pip download`, or leave --wheels out")
+        raise UserError(f"no *.whl in {wheels}; fill it with `pip wheel`, or leave --wheels out")
     if output.exists() and not (output / MANIFEST).is_file():
         raise UserError(f"{output} is there, but no folder of this program; move it away or choose another -o")
     contents = {f"wheels/{file.name}": file for file in found} | (shard_files(shards) if shards else {})
