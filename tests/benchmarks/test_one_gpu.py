@@ -25,12 +25,12 @@ def packed(tmp_path_factory):
     """A pack of a tiny Llama, shards and a file in place of a wheel, in parts of 50 KB."""
     folder = tmp_path_factory.mktemp("gpu")
     tokenizer = tiny.tiny_tokenizer()
-    tiny.tiny_model(tokenizer, context=1024, architecture="llama").save_pretrained(folder / "base")
-    tokenizer.save_pretrained(folder / "base")
+    tiny.tiny_model(tokenizer, context=1024, architecture="llama").save_pretrained(folder / "llama")
+    tokenizer.save_pretrained(folder / "llama")
     make_inputs(folder)
     (folder / "wheels").mkdir()
     (folder / "wheels/one-1-py3-none-any.whl").write_bytes(os.urandom(120_000))
-    told = pack(folder / "pack", f"{folder}/base", f"{folder}/train", folder / "wheels", part_bytes=50_000)
+    told = pack(folder / "pack", f"{folder}/llama", f"{folder}/train", folder / "wheels", part_bytes=50_000)
     assert told.startswith(f"wrote {folder}/pack: ")
     return folder
 
@@ -44,10 +44,10 @@ def test_joined_is_what_was_packed(packed, tmp_path, capsys):
         assert sha256_file(joined / f"shards/train{end}") == sha256_file(packed / f"train{end}")
     name = "wheels/one-1-py3-none-any.whl"
     assert (joined / name).read_bytes() == (packed / name).read_bytes()
-    base, found = (load_file(folder / "model.safetensors") for folder in (packed / "base", joined / "model"))
+    base, found = (load_file(folder / "model.safetensors") for folder in (packed / "llama", joined / "model"))
     assert base.keys() == found.keys()
     assert all(torch.equal(found[key], base[key].to(torch.bfloat16)) for key in base)
-    assert load_tokenizer(str(joined / "model")).get_vocab() == load_tokenizer(str(packed / "base")).get_vocab()
+    assert load_tokenizer(str(joined / "model")).get_vocab() == load_tokenizer(str(packed / "llama")).get_vocab()
     assert main(["join", str(packed / "pack"), "-o", str(joined)]) == 0
     assert "nothing to do" in capsys.readouterr().out
 
@@ -70,7 +70,7 @@ def test_a_damaged_part_is_named_in_one_line(packed, tmp_path, capsys, damage):
 
 def test_other_folders_are_left_alone(packed, tmp_path, capsys):
     (tmp_path / "thesis.txt").write_text("years of work")
-    assert main(["pack", "-o", str(tmp_path), "--model", f"{packed}/base"]) == 1
+    assert main(["pack", "-o", str(tmp_path), "--model", f"{packed}/llama"]) == 1
     assert "no folder of this program" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
@@ -89,7 +89,7 @@ def test_measurements_that_fail_or_hang_are_told():
 @pytest.mark.slow
 def test_small_variant_from_a_pack(packed, tmp_path):
     """The wheel is no real one, so the script gets a pack without it."""
-    flags = ["-o", f"{tmp_path}/pack", "--model", f"{packed}/base", "--shards", f"{packed}/train"]
+    flags = ["-o", f"{tmp_path}/pack", "--model", f"{packed}/llama", "--shards", f"{packed}/train"]
     assert main(["pack", *flags]) == 0
     environment = {**os.environ, "PACK": f"{tmp_path}/pack", "CUDA_VISIBLE_DEVICES": ""}
     command = ["bash", f"{ROOT}/benchmarks/one_gpu.sh", "--output", f"{tmp_path}/found.json"]
