@@ -189,7 +189,8 @@ def check(seed: int, number: int, folder: Path) -> tuple[str, str]:
     signal.signal(signal.SIGALRM, too_slow)
     signal.alarm(SECONDS)
     try:
-        found = harvest(resolve(str(path), folder), HarvestOptions("pandas", ("code", "mined"), True, (), ()))
+        options = HarvestOptions("pandas", ("code", "mined"), True, (), ())
+        found = harvest(resolve(str(path), folder), options, folder / "texts")
         return "documents", str(len(found.documents))
     except UserError as error:
         message = str(error)

@@ -27,30 +27,31 @@ corpus of a domain that has no default sources, once it was made from --sources.
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from nl2code.models import tokenizer_sha256
 from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
-from scripts.corpus.documents import Harvest, HarvestOptions, harvest
+from scripts.corpus.documents import HarvestOptions
 from scripts.corpus.exercises import FOLDER, NAME, harvest_exercises
 from scripts.corpus.idle import refuse_idle, refuse_with_own_corpus
 from scripts.corpus.ledger import count_tokens
 from scripts.corpus.output import RECORD, STATS, own_corpus, read_stats, refuse_foreign_files, write_parts
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.sources import Source, resolve
+from scripts.corpus.spill import Document
 from scripts.corpus.split import UNITS, limit, limit_repositories, split, without_copies, without_near_copies
 from scripts.corpus.stats import statistics, summary, why_empty
+from scripts.corpus.workers import harvest_all
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
 from scripts.file_utils import PROJECT_ROOT, exclusive, replacing_folder, sha256_file, versions, write_json
-from scripts.multiprocessing_utils import worker_pool
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
 
@@ -117,7 +118,8 @@ def options_of(args: argparse.Namespace, settings: dict) -> HarvestOptions:
     """
     files = files_to_clean_of(args.fingerprints, args.benchmarks)
     kept = settings["library"], tuple(settings["kinds"]), args.any_licence
-    options = HarvestOptions(*kept, *files, args.tokenizer, args.dataset_rows, args.min_calls)
+    counts = args.tokenizer, args.dataset_rows, args.min_calls
+    options = HarvestOptions(*kept, *files, *counts, near_copies=args.near_copies > 0)
     fingerprints_from(*files)
     count_tokens("", args.tokenizer)
     return options
@@ -149,24 +151,6 @@ def inputs_of(sources: list[Source], options: HarvestOptions, templates: Path | 
     if templates:
         inputs["exercise templates"] = sha256_file(templates)
     return inputs | (versions() if runs or templates else {})  # they decide what runs
-
-
-def harvest_all(sources: list[Source], options: HarvestOptions, workers: int) -> Iterator[Harvest]:
-    """Harvest every source, several at a time, and yield the results in the order of the sources."""
-    workers = min(workers, len(sources))
-    if workers <= 1:
-        yield from (harvest(source, options) for source in sources)
-        return
-    try:
-        with worker_pool(workers) as pool:
-            # The largest first, so that none is left to run alone at the end.
-            size = {source.name: source.path.stat().st_size if source.path.is_file() else 1 << 40 for source in sources}
-            order = sorted(sources, key=lambda source: -size[source.name])
-            jobs = {source.name: pool.submit(harvest, source, options) for source in order}
-            yield from (jobs[source.name].result() for source in sources)
-    except BrokenProcessPool as error:
-        advice = "perhaps for want of memory; run again, or with --workers 1"
-        raise UserError(f"a worker was killed, {advice}") from error
 
 
 def prepare(args: argparse.Namespace) -> str:
@@ -217,9 +201,11 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
     """Write the corpus into the record's folder; return a summary."""
     started, folder = time.monotonic(), record.file.parent
     fetch_all([source.name for source in sources if source.listed])
-    harvests = list(harvest_all(sources, options, args.workers))
+    (spilled := folder / "spilled").mkdir()  # the texts, until the shards are written
+    harvests = list(harvest_all(sources, options, args.workers, spilled))
     if NAME in options.kinds:
-        harvests.append(harvest_exercises(templates_of(args), args.exercises, args.seed, options, args.workers))
+        made = args.exercises, args.seed, options, args.workers, spilled / NAME
+        harvests.append(harvest_exercises(templates_of(args), *made))
     without_copies(harvests)
     if args.near_copies:
         without_near_copies(harvests, args.near_copies)
@@ -235,7 +221,8 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
     stats = statistics(
         {**record.settings, "tokenizer": args.tokenizer, "split": unit}, harvests, options.benchmark_files
     )
-    stats["output"] = write_parts(folder, parts)
+    stats["output"] = write_parts(folder, parts, attrgetter("characters"), Document.row)
+    shutil.rmtree(spilled)
     write_json(folder / STATS, stats)
     shards = [folder / shard["file"] for part in stats["output"].values() for shard in part["shards"]]
     record.finish([*shards, folder / STATS], {"seconds": round(time.monotonic() - started, 1)}, split_by=unit)

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nl2code.parsing import try_parse
 from scripts.corpus.dataset_rows import dataset_members
@@ -13,6 +14,7 @@ from scripts.corpus.functions import mine_functions
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN, file_licence, is_permissive
 from scripts.corpus.sources import Member, Source, members, text_of
+from scripts.corpus.spill import Document, Spill, sign
 from scripts.corpus.usage import why_not_usage
 from scripts.decontaminate import fingerprints_from
 from scripts.mine_docs import DOC_SUFFIXES, mine
@@ -36,6 +38,7 @@ class HarvestOptions:
     tokenizer: str = ""  # of the model that counts tokens in the ledgers; empty for none
     dataset_rows: int | None = None  # maximum number of rows per data set, None for all
     min_calls: float = 0.0  # calls of the library per 100 lines that a code document needs
+    near_copies: bool = False  # whether they are looked for, so that documents need a signature
 
     @property
     def benchmark_files(self) -> tuple[str, ...]:
@@ -45,30 +48,41 @@ class HarvestOptions:
 
 @dataclass
 class Harvest:
-    """What one source gives. `documents` are corpus lines, each with its kind."""
+    """What one source gives."""
 
     source: Source
     files: Ledger = field(default_factory=Ledger)
     kinds: dict[str, Ledger] = field(default_factory=dict)
-    documents: list[tuple[str, dict]] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
 
 
-def keep(harvests: list[Harvest], why_not: Callable[[str, dict], str]) -> None:
-    """Keep the documents for which `why_not(kind, row)` is empty; it is the reason to reject the others."""
+def keep(harvests: list[Harvest], why_not: Callable[[Document], str]) -> None:
+    """Keep the documents for which `why_not` is empty; it is the reason to reject the others."""
     for found in harvests:
         kept = []
-        for kind, row in found.documents:
-            if reason := why_not(kind, row):
-                found.kinds[kind].reject(reason, row["content"], row["path"])
+        for one in found.documents:
+            if reason := why_not(one):
+                found.kinds[one.kind].reject(reason, one.tokens, one.path)
             else:
-                kept.append((kind, row))
+                kept.append(one)
         found.documents = kept
 
 
-def harvest(source: Source, options: HarvestOptions) -> Harvest:
-    """All documents of one source that use the library, filtered and decontaminated; nothing is executed."""
-    fingerprints = fingerprints_from(options.fingerprints, options.benchmarks)
+def harvest(source: Source, options: HarvestOptions, file: Path) -> Harvest:
+    """All documents of one source that use the library, filtered and decontaminated; nothing is executed.
+
+    Their texts go to a new file.
+    """
     found = Harvest(source, kinds={kind: Ledger(tokenizer=options.tokenizer) for kind in options.kinds})
+    with open(file, "wb") as stream:
+        _read(found, options, Spill(stream))
+    if options.near_copies:
+        sign(found.documents)
+    return found
+
+
+def _read(found: Harvest, options: HarvestOptions, spill: Spill) -> None:
+    fingerprints, source = fingerprints_from(options.fingerprints, options.benchmarks), found.source
     rows = dataset_members(source, options.dataset_rows) if source.dataset else members(source.path)
     for member in rows:
         found.files.see()
@@ -81,18 +95,20 @@ def harvest(source: Source, options: HarvestOptions) -> Harvest:
             found.files.reject(reason, place=member.path)
             continue
         for kind in options.kinds:
-            for content, path in candidates(kind, member, text, options, found.kinds[kind]):
+            for content, path, tokens in candidates(kind, member, text, options, found.kinds[kind]):
                 match = fingerprints.find(content)
                 if match:
                     reason = f"benchmark {match[0].split('/')[0]}: {match[1]}"
-                    found.kinds[kind].reject(reason, content, path)
+                    found.kinds[kind].reject(reason, tokens, path)
                 else:
-                    found.documents.append((kind, document(kind, source, member, path, licence, content)))
-    return found
+                    row = document(kind, source, member, path, licence, content)
+                    found.documents.append(spill.add(kind, row, tokens))
 
 
-def candidates(kind: str, member: Member, text: str, options: HarvestOptions, ledger: Ledger) -> list[tuple[str, str]]:
-    """(content, path) of the documents of one kind in one file; what is left out goes to the ledger."""
+def candidates(
+    kind: str, member: Member, text: str, options: HarvestOptions, ledger: Ledger
+) -> list[tuple[str, str, int]]:
+    """(content, path, tokens) of the documents of one kind in one file; what is left out goes to the ledger."""
     path, library = member.path, options.library
     suffix = path[path.rfind(".") :] if path.endswith(DOC_SUFFIXES) else ".py"  # a row of a data set is Python
     if member.is_pair:
@@ -102,9 +118,7 @@ def candidates(kind: str, member: Member, text: str, options: HarvestOptions, le
             mine(f"file{suffix}", text, library) if kind == "mined" else mine_functions(text, library, path)
         )
         count_left_out(ledger, left_out, path)
-        for snippet in snippets:
-            ledger.see(snippet.content)
-        return [(snippet.content, f"{path}#L{snippet.line}") for snippet in snippets]
+        return [(part.content, f"{path}#L{part.line}", ledger.see(part.content)) for part in snippets]
     elif kind == "code" and suffix == ".ipynb" and "mined" not in options.kinds:  # else its sections are mined
         text, left_out = notebook_code(text)
         count_left_out(ledger, left_out, path)
@@ -115,10 +129,10 @@ def candidates(kind: str, member: Member, text: str, options: HarvestOptions, le
         return []
     if text is None or member.is_pair != (kind == "mined"):
         return []
-    ledger.see(text)
+    tokens = ledger.see(text)
     if reason:
-        ledger.reject(reason, text, path)
-    return [] if reason else [(text, path)]
+        ledger.reject(reason, tokens, path)
+    return [] if reason else [(text, path, tokens)]
 
 
 def count_left_out(ledger: Ledger, reasons: dict[str, int], path: str) -> None:

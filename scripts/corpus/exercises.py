@@ -19,6 +19,7 @@ from scripts.corpus.exercise_templates import load
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.sources import Member, Source
+from scripts.corpus.spill import Document, Spill, sign
 from scripts.decontaminate import fingerprints_from
 from scripts.file_utils import PROJECT_ROOT, sha256_file
 
@@ -27,25 +28,38 @@ FOLDER = PROJECT_ROOT / "configs" / "exercises"
 WARNINGS_FAIL = 'import warnings\nwarnings.simplefilter("error")\n'
 
 
-def harvest_exercises(path: Path, count: int, seed: int, options: HarvestOptions, workers: int) -> Harvest:
-    """The documents of `count` programs, without those that hold benchmark text or do not run. Raises UserError."""
+def harvest_exercises(path: Path, count: int, seed: int, options: HarvestOptions, workers: int, file: Path) -> Harvest:
+    """The documents of `count` programs, without those that hold benchmark text or do not run; texts go to a new file.
+
+    Raises:
+        UserError: the template file is wrong, or no sandbox works here.
+    """
     source, writer = Source(NAME, path, LICENCE, sha256_file(path)), Writer(load(path), seed)
     found = Harvest(source, kinds={kind: Ledger(tokenizer=options.tokenizer) for kind in options.kinds})
     found.files.see()
     fingerprints = fingerprints_from(options.fingerprints, options.benchmarks)
-    programs = {}
-    for number in range(count):
-        program = writer.program()
-        text = program.text
-        place = f"{path.stem}/program_{number:05}.py"
-        found.kinds[NAME].see(text)
-        if match := fingerprints.find(text):
-            found.kinds[NAME].reject(f"benchmark {match[0].split('/')[0]}: {match[1]}", text, place)
-            continue
-        programs[place] = WARNINGS_FAIL + text + program.calls
-        row = document(NAME, source, Member(place, len(text), b""), place, LICENCE, text)
-        found.documents.append((NAME, row))
-    without_failing([found], NAME, options.library, workers, lambda row: programs[row["path"]])
+    calls = {}
+    with open(file, "wb") as stream:
+        spill = Spill(stream)
+        for number in range(count):
+            program = writer.program()
+            text = program.text
+            place = f"{path.stem}/program_{number:05}.py"
+            tokens = found.kinds[NAME].see(text)
+            if match := fingerprints.find(text):
+                found.kinds[NAME].reject(f"benchmark {match[0].split('/')[0]}: {match[1]}", tokens, place)
+                continue
+            row = document(NAME, source, Member(place, len(text), b""), place, LICENCE, text)
+            one = spill.add(NAME, row, tokens)
+            found.documents.append(one)
+            calls[one] = program.calls
+
+    def runnable(one: Document) -> str:
+        return WARNINGS_FAIL + one.text() + calls[one]
+
+    without_failing([found], NAME, options.library, workers, runnable)
+    if options.near_copies:
+        sign(found.documents)
     return found
 
 

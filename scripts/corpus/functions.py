@@ -31,7 +31,8 @@ def mine_functions(text: str, library: str, path: str = "") -> tuple[list[Snippe
     tree = try_parse(text) if library.split(".")[0] in text else None
     found, left_out = [], Counter()
     imports = imports_of(tree, set(path.split("/"))) if tree else {}
-    of_library = [name for name in imports if tree and name in library_names(tree, library)]
+    known = library_names(tree, library) if imports else set()
+    of_library = [name for name in imports if name in known]
     if not of_library:
         return found, left_out
     lines = text.split("\n")

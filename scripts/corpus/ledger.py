@@ -24,15 +24,17 @@ class Ledger:
     tokens_seen: int = 0
     tokens_rejected: Counter = field(default_factory=Counter)
 
-    def see(self, text: str = "") -> None:
-        """Count a candidate."""
+    def see(self, text: str = "") -> int:
+        """Count a candidate; return its tokens."""
         self.seen += 1
-        self.tokens_seen += count_tokens(text, self.tokenizer)
+        tokens = count_tokens(text, self.tokenizer)
+        self.tokens_seen += tokens
+        return tokens
 
-    def reject(self, reason: str, text: str = "", place: str = "") -> None:
-        """Count a candidate, seen before, as rejected; `place` is by default the last one seen."""
+    def reject(self, reason: str, tokens: int = 0, place: str = "") -> None:
+        """Count a candidate, seen before with so many tokens, as rejected; `place` is by default the last one seen."""
         self.rejected[reason] += 1
-        self.tokens_rejected[reason] += count_tokens(text, self.tokenizer)
+        self.tokens_rejected[reason] += tokens
         examples = self.examples.setdefault(reason, [])
         if len(examples) < MAX_EXAMPLES:
             examples.append(place or f"{self.file}:{self.seen}")
@@ -54,5 +56,7 @@ def _tokenizer(name: str):
 
 def count_tokens(text: str, tokenizer: str) -> int:
     """Tokens of a text, special ones left out; 0 where `tokenizer` is empty. Raises ModelError."""
+    if not tokenizer:
+        return 0
     text = text.encode("utf-8", "replace").decode()  # lone surrogates
-    return len(_tokenizer(tokenizer).encode(text, add_special_tokens=False).ids) if tokenizer else 0
+    return len(_tokenizer(tokenizer).encode_batch_fast([text], add_special_tokens=False)[0].ids)  # without offsets

@@ -5,12 +5,16 @@ so repetition does not count either. MinHash only proposes: every verdict is the
 values it proposes a pair of similarity 0.85 with 99.4 % probability, and of 0.9 with 99.99 %; fixed seeds make the
 result the same in every run.
 
->>> copies = NearCopies(0.85)
->>> [copies.add(text) for text in ("a b c d e f g", "a b  c d e f\\tg", "a b c d e f h")]
+>>> texts = ["a b c d e f g", "a b  c d e f\\tg", "a b c d e f h"]
+>>> list(near_copies([signature(text) for text in texts], texts.__getitem__, 0.85))
 [False, True, False]
 """
 
 import re
+import struct
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
 
 GRAM = 5
 BANDS, ROWS = 16, 8
@@ -30,30 +34,38 @@ def jaccard(one: set[str], other: set[str]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-class NearCopies:
-    """Texts added so far that were no near copies of earlier ones.
+def signature(text: str) -> bytes:
+    """The bands of a text's MinHash, a hash of 8 bytes each; two texts are candidates where one band is equal."""
+    from rensa import RMinHash
+
+    sketch = RMinHash(BANDS * ROWS, SEED)
+    sketch.update(list(grams(text)))
+    values = struct.pack(f"<{BANDS * ROWS}I", *sketch.digest())
+    bands = (values[start : start + 4 * ROWS] for start in range(0, len(values), 4 * ROWS))
+    return b"".join(blake2b(band, digest_size=8).digest() for band in bands)
+
+
+def near_copies(signatures: list[bytes], text_of: Callable[[int], str], threshold: float) -> Iterator[bool]:
+    """Of every text, in order, whether it is a near copy of an earlier one that is none itself.
 
     Args:
+        signatures: one per text.
+        text_of: the text at an index; called for candidates alone.
         threshold: similarity from which a text is a copy, above 0 and at most 1. Below 0.8 the candidates miss pairs.
     """
+    import numpy as np  # a corpus that keeps near copies does without
 
-    def __init__(self, threshold: float):
-        from rensa import RMinHashLSH
-
-        self.threshold = threshold
-        self.texts: list[str] = []
-        self.index = RMinHashLSH(threshold, BANDS * ROWS, BANDS)
-
-    def add(self, text: str) -> bool:
-        """Whether the text is a near copy of one that was kept; if not, keep it."""
-        from rensa import RMinHash
-
-        found = grams(text)
-        sketch = RMinHash(BANDS * ROWS, SEED)
-        sketch.update(sorted(found))
-        for candidate in self.index.query(sketch):
-            if jaccard(found, grams(self.texts[candidate])) >= self.threshold:
-                return True
-        self.index.insert(len(self.texts), sketch)
-        self.texts.append(text)
-        return False
+    bands = np.frombuffer(b"".join(signatures), "<u8").reshape(-1, BANDS)
+    buckets = defaultdict(list)  # index -> for each band that others have too, the texts so far that are no copies
+    for column in bands.T:
+        _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
+        shared: dict[int, list[int]] = defaultdict(list)
+        for index in np.flatnonzero(counts[inverse] > 1).tolist():
+            buckets[index].append(shared[inverse[index]])
+    for index in range(len(signatures)):
+        originals = sorted({other for bucket in buckets[index] for other in bucket}) if index in buckets else ()
+        found = grams(text_of(index)) if originals else set()
+        is_copy = any(jaccard(found, grams(text_of(other))) >= threshold for other in originals)
+        for bucket in () if is_copy else buckets.pop(index, ()):
+            bucket.append(index)
+        yield is_copy

@@ -1,6 +1,7 @@
 """The folder of a corpus: shards, statistics and record; what lies there that this project did not make."""
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,12 +42,24 @@ def read_stats(folder: Path) -> dict:
     return json.loads((folder / STATS).read_text(encoding="utf-8"))
 
 
-def write_parts(folder: Path, parts: dict[str, list[dict]]) -> dict:
-    """Write the shards, at least one per part; return for each part its documents, characters and shards."""
+def write_parts(
+    folder: Path,
+    parts: dict[str, list],
+    size_of: Callable[..., int] = lambda row: len(row["content"]),
+    row_of: Callable[..., dict] = lambda row: row,
+) -> dict:
+    """Write the shards, at least one per part; return for each part its documents, characters and shards.
+
+    Args:
+        folder: of the corpus.
+        parts: the documents of each part.
+        size_of: the characters of a document.
+        row_of: the corpus line of a document; of one at a time.
+    """
     written = {}
     for part, rows in parts.items():
         shards = []
-        sizes = [len(row["content"]) for row in rows]
+        sizes = list(map(size_of, rows))
         starts, held = [0], 0
         for index, size in enumerate(sizes):
             if held >= SHARD_CHARACTERS:
@@ -55,7 +68,7 @@ def write_parts(folder: Path, parts: dict[str, list[dict]]) -> dict:
             held += size
         for number, (start, end) in enumerate(pairwise([*starts, len(rows)])):
             path = folder / part / f"part-{number:05d}.jsonl.gz"
-            count, name = write_jsonl(path, rows[start:end]), f"{part}/{path.name}"
+            count, name = write_jsonl(path, map(row_of, rows[start:end])), f"{part}/{path.name}"
             shards.append({"file": name, "documents": count, "bytes": path.stat().st_size, "sha256": sha256_file(path)})
         written[part] = {"documents": len(rows), "characters": sum(sizes), "shards": shards}
     return written

@@ -8,16 +8,14 @@ from collections.abc import Callable
 
 from nl2code.errors import UserError
 from scripts.corpus.documents import Harvest, keep
+from scripts.corpus.spill import Document
 
 SECONDS = 10.0  # of CPU time, imports excluded
+BATCH = 1000  # programs in memory
 
 
 def without_failing(
-    harvests: list[Harvest],
-    kind: str,
-    library: str,
-    workers: int,
-    program: Callable[[dict], str] = lambda row: row["content"],
+    harvests: list[Harvest], kind: str, library: str, workers: int, program: Callable[[Document], str] = Document.text
 ) -> None:
     """Reject documents of one kind that do not run, by what went wrong; `program` is what to run for a document.
 
@@ -31,14 +29,16 @@ def without_failing(
         raise UserError(
             f"running the {kind} documents needs pandas_numpy_eval ({error}); pip install -e ./pandas-numpy-eval"
         ) from error
-    rows = {str(id(row)): row for found in harvests for of, row in found.documents if of == kind}
-    if not rows:
+    every = [one for found in harvests for one in found.documents if one.kind == kind]
+    if not every:
         return
+    failed: dict[Document, str] = {}
     preload = tuple(dict.fromkeys(("numpy", library.partition(".")[0])))
     try:
         with Executor(describe_interpreter(None, list(preload)), Limits(timeout=SECONDS), workers, preload) as executor:
-            verdicts = dict(executor.run({key: (program(row), "") for key, row in rows.items()}))
+            for batch in (every[start : start + BATCH] for start in range(0, len(every), BATCH)):
+                verdicts = executor.run({str(number): (program(one), "") for number, one in enumerate(batch)})
+                failed |= {batch[int(key)]: f"does not run: {v.kind}" for key, v in verdicts if not v.passed}
     except SandboxError as error:
         raise UserError(f"running the {kind} documents: {error}") from error
-    failed = {key: f"does not run: {verdict.kind}" for key, verdict in verdicts.items() if not verdict.passed}
-    keep(harvests, lambda of, row: failed.get(str(id(row)), ""))
+    keep(harvests, lambda one: failed.get(one, ""))

@@ -5,7 +5,8 @@ from hashlib import sha256
 
 from nl2code.errors import UserError
 from scripts.corpus.documents import DOCS, Harvest, keep
-from scripts.corpus.near_copies import NearCopies
+from scripts.corpus.near_copies import near_copies
+from scripts.corpus.spill import Document
 
 UNITS = ("repository", "file", "document")  # what lies on one side, from coarse to fine
 
@@ -14,10 +15,9 @@ def without_copies(harvests: list[Harvest]) -> None:
     """Reject documents that equal an earlier one in all but white space."""
     seen: set[bytes] = set()
 
-    def why_not(kind: str, row: dict) -> str:
-        key = sha256(" ".join(row["content"].split()).encode("utf-8", "surrogatepass")).digest()
-        is_copy = key in seen
-        seen.add(key)
+    def why_not(one: Document) -> str:
+        is_copy = one.key in seen
+        seen.add(one.key)
         return "copy of another document" if is_copy else ""
 
     keep(harvests, why_not)
@@ -25,8 +25,9 @@ def without_copies(harvests: list[Harvest]) -> None:
 
 def without_near_copies(harvests: list[Harvest], threshold: float) -> None:
     """Reject documents that are nearly equal to an earlier one (see `scripts.corpus.near_copies`)."""
-    copies = NearCopies(threshold)
-    keep(harvests, lambda kind, row: "near copy of another document" if copies.add(row["content"]) else "")
+    every = [one for found in harvests for one in found.documents]
+    verdicts = near_copies([one.signature for one in every], lambda index: every[index].text(), threshold)
+    keep(harvests, lambda one: "near copy of another document" if next(verdicts) else "")
 
 
 def hashed(*parts: object) -> float:
@@ -36,9 +37,9 @@ def hashed(*parts: object) -> float:
 
 def limit(harvests: list[Harvest], seed: int, most: int) -> None:
     """Keep a random choice of at most `most` documents."""
-    rows = [(hashed(seed, row["repo_name"], row["path"]), id(row)) for found in harvests for _, row in found.documents]
-    chosen = {row for _, row in sorted(rows)[:most]}
-    keep(harvests, lambda kind, row: "" if id(row) in chosen else "over --max_documents")
+    every = [one for found in harvests for one in found.documents]
+    chosen = set(sorted(every, key=lambda one: hashed(seed, one.repo_name, one.path))[:most])
+    keep(harvests, lambda one: "" if one in chosen else "over --max_documents")
 
 
 def limit_repositories(harvests: list[Harvest], seed: int, share: float) -> None:
@@ -50,11 +51,11 @@ def limit_repositories(harvests: list[Harvest], seed: int, share: float) -> None
     Raises:
         UserError: there are too few repositories.
     """
-    rows = [(row["repo_name"].removesuffix(DOCS), row) for found in harvests for _, row in found.documents]
+    every = [one for found in harvests for one in found.documents]
     sizes = Counter()
-    for name, row in rows:
-        sizes[name] += len(row["content"])
-    if rows and len(sizes) * share <= 1:
+    for one in every:
+        sizes[one.repo_name.removesuffix(DOCS)] += one.characters
+    if every and len(sizes) * share <= 1:
         if len(sizes) == 1:
             raise UserError(f"--max_share {share:g} needs two repositories with documents; give more sources, or 1")
         advice = f"above {1 / len(sizes):.3g}, or give more sources"
@@ -69,15 +70,16 @@ def limit_repositories(harvests: list[Harvest], seed: int, share: float) -> None
         rest -= size
     room = dict.fromkeys(sizes, cap)
     chosen = set()
-    for name, row in sorted(rows, key=lambda item: hashed(seed, item[1]["repo_name"], item[1]["path"])):
-        if len(row["content"]) <= room[name]:
-            room[name] -= len(row["content"])
-            chosen.add(id(row))
-    keep(harvests, lambda kind, row: "" if id(row) in chosen else "over --max_share")
+    for one in sorted(every, key=lambda one: hashed(seed, one.repo_name, one.path)):
+        name = one.repo_name.removesuffix(DOCS)
+        if one.characters <= room[name]:
+            room[name] -= one.characters
+            chosen.add(one)
+    keep(harvests, lambda one: "" if one in chosen else "over --max_share")
 
 
-def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> tuple[dict[str, list[dict]], str]:
-    """Shuffled rows of train and valid, and what was split by.
+def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> tuple[dict[str, list[Document]], str]:
+    """Shuffled documents of train and valid, and what was split by.
 
     The seed shuffles; a hash of the unit decides its side. Where all documents are in one unit (one repository, one
     file), the next finer unit is used; a single document is trained on.
@@ -86,23 +88,23 @@ def split(harvests: list[Harvest], seed: int, valid_share: float, by: str) -> tu
         valid_share: of the documents, 0 for no validation.
         by: one of UNITS: all documents of a repository, or of a file, lie on one side.
     """
-    rows = [row for found in harvests for _, row in found.documents]
+    every = [one for found in harvests for one in found.documents]
     for unit in UNITS[UNITS.index(by) :]:
-        place: dict[tuple[str, ...], list[dict]] = {}
-        for row in rows:
-            names = (row["repo_name"].removesuffix(DOCS), row["path"].partition("#L")[0], row["path"])
-            place.setdefault(names[: UNITS.index(unit) + 1], []).append(row)
+        place: dict[tuple[str, ...], list[Document]] = {}
+        for one in every:
+            names = (one.repo_name.removesuffix(DOCS), one.path.partition("#L")[0], one.path)
+            place.setdefault(names[: UNITS.index(unit) + 1], []).append(one)
         if len(place) > 1 or not valid_share:
             break
     by_hash = sorted(place, key=lambda names: hashed(*names))
     whole = unit == "repository"
     chosen = _whole_repositories(by_hash, place, valid_share) if whole else lowest_hashes(by_hash, valid_share)
     held_out = set(chosen if valid_share and len(by_hash) > 1 else ())
-    sides: dict[str, list[dict]] = {"train": [], "valid": []}
+    sides: dict[str, list[Document]] = {"train": [], "valid": []}
     for names in by_hash:
         sides["valid" if names in held_out else "train"] += place[names]
     for side in sides.values():
-        side.sort(key=lambda row: hashed(seed, row["repo_name"], row["path"]))
+        side.sort(key=lambda one: hashed(seed, one.repo_name, one.path))
     return sides, unit
 
 
@@ -112,7 +114,7 @@ def lowest_hashes(by_hash: list[tuple], share: float) -> list[tuple]:
     return by_hash[: min(max(count, 1), len(by_hash) - 1)]
 
 
-def _whole_repositories(by_hash: list[tuple], place: dict[tuple, list[dict]], share: float) -> list[tuple]:
+def _whole_repositories(by_hash: list[tuple], place: dict[tuple, list[Document]], share: float) -> list[tuple]:
     """Repositories, by hash, that together hold no more than the share of the documents; else the smallest alone."""
     room = share * sum(map(len, place.values()))
     chosen = []

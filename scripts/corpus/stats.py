@@ -29,7 +29,7 @@ def account(*ledgers: Ledger) -> dict:
 
 def characters(harvests: Iterable[Harvest], *kinds: str) -> int:
     """Characters of the documents of some kinds."""
-    return sum(len(row["content"]) for found in harvests for kind, row in found.documents if kind in kinds)
+    return sum(one.characters for found in harvests for one in found.documents if one.kind in kinds)
 
 
 def source_stats(found: Harvest) -> dict:
@@ -59,7 +59,7 @@ def statistics(settings: dict, harvests: list[Harvest], benchmarks: Iterable[str
             if reason.startswith("benchmark "):
                 benchmark, _, rule = reason.removeprefix("benchmark ").rpartition(": ")
                 dropped.setdefault(benchmark, Counter())[rule] += count
-    licences = Counter(row["license"] for found in harvests for _, row in found.documents)
+    licences = Counter(one.licence for found in harvests for one in found.documents)
     return {
         **settings,
         "totals": totals,

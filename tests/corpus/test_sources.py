@@ -7,6 +7,7 @@ import stat
 import tarfile
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -33,9 +34,9 @@ def write(folder: Path, tree: dict[str, str]) -> Path:
 def facts(path: Path) -> tuple:
     """What a source gives: paths, licence, documents."""
     source = resolve(str(path), path.parent)
-    documents = [
-        (kind, row["path"], row["content"], row["license"]) for kind, row in harvest(source, OPTIONS).documents
-    ]
+    with TemporaryDirectory() as folder:
+        found = harvest(source, OPTIONS, Path(folder, "texts"))
+        documents = [(one.kind, one.path, one.text(), one.licence) for one in found.documents]
     return [(member.path, member.size) for member in members(path)], source.licence, documents
 
 
@@ -129,8 +130,8 @@ def test_a_name_that_is_no_unicode_stays_writable(tmp_path):
     (tmp_path / "r").mkdir()
     with open(os.fsencode(tmp_path / "r") + b"/caf\xe9.py", "wb") as stream:
         stream.write(TREE["mylib/alpha.py"].encode())
-    ((_, row),) = harvest(resolve(str(tmp_path / "r"), tmp_path), OPTIONS).documents
-    assert row["path"] == "caf\ufffd.py"
+    (one,) = harvest(resolve(str(tmp_path / "r"), tmp_path), OPTIONS, tmp_path / "texts").documents
+    assert one.path == one.row()["path"] == "caf\ufffd.py"
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -9,6 +9,7 @@ from scripts.corpus.documents import Harvest
 from scripts.corpus.functions import MAX_LINES, mine_functions
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.sources import Source
+from scripts.corpus.spill import Document
 from scripts.corpus.split import limit_repositories
 from scripts.corpus.usage import library_calls, why_not_usage
 from scripts.fetch import load_sources
@@ -134,14 +135,13 @@ def harvests_of(**sizes: list[int]) -> list[Harvest]:
     """A harvest per repository, of documents of so many characters."""
     made = []
     for name, lengths in sizes.items():
-        rows = [("code", {"repo_name": name, "path": str(n), "content": "x" * size}) for n, size in enumerate(lengths)]
-        ledger = Ledger(seen=len(rows))
-        made.append(Harvest(Source(name, None, "MIT", ""), kinds={"code": ledger}, documents=rows))
+        found = [Document("code", name, str(n), "MIT", size, 0, b"", "", 0, 0) for n, size in enumerate(lengths)]
+        made.append(Harvest(Source(name, None, "MIT", ""), kinds={"code": Ledger(seen=len(found))}, documents=found))
     return made
 
 
 def characters(harvests: list[Harvest]) -> list[int]:
-    return [sum(len(row["content"]) for _, row in found.documents) for found in harvests]
+    return [sum(one.characters for one in found.documents) for found in harvests]
 
 
 def test_a_repository_gives_at_most_its_share():
@@ -149,10 +149,10 @@ def test_a_repository_gives_at_most_its_share():
     limit_repositories(made, 42, 0.3)
     assert characters(made) == [260, 260, 100, 100, 150]  # the cap is 0.3 * 350 / (1 - 2 * 0.3) = 262.5
     assert made[0].kinds["code"].rejected == {"over --max_share": 474}
-    chosen = [row["path"] for _, row in made[0].documents]
+    chosen = [one.path for one in made[0].documents]
     other = harvests_of(large=[10] * 500, big=[10] * 100, a=[100], b=[100], c=[100, 50])
     limit_repositories(other, 7, 0.3)
-    assert chosen != [row["path"] for _, row in other[0].documents] != [str(n) for n in range(26)]
+    assert chosen != [one.path for one in other[0].documents] != [str(n) for n in range(26)]
 
 
 def test_equal_repositories_keep_all_and_too_few_are_refused():
@@ -173,7 +173,7 @@ def test_one_repository_is_told_a_value_that_can_be_typed(tmp_path, capsys):
 
 def test_documents_of_a_repository_and_of_its_documentation_count_together():
     made = harvests_of(a=[50, 50], b=[60], c=[60])
-    made[0].documents[1][1]["repo_name"] = "a (docs)"
+    made[0].documents[1].repo_name = "a (docs)"
     limit_repositories(made, 42, 0.4)
     assert characters(made) == [50, 60, 60]
 
