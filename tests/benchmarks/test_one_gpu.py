@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_small_variant_from_a_pack(packed, tmp_path):
     """The wheel is no real one, so the script gets a pack without it."""
     flags = ["-o", f"{tmp_path}/pack", "--model", f"{packed}/llama", "--shards", f"{packed}/train"]
     assert main(["pack", *flags]) == 0
-    environment = {**os.environ, "PACK": f"{tmp_path}/pack", "CUDA_VISIBLE_DEVICES": ""}
+    environment = {**os.environ, "PACK": f"{tmp_path}/pack", "CUDA_VISIBLE_DEVICES": "", "CERT_PYTHON": sys.executable}
     command = ["bash", f"{ROOT}/benchmarks/one_gpu.sh", "--output", f"{tmp_path}/found.json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
