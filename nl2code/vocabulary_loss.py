@@ -15,7 +15,7 @@ from nl2code.code_dataset import IGNORED_LABEL
 
 # Chunks of 512 tokens, sums in the accumulation dtype: as fast as any other choice on CPUs, see docs/LOG.md.
 OPTIONS = LinearCrossEntropyOptions(batch_chunk_size=512, acc_policy="accurate")
-ROWS = 256  # the number of positions is a multiple of it
+ROWS = 256  # the number of positions that reach the output layer is a multiple of it
 
 
 def use_chunked_loss(model: torch.nn.Module, tolerance: float = 1e-4) -> bool:
@@ -62,8 +62,8 @@ def _loss(hidden: torch.Tensor, head: torch.nn.Linear, labels: torch.Tensor, num
     device = hidden.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
     hidden, labels = hidden[:, :-1].flatten(0, 1), labels[:, 1:].flatten()  # (B (T - 1), D), (B (T - 1),)
-    # Positions without a label cost nothing, but for some that fill up the last chunk: with sizes that differ from step to
-    # step the memory of a process grows by gigabytes.
+    # Positions without a label are left out, but for some that fill up a multiple of ROWS: with sizes that differ from step
+    # to step the memory of a process grows by gigabytes.
     counted = labels != IGNORED_LABEL
     rows = counted.byte().argsort(descending=True, stable=True)[: -(-int(counted.sum()) // ROWS) * ROWS]
     hidden, labels = hidden[rows].to(dtype), labels[rows]  # (N, D), (N,)

@@ -24,12 +24,14 @@ def work(argv: list[str] | None) -> None:
         parser.error("--table takes one results file; leave the others out")
     for path in args.results:
         try:
-            counts, table = read_cases(path), case_table(path) if args.table else {}
+            table = case_table(path) if args.table else {"counts": read_cases(path)}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: {type(error).__name__}: {error}; give a *_results.jsonl") from error
-        texts = [f"case {case}: {count['passed']} of {count['samples']} passed" for case, count in counts.items()]
+        texts = [
+            f"case {case}: {count['passed']} of {count['samples']} passed" for case, count in table["counts"].items()
+        ]
         print(f"{path}: {', '.join(texts) or 'samples of one stage'}")
-        if table:
+        if args.table:
             write_json(args.table, table)
             print(markdown(table))
 

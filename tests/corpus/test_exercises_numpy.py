@@ -1,12 +1,10 @@
 """NumPy's templates of exercises run, and what they need of the programs that are made from them."""
 
 import ast
-import random
-import warnings
 
 import pytest
+from template_runs import made
 
-from scripts.corpus.exercise_objects import Scene
 from scripts.corpus.exercise_programs import Writer, operand
 from scripts.corpus.exercise_templates import load
 from scripts.corpus.exercises import FOLDER
@@ -19,19 +17,6 @@ SEEDS = 3
 def writer() -> Writer:
     """A writer of the shipped templates; to make one takes a part of a second."""
     return Writer(FILE, 0)
-
-
-def made(writer: Writer, key: str, seed: int) -> dict:
-    """What a program of one template leaves in its variables; a warning is an error."""
-    writer.rng = random.Random(seed)
-    scene = Scene(writer.rng, FILE)
-    item = writer.item(scene, key)
-    code = item.code if item.template["changes"] else f"made = {item.code}"
-    names: dict = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        exec("\n".join([FILE["head"], *writer.objects(scene, item), code]), names)
-    return names
 
 
 @pytest.mark.parametrize("key", FILE["exercises"])
