@@ -8,7 +8,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 HERE=examples/private_library
-FILES="${FILES:-3000}"                                # programs in the corpus; 3000 are about 440K tokens
+FILES="${FILES:-3000}"                                # programs in the corpus; 3000 are about 490K tokens
 BENCHMARK="${PROBLEMS:-$HERE/problems/Dorvex.jsonl}"  # DorvexDev.jsonl: 20 problems to choose settings with
 export DOMAIN=Dorvex LIMIT="${LIMIT:-0}"              # LIMIT=0: all problems
 export PRESET="${PRESET:-$HERE/preset.yaml}"          # corpus, encoding, training

@@ -21,7 +21,8 @@ from evaluation.problem_checks import (
     truncate,
 )
 
-from examples.private_library import compare, make_corpus, tasks, wording
+from examples.private_library import compare, make_corpus, tasks, wording, wording_conditions
+from examples.private_library.pools import NUMBER_WORDS
 from pandas_numpy_eval import evaluate_functional_correctness
 from scripts.decontaminate import fingerprints_from, squeeze
 from scripts.file_utils import read_jsonl
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/private_library"
 LIBRARY = EXAMPLE / "library"
 SIZES = {"Dorvex": 40, "DorvexDev": 20}
+NUMBER = re.compile(rf"\b(\d[\d.]*(nd|rd|th)?|second|third|fourth|fifth|{'|'.join(NUMBER_WORDS)})\b")
 
 
 @pytest.fixture(params=SIZES)
@@ -140,15 +142,34 @@ def test_corpus_holds_no_problem(programs):
 
 
 @pytest.mark.parametrize("call", wording.CALLS)
-def test_every_call_has_twelve_paraphrases(call):
+def test_every_call_has_thirty_paraphrases(call):
     said = set()
     for number in range(400):
         scene = tasks.Scene(random.Random(number))
         scene.brod, scene.records, scene.quote, scene.quote_value = "rows", "records", "", ""
         scene.texts, scene.numbers = ["city"], ["depth", "price"]
-        noun, imperative, _, _ = tasks.describe(scene, call, "these")
-        said |= {re.sub(r"\b(\d[\d.]*|second|third|fourth|fifth)\b", "0", text) for text in (noun, imperative)}
-    assert len(said) >= 12
+        phrase = tasks.describe(scene, call, "these")
+        said |= {NUMBER.sub("0", text) for text in (phrase.noun, phrase.order, phrase.line)}
+    assert len(said) >= 30
+
+
+def test_every_call_occurs():
+    """At least one in a hundred programs has the call, and half of them at least three in a hundred."""
+    texts = [make_corpus.make_program(1, number)[1] for number in range(1000)]
+    counts = {call: sum(f".{call}(" in text for text in texts) for call in {*wording.CALLS, *wording.PAIRS}}
+    assert {call: count for call, count in counts.items() if count < 10} == {}
+    assert sorted(counts.values())[len(counts) // 2] >= 30
+
+
+def test_descriptions_hold_what_the_code_needs():
+    """Every field and value of a call is in its description."""
+    for number in range(600):
+        scene = tasks.Scene(random.Random(number))
+        scene.quote = scene.quote_value = '"'
+        one = tasks.draw_task(scene)
+        used = set(re.findall(r'"[^"]+"', one.code))
+        adjectives = {f'"{name}"' for name in wording_conditions.ADJECTIVES}
+        assert [text for text in used - adjectives if text not in one.text] == [], (one.text, one.code)
 
 
 def metrics(folder: Path, run: str, passed: dict[str, int]) -> Path:
