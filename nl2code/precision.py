@@ -1,7 +1,11 @@
-"""Which arithmetic is fast here: `--precision auto`."""
+"""Which arithmetic is fast here (`--precision auto`), and whether a model can be compiled."""
 
+import os
+import shutil
 import statistics
+import sysconfig
 import time
+from pathlib import Path
 
 import torch
 
@@ -30,3 +34,12 @@ def gemm_gflops(dtype: torch.dtype, size: int = 1024, rounds: int = 5) -> float:
         left @ right
         seconds.append(time.perf_counter() - started)
     return 2 * size**3 / statistics.median(seconds[1:]) / 1e9
+
+
+def missing_to_compile() -> str:
+    """What `torch.compile` needs on a CPU and does not find here, or an empty text: a C++ compiler, Python's headers."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        return f"the C++ compiler {compiler}"
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    return "" if header.exists() else str(header)

@@ -90,8 +90,10 @@ def make_script(rng: random.Random) -> str:
     if pairs:
         lines.append(data(scene.other, scene.other_rows(pairs)))
     for one, name in zip(tasks, rng.sample(RESULTS, len(tasks)), strict=True):
-        name = scene.brod if one is tasks[-1] and one.makes_brod and rng.random() < 0.25 else name
-        lines += ["", comment(scene, one, name), f"{name} = {one.code}"]
+        said = comment(scene, one, name)
+        if one is tasks[-1] and one.makes_brod and not re.search(rf"\b{name}\b", said) and rng.random() < 0.6:
+            name = scene.brod  # no name is asked for: the brod itself changes
+        lines += ["", said, f"{name} = {one.code}"]
     return "\n".join(lines) + "\n"
 
 

@@ -23,8 +23,8 @@ ensure_env
 "$PYTHON" -m examples.private_library.make_corpus -o "$WORK/programs" --files "$FILES"
 for type in sketcher generator normal; do
   case $type in
-    generator) steps="${STEPS:-60}" ;;   # filling in is learned sooner than which call a sentence asks for
-    normal) steps="${STEPS:-370}" ;;     # about the minutes that both stages of CERT take
+    generator) steps="${STEPS:-140}" ;;  # filling in is learned sooner than which call a sentence asks for
+    normal) steps="${STEPS:-420}" ;;     # the steps of both stages of CERT
     *) steps="${STEPS:-}" ;;
   esac
   TYPE=$type STEPS=$steps SOURCES="$HERE/library,$WORK/programs" bash run_training_cert.sh

@@ -9,7 +9,7 @@ import torch
 from transformers import TrainingArguments
 
 from nl2code.errors import UserError
-from nl2code.precision import best_precision
+from nl2code.precision import best_precision, missing_to_compile
 from scripts.training.run_folder import recorded_precision
 
 
@@ -173,6 +173,9 @@ class RunArguments(TrainingArguments):
             known = None if on_gpu else recorded_precision(self.output_dir)
             chosen = (known or best_precision(on_gpu)) if self.precision == "auto" else self.precision
             self.fp16, self.bf16 = chosen == "fp16", chosen == "bf16"
+        if self.torch_compile and (self.use_cpu or not torch.cuda.is_available()) and (what := missing_to_compile()):
+            print(f"torch_compile: {what} is not there, so the model runs as it is, slower")
+            self.torch_compile = False
         self.use_cpu |= self.bf16 and not torch.cuda.is_available()  # bf16 on a CPU has to be asked for
         super().__post_init__()
         if self.fp16 and self.device.type == "cpu":

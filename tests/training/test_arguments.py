@@ -11,6 +11,7 @@ from training_runs import arguments, make_inputs, weights_of
 
 import run_cert
 from nl2code.errors import UserError
+from nl2code.precision import missing_to_compile
 from scripts.presets import with_preset
 from scripts.training import run as training
 from scripts.training.arguments import NEEDS, OF_EVALUATION, REFUSED, WITHOUT_EFFECT, RunArguments
@@ -177,6 +178,21 @@ def test_what_only_the_trainer_knows_is_one_line_too(inputs, tmp_path, capsys, e
     last = captured.err.strip().splitlines()[-1]
     assert last.startswith("error: ") and message in last
     assert "'loss'" not in captured.out and not (tmp_path / "x/model").exists()
+
+
+def test_without_a_compiler_the_model_runs_as_it_is(tmp_path, monkeypatch, capsys):
+    def parse():
+        flags = arguments(tmp_path, tmp_path / "x", "--torch_compile", "true", "--use_cpu", "true")
+        return training.parse(flags)[2]
+
+    assert parse().torch_compile == (not missing_to_compile())
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert not parse().torch_compile
+    assert "the C++ compiler no-such-compiler is not there" in capsys.readouterr().out
+    monkeypatch.setenv("CXX", "true")
+    monkeypatch.setattr("sysconfig.get_path", lambda name: "/nowhere")
+    assert not parse().torch_compile
+    assert "/nowhere/Python.h is not there" in capsys.readouterr().out
 
 
 def test_precision_is_one_setting(tmp_path, monkeypatch):

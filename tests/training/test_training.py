@@ -13,6 +13,7 @@ import pytest
 import torch
 import transformers
 import yaml
+from safetensors.torch import load_file
 from training_runs import ROOT, Child, arguments, environment, history, make_inputs, weights_of
 
 import run_cert
@@ -21,6 +22,7 @@ from nl2code.checkpoints import newest_checkpoint
 from nl2code.code_dataset import CodeBlockDataset
 from nl2code.flops import training_flops_per_token
 from nl2code.models import load_model, load_tokenizer, weights_sha256
+from nl2code.precision import missing_to_compile
 from scripts.training import run as training
 
 
@@ -192,6 +194,21 @@ def test_gradient_checkpointing_changes_nothing_but_memory(inputs, tmp_path, lor
 
 
 SCRATCH = ("--config_overrides", "hidden_size=16,num_hidden_layers=1,num_attention_heads=2,intermediate_size=32")
+
+
+@pytest.mark.skipif(bool(missing_to_compile()), reason="torch.compile needs a C++ compiler and Python's headers")
+@pytest.mark.parametrize("lora", ["0", "4"])
+def test_a_compiled_run_learns_the_same(inputs, tmp_path, lora):
+    few = ("--lora_r", lora, "--max_steps", "3", "--save_steps", "2", "--logging_steps", "1", "--use_cpu", "true")
+    assert train(inputs, tmp_path / "plain", *few) == 0
+    assert train(inputs, tmp_path / "compiled", *few, "--torch_compile", "true") == 0
+    (steps, plain, seen), (others, compiled, seen_too) = (
+        zip(*history(tmp_path / name), strict=True) for name in ("plain", "compiled")
+    )
+    assert steps == others and seen == seen_too and plain[-1] < plain[0]
+    assert compiled == pytest.approx(plain, rel=1e-4)
+    saved = [load_file(next((tmp_path / name / "model").glob("*.safetensors"))) for name in ("plain", "compiled")]
+    assert saved[0].keys() == saved[1].keys()
 
 
 def test_from_scratch(inputs, tmp_path, capsys):
