@@ -37,6 +37,11 @@ def finish(text: str) -> str:
     return text if text.endswith((".", "?")) else f"{text}."
 
 
+def hashes(text: str) -> str:
+    """The text as lines of comment."""
+    return "# " + "\n# ".join(textwrap.wrap(text, WIDTH))
+
+
 def frame(rng: random.Random, forms: dict[str, str], one: Task, name: str = "", plain: bool = False) -> str:
     """The description in one of the frames of its kind, a quarter of the texts without the article in front."""
     text = one.text.removeprefix("the ") if rng.random() < 0.25 else one.text
@@ -66,7 +71,7 @@ def comment(scene: Scene, one: Task, name: str) -> str:
         text = f"{context(scene, frames.CONTEXTS)} {finish(frame(scene.rng, frames.COMMENTS, one, plain=True))}"
     else:
         text = frame(scene.rng, frames.COMMENTS, one, name)
-    return "# " + "\n# ".join(textwrap.wrap(text, WIDTH))
+    return hashes(text)
 
 
 def data(name: str, rows: list[dict], indent: str = "") -> str:
@@ -102,22 +107,17 @@ def function_name(scene: Scene, one: Task) -> str:
     rng, call = scene.rng, one.names[-1]
     said = {"b": scene.brod, **{slot: one.values.get(slot, "value") for slot in ("f", "by", "new")}}
     root = call if call in frames.NAMES else call[:4]
-    name = rng.choice(frames.NAMES[root].split("|")).format(**said)
-    return (
-        name
-        if rng.random() < 0.5
-        else f"{rng.choice(frames.GENERIC_NAMES.split('|'))}_{rng.choice((scene.brod, 'it', 'brod'))}"
-    )
+    telling = rng.choice(frames.NAMES[root].split("|")).format(**said)
+    if rng.random() < 0.5:
+        return telling
+    return f"{rng.choice(frames.GENERIC_NAMES.split('|'))}_{rng.choice((scene.brod, 'it', 'brod'))}"
 
 
 def explain(scene: Scene, text: str, parameters: list[str]) -> str:
     """The text with a section about the arguments."""
     kinds = {scene.brod: f"a brod of {scene.records}", scene.other: "another brod"}
-    parts = [(name, kinds.get(name, "a " + type(scene.parameters.get(name)).__name__)) for name in parameters]
-    names = {"str": "text", "int": "number", "float": "number", "list": "list of values", "bool": "truth value"}
-    parts = [
-        (name, re.sub(r"\b(str|int|float|list|bool)$", lambda found: names[found[1]], kind)) for name, kind in parts
-    ]
+    types = {str: "text", int: "number", float: "number", list: "list of values", bool: "truth value"}
+    parts = [(name, kinds.get(name) or f"a {types[type(scene.parameters[name])]}") for name in parameters]
     if scene.rng.random() < 0.5:
         lines = "".join(f"        {name}: {kind}\n" for name, kind in parts)
         return f"{text}\n\n    Args:\n{lines}    "
@@ -158,13 +158,13 @@ def make_function(rng: random.Random) -> tuple[str, str, str]:
     elif in_front:
         text = f"{context(scene, frames.CONTEXTS)} {text}"
     head = f"def {name}({', '.join(parameters)}):\n"
-    shape = rng.random()
-    more = explain(scene, text, parameters) if shape < 0.07 and not plain else ""
-    more = (
-        text + "\n" + lines + "\n    " if 0.07 < shape < 0.14 and (lines := example(scene, one, name, head)) else more
-    )
+    shape, more = rng.random(), ""  # `more`: the text with a section after it
+    if shape < 0.07 and not plain:
+        more = explain(scene, text, parameters)
+    elif 0.07 < shape < 0.14 and (lines := example(scene, one, name, head)):
+        more = f"{text}\n{lines}\n    "
     if rng.random() < 0.12:
-        head = "# " + "\n# ".join(textwrap.wrap(text, WIDTH)) + "\n" + head
+        head = f"{hashes(text)}\n{head}"
     elif len(text) > WIDTH and not more:
         head += '    """' + "\n    ".join(textwrap.wrap(text, WIDTH)) + '\n    """\n'
     else:

@@ -167,13 +167,13 @@ class RunArguments(TrainingArguments):
     def __post_init__(self):
         self.evaluate_only = self.do_eval and not self.do_train
         self._refuse()
+        on_gpu = torch.cuda.is_available() and not self.use_cpu
         if self.precision is not None:
-            on_gpu = torch.cuda.is_available() and not self.use_cpu
             # Measured anew, a resumed run near the threshold could get another arithmetic.
             known = None if on_gpu else recorded_precision(self.output_dir)
             chosen = (known or best_precision(on_gpu)) if self.precision == "auto" else self.precision
             self.fp16, self.bf16 = chosen == "fp16", chosen == "bf16"
-        if self.torch_compile and (self.use_cpu or not torch.cuda.is_available()) and (what := missing_to_compile()):
+        if self.torch_compile and not on_gpu and (what := missing_to_compile()):
             print(f"torch_compile: {what} is not there, so the model runs as it is, slower")
             self.torch_compile = False
         self.use_cpu |= self.bf16 and not torch.cuda.is_available()  # bf16 on a CPU has to be asked for
