@@ -3,17 +3,28 @@
     python -m scripts.report results                         # writes report.html, report.md, report.json, report_charts/
     python -m scripts.report results --files data results    # also lists the files under those folders
 
+Below the table stand the differences of runs, paired by problem, and how the two stages did.
 Scores come from `*_metrics.json`, which only an evaluation writes; examples and sketches from `*_results.jsonl`. Rows of
 one benchmark and equal settings stand together, so that base model and CERT can be compared. Where a benchmark has levels
-(basic, intermediate, hard), a column for each shows the pass@1 of its problems. Equal results give equal bytes.
+(basic, intermediate, hard), a column for each shows the pass@1 of its problems. Equal results give equal bytes; where no
+file changed since, the tables are printed from `report.record.json` and nothing is written.
 """
 
 import argparse
+import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
+from scripts.file_utils import sha256_file
+from scripts.records import ABSENT, Record, read_record
+from scripts.reporting.problem_files import benchmark_of, problem_file
 
+RECORD = "report.record.json"
+PAGES = ("report.html", "report.md", "report.json")
+FORMAT = 1
+LONGEST = 15  # rows of a table that is printed below that of all runs
 PASSING_FOLDERS = ("checkpoint-", "runs", ".")  # intermediate files of runs
 
 
@@ -40,23 +51,55 @@ def work(argv: list[str] | None) -> None:
         "--files", type=Path, nargs="*", default=[], help="folders whose files are listed as well (default: none)"
     )
     args = parser.parse_args(argv)
-    from scripts.reporting.page import write_report  # here: --help needs no pandas
+    record = Record(args.results / RECORD, "report", FORMAT, inputs_of(args.results), {})
+    text = read_record(record.file)["text"] if record.is_finished() else make(record)
+    if args.files:
+        print("\n".join(["Files (bytes, path):", *list_files(args.files), ""]))
+    print(f"{text}\n\nscores in per cent, every sample executed; details: {args.results / 'report.html'}")
+
+
+def inputs_of(folder: Path) -> dict[str, str]:
+    """sha256 of every file under a folder that a report may read, and of the problems that are told of there."""
+    found = sorted(path for pattern in ("*.json", "*_results.jsonl") for path in folder.rglob(pattern))
+    read = [path for path in found if path.is_file() and path.name not in (RECORD, *PAGES)]
+    inputs = {str(path.relative_to(folder)): sha256_file(path) for path in read}
+    for path in (path for path in read if path.name.endswith("_metrics.json")):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # `make` complains of it
+            benchmark = benchmark_of(json.loads(path.read_bytes()))
+            inputs[f"problems of {path.relative_to(folder)}"] = (
+                benchmark["sha256"] if problem_file(benchmark) else ABSENT
+            )
+    return inputs
+
+
+def make(record: Record) -> str:
+    """Write the report and return its tables as text. Where a metrics file cannot be read, the record stays unfinished."""
+    import pandas as pd  # here: --help and a report that is up to date need none
+
+    from scripts.reporting.page import CHARTS, write_report
     from scripts.reporting.tables import read_rows, shown, sweeps
 
-    rows, complaints = read_rows(args.results)
+    folder = record.file.parent
+    rows, complaints = read_rows(folder)
     for complaint in complaints:
         print(f"warning: {complaint}", file=sys.stderr)
     if rows.empty:
-        raise UserError(f"no *_metrics.json under {args.results}; run run_evaluating_codes.sh first")
-    write_report(rows, args.results)
-    if args.files:
-        print("\n".join(["Files (bytes, path):", *list_files(args.files), ""]))
-    print(shown(rows).to_string(index=False))
+        raise UserError(f"no *_metrics.json under {folder}; run run_evaluating_codes.sh first")
+    parts = write_report(rows, folder)
+    texts = [shown(rows).to_string(index=False)]
     if len(best := sweeps(rows)):
-        print(
-            f"\nBest temperature of each sweep, chosen on the problems that are scored:\n{best.to_string(index=False)}"
-        )
-    print(f"\nscores in per cent, every sample executed; details: {args.results / 'report.html'}")
+        title = "Best temperature of each sweep, chosen on the problems that are scored:"
+        texts.append(f"{title}\n{best.to_string(index=False)}")
+    for name, section in ((name, section) for name, sections in parts for section in sections if section.printed):
+        for table in section.tables:
+            many = f"{len(table.rows)} rows, see the report"
+            told = many if len(table.rows) > LONGEST else pd.DataFrame(table.rows).to_string(index=False)
+            texts.append(f"{name}: {section.heading.lower()}\n{told}")
+    text = "\n\n".join(texts)
+    if not complaints:
+        outputs = [*(folder / name for name in PAGES), *(folder / CHARTS).iterdir()]
+        record.finish(outputs, text=text)
+    return text
 
 
 def main(argv: list[str] | None = None) -> int:

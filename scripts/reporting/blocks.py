@@ -16,7 +16,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: a note on how to read it, then charts, tables, examples (title -> samples), and texts to unfold."""
+    """A part of a page: a note on how to read it, then charts, tables, examples (title -> samples), and texts to unfold.
+
+    The tables of a printed section stand on the terminal as well.
+    """
 
     heading: str
     note: str = ""
@@ -24,6 +27,7 @@ class Section:
     tables: list[Table] = field(default_factory=list)
     examples: dict[str, list[dict]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    printed: bool = False
 
 
 def percent(score: dict, sign: str = "") -> str:
@@ -34,6 +38,16 @@ def percent(score: dict, sign: str = "") -> str:
     """
     low, high = (f"{100 * bound:.1f}" for bound in score["ci95"])
     return f"{100 * score['value']:{sign}.2f} [{low}, {high}]"
+
+
+def direction(difference: dict) -> str:
+    """What the interval of a paired difference says.
+
+    >>> [direction({"ci95": bounds}) for bounds in ([0.1, 0.2], [-0.2, -0.1], [-0.1, 0.2])]
+    ['higher', 'lower', 'not told apart']
+    """
+    low, high = difference["ci95"]
+    return "higher" if low > 0 else "lower" if high < 0 else "not told apart"
 
 
 def filled(rows: list[dict]) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from scripts.reporting.blocks import Section, Table, filled, percent
 from scripts.reporting.charts import outcome_chart, solved_chart
 from scripts.reporting.tables import FIXED
 
+SKETCHES = {"placeholder": "sketch has a placeholder", "reference": "sketch is a reference's"}
 KINDS = 5  # of failures in the chart; the others are one
 NAMES = {"level": "level", "category": "category", "calls": "API calls"}
 CASES = {
@@ -89,7 +90,8 @@ def cases(benchmark: dict, shown: dict[str, dict]) -> Section:
     for run in benchmark["runs"]:
         if run["cases"]:
             row = {"run": run["name"], "T": run["T"]}
-            row["sketch is a reference's"] = percent(run["sketches"]) if run.get("sketches") else "-"
+            means = {title: run["sketches"][key] for key, title in SKETCHES.items()}
+            row |= {title: percent(mean) if mean else "-" for title, mean in means.items()}
             rows.append(row | {f"case {k}": f"{v['passed']} of {v['samples']}" for k, v in run["cases"].items()})
     for label, run in shown.items():
         for case, samples in run.get("examples", {}).items():
@@ -97,10 +99,14 @@ def cases(benchmark: dict, shown: dict[str, dict]) -> Section:
                 samples
             )
     note = "Samples of two stages that passed, by case: " + "; ".join(f"{k}, {text}" for k, text in CASES.items())
-    note += ". The share of problems whose most frequent sketch is exactly that of a canonical solution is in per cent."
+    note += (
+        ". In per cent, of the problems' most frequent sketches: those with a placeholder, where the canonical solution has "
+        "one, and those that are exactly the sketch of a canonical solution."
+    )
     return Section(
         "Sketches and cases",
         note,
         tables=[Table("Passed, of all samples", filled(rows))] if rows else [],
         examples=examples,
+        printed=True,
     )

@@ -9,10 +9,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from pandas_numpy_eval.data import file_sha256, read_problems, resolve_problem_file
-from pandas_numpy_eval.errors import EvaluationError
 from scripts.file_utils import read_jsonl
 from scripts.generating.two_stages import BOTH_STAGES, CASES, CORRECTED
+from scripts.reporting.problem_files import problems_of
 from scripts.sketches.sketch import CONSTANTS, sketch_of_completion
 
 
@@ -67,13 +66,3 @@ def read_cases(results: Path) -> dict[str, dict]:
 def operation_of(record: dict) -> str:
     """The operation of the sketches, of a record of samples or of its flat form of earlier versions."""
     return record.get("settings", record).get("operation", CONSTANTS)
-
-
-def problems_of(benchmark: dict) -> dict[str, dict]:
-    """Problems by task_id of the file that `name`, `file` and `sha256` tell; empty where it is gone or changed."""
-    try:
-        file = resolve_problem_file(benchmark.get("file") or benchmark["name"].removeprefix("Cert"))
-        same = file_sha256(file) == benchmark["sha256"]
-        return read_problems(file) if same else {}
-    except (EvaluationError, OSError, KeyError):
-        return {}

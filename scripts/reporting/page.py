@@ -16,10 +16,10 @@ CHARTS = "report_charts"  # folder beside the page
 LIGHT, DARK = "default", "github-dark"  # styles of Pygments
 
 
-def write_report(rows: pd.DataFrame, folder: Path) -> None:
+def write_report(rows: pd.DataFrame, folder: Path) -> list[tuple[str, list[Section]]]:
     """Write report.html, report.md, report.json and the folder report_charts (SVG, PNG) of the runs under a folder.
 
-    Equal results give equal bytes. The page needs no other file.
+    Equal results give equal bytes. The page needs no other file. Returns the `parts_of` the page.
     """
     data = gather(rows, folder)
     parts = parts_of(data)
@@ -31,6 +31,7 @@ def write_report(rows: pd.DataFrame, folder: Path) -> None:
     write_json(folder / "report.json", data)
     write_text(folder / "report.html", render("report.html", parts))
     write_text(folder / "report.md", render("report.md", parts))
+    return parts
 
 
 def parts_of(data: dict) -> list[tuple[str, list[Section]]]:

@@ -7,6 +7,8 @@ import numpy as np
 
 from nl2code.parsing import try_parse
 from pandas_numpy_eval.scoring import mean_with_interval
+from scripts.sketches.placeholders import has_placeholder
+from scripts.sketches.sketch import CONSTANTS
 
 MANY = 3  # API calls that are no longer told apart
 
@@ -50,6 +52,16 @@ def is_reference_sketch(row: dict, key: str) -> bool | None:
     if row[key] is None:
         return None
     return row[key].strip() in {reference["sketch"].strip() for reference in row["references"]}
+
+
+def has_due_placeholder(row: dict, key: str, operation: str = CONSTANTS) -> bool | None:
+    """Whether the sketch `row[key]` holds a placeholder; None where that of the first reference has none.
+
+    >>> [has_due_placeholder({"references": [{"sketch": s}], "draft": "f(1)"}, "draft") for s in ("f(number)", "f()")]
+    [False, None]
+    """
+    due = has_placeholder(row["references"][0]["sketch"], operation)
+    return has_placeholder(row[key], operation) if due else None
 
 
 def mean_of(values: Iterable[float | None]) -> dict | None:

@@ -9,7 +9,7 @@ not count; a metric of rows is the mean of the others.
 from collections.abc import Callable, Iterable
 
 from scripts.generating.stage_texts import CUTS, Task
-from scripts.reporting.references import calls_group, is_reference_sketch, mean_of
+from scripts.reporting.references import calls_group, has_due_placeholder, is_reference_sketch, mean_of
 from scripts.reporting.tables import stage_rows
 from scripts.sketches.placeholders import has_placeholder
 from scripts.sketches.sketch import CONSTANTS, sketch_of_completion
@@ -43,16 +43,6 @@ def row_of(task: Task) -> dict:
         "nll": task.nll,
         "sketch_nll": task.sketch_nll,
     }
-
-
-def draft_sketches(row: dict, operation: str = CONSTANTS) -> bool | None:
-    """Whether the draft holds a placeholder; None where the reference's sketch has none.
-
-    >>> [draft_sketches({"references": [{"sketch": s}], "draft": "f(1)"}) for s in ("f(number)", "f()")]
-    [False, None]
-    """
-    wanted = has_placeholder(row["references"][0]["sketch"], operation)
-    return has_placeholder(row["draft"], operation) if wanted else None
 
 
 def draft_stands(row: dict, operation: str = CONSTANTS) -> bool:
@@ -98,7 +88,7 @@ def difference(first: Metric, second: Metric) -> Metric:
 def metrics_for(row: dict, operation: str = CONSTANTS) -> dict[str, Metric]:
     """Name -> metric, for the sources that a row has; the names are those of the result file."""
     found: dict[str, Metric] = {
-        "draft has placeholder": lambda r: draft_sketches(r, operation),
+        "draft has placeholder": lambda r: has_due_placeholder(r, "draft", operation),
         "draft is reference sketch": lambda r: is_reference_sketch(r, "draft"),
         "popular is reference sketch": lambda r: is_reference_sketch(r, "popular"),
         "draft stands (case 2)": lambda r: draft_stands(r, operation),

@@ -2,7 +2,7 @@
 
 import json
 
-from scripts.reporting.blocks import Section, Table, filled, percent
+from scripts.reporting.blocks import Section, Table, direction, filled, percent
 from scripts.reporting.breakdowns import cases, groups, outcomes, problems
 from scripts.reporting.charts import temperature_chart
 from scripts.reporting.tables import stage_rows
@@ -82,13 +82,14 @@ def _differences(benchmark: dict) -> Section:
             "problems": one["problems"],
         }
         rows.setdefault(key, row)[f"pass@{one['k']}"] = percent(one, "+")
+        if one["k"] == "1":
+            rows[key]["pass@1 is"] = direction(one)
     note = (
         "Differences in percentage points, paired by problem, in brackets the 95 % interval (bootstrap over problems): "
     )
     note += "an interval without 0 is a difference that the choice of problems alone does not explain."
-    return Section(
-        "Differences", note, tables=[Table("At equal temperatures", filled(list(rows.values())))] if rows else []
-    )
+    tables = [Table("At equal temperatures", filled(list(rows.values())))] if rows else []
+    return Section("Differences", note, tables=tables, printed=True)
 
 
 def _about(benchmark: dict) -> Section:

@@ -90,6 +90,8 @@ def test_unreadable_metrics_are_named_and_the_rest_shown(tmp_path, capsys):
     captured = capsys.readouterr()
     assert "cut_metrics.json: left out" in captured.err and captured.out.count("CertPandas") == 2
     assert "<b>" not in (tmp_path / "report.html").read_text()
+    assert report.main([str(tmp_path)]) == 0
+    assert "cut_metrics.json: left out" in capsys.readouterr().err  # said each time
 
 
 def test_no_metrics_at_all(tmp_path, capsys):

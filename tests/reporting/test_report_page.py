@@ -121,8 +121,9 @@ def test_kinds_of_problems_and_failures(page):
 def test_cases_sketches_and_examples(results, page):
     rows = page.tables["Passed, of all samples"]
     # At 0.2: a/0 twice and the failed samples are case 1, a/1 is case 2, a/2 passed against its sketch.
-    assert rows[1][:2] == ["x_cert", "0.2/0.2"] and rows[1][3:] == ["2 of 5", "2 of 2", "1 of 1"]
-    assert value(rows[1][2]) == "50.00"  # the sketches of a/0 and a/1 are those of their solutions
+    assert rows[1][:2] == ["x_cert", "0.2/0.2"] and rows[1][4:] == ["2 of 5", "2 of 2", "1 of 1"]
+    # Placeholders: a/0, a/2 and a/3, whose solutions have some. The sketches of a/0 and a/1 are those of their solutions.
+    assert [value(cell) for cell in rows[1][2:4]] == ["100.00", "50.00"]
     runs = json.loads((results / "report.json").read_text())["benchmarks"][0]["runs"]
     examples = next(run["examples"] for run in runs if run.get("examples"))
     told = {case: [(row["task_id"], row["passed"]) for row in found] for case, found in examples.items()}
@@ -177,9 +178,54 @@ def test_equal_results_give_equal_bytes(results, tmp_path):
     command = [sys.executable, "-m", "scripts.report", str(tmp_path / "other")]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "7"}, check=True, capture_output=True)
     files = [path.relative_to(results) for path in results.rglob("*") if path.is_file()]
-    assert len([path for path in files if "report" in str(path)]) == 11
+    assert len([path for path in files if "report" in str(path)]) == 12
     for path in files:
         assert (results / path).read_bytes() == (tmp_path / "other" / path).read_bytes(), path
+
+
+def test_a_report_that_is_up_to_date_is_only_printed(results, tmp_path, capsys):
+    """Until a file of results, the file of problems, or a file of the report changes."""
+    problems = write_problems(tmp_path / "P.jsonl")
+    write_tree(tmp_path / "results", problems)
+    page, metrics = tmp_path / "results/report.html", tmp_path / "results/P/base/t0.2_metrics.json"
+
+    def times() -> tuple[int, str]:
+        assert report.main([str(tmp_path / "results")]) == 0
+        return page.stat().st_mtime_ns, capsys.readouterr().out
+
+    first, told = times()
+    assert times() == (first, told) and "P: differences" in told and "P: sketches and cases" in told
+    metrics.write_text(metrics.read_text().replace("0.375", "0.25"))
+    second, other = times()
+    assert second > first and other != told
+    page.unlink()
+    third, _ = times()
+    assert third > second
+    problems.unlink()
+    fourth, _ = times()
+    assert fourth > third
+
+
+def test_the_terminal_tells_differences_and_stages(results, capsys):
+    """The tables of the page, and what their intervals say."""
+    assert report.main([str(results)]) == 0
+    told = capsys.readouterr().out
+    page = Page((results / "report.html").read_text())
+    table = page.tables["At equal temperatures"]
+    assert column(table, "pass@1 is") == ["not told apart", "not told apart"] and table[1][4] in told
+    for title, value in (
+        ("sketch has a placeholder", "100.00 [100.0, 100.0]"),
+        ("sketch is a reference's", "50.00 [0.0, 100.0]"),
+    ):
+        assert column(page.tables["Passed, of all samples"], title) == [value] * 2 and title in told and value in told
+
+
+def test_long_tables_stay_in_the_report(results, capsys, monkeypatch):
+    monkeypatch.setattr(report, "LONGEST", 1)
+    (results / report.RECORD).unlink()
+    assert report.main([str(results)]) == 0
+    assert capsys.readouterr().out.count("2 rows, see the report") == 2
+    (results / report.RECORD).unlink()
 
 
 def test_charts_of_earlier_reports_are_removed(tmp_path):
