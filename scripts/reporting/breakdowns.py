@@ -87,11 +87,13 @@ def groups(shown: dict[str, dict]) -> Section:
 
 def cases(benchmark: dict, shown: dict[str, dict]) -> Section:
     rows, examples = [], {}
-    for run in benchmark["runs"]:
-        if run["cases"]:
-            row = {"run": run["name"], "T": run["T"]}
-            means = {title: run["sketches"][key] for key, title in SKETCHES.items()}
-            row |= {title: percent(mean) if mean else "-" for title, mean in means.items()}
+    for run in benchmark["runs"] if any(run["cases"] for run in benchmark["runs"]) else ():
+        if run.get("sketches"):
+            means = {
+                title: run["sketches"][key] for key, title in SKETCHES.items() if run["cases"] or key == "reference"
+            }
+            row = {"run": run["name"], "T": run["T"], **dict.fromkeys(SKETCHES.values(), "-")}
+            row |= {title: percent(mean) for title, mean in means.items() if mean}
             rows.append(row | {f"case {k}": f"{v['passed']} of {v['samples']}" for k, v in run["cases"].items()})
     for label, run in shown.items():
         for case, samples in run.get("examples", {}).items():
@@ -101,7 +103,7 @@ def cases(benchmark: dict, shown: dict[str, dict]) -> Section:
     note = "Samples of two stages that passed, by case: " + "; ".join(f"{k}, {text}" for k, text in CASES.items())
     note += (
         ". In per cent, of the problems' most frequent sketches: those with a placeholder, where the canonical solution has "
-        "one, and those that are exactly the sketch of a canonical solution."
+        "one, and those that are exactly the sketch of a canonical solution. A run of one stage has those of its code."
     )
     return Section(
         "Sketches and cases",

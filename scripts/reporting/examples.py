@@ -15,7 +15,7 @@ def sketch_metrics(samples: list[dict], facts: dict[str, dict], operation: str) 
     """How good the most frequent sketches are: means over problems, as `references.mean_of` gives them.
 
     Args:
-        samples: result lines.
+        samples: result lines. Where a line has no sketch, it is that of its code.
         facts: task_id -> {"prompt", "solutions"}; problems that are missing do not count.
         operation: of the sketches.
 
@@ -30,8 +30,9 @@ def sketch_metrics(samples: list[dict], facts: dict[str, dict], operation: str) 
     """
     drawn: dict[str, Counter] = {}
     for row in samples:
-        if row.get("sketch") is not None:
-            drawn.setdefault(row["task_id"], Counter())[row["sketch"]] += 1
+        if (sketch := row.get("sketch")) is None and row["task_id"] in facts:
+            sketch = sketch_of_completion(facts[row["task_id"]]["prompt"], row["completion"], operation)
+        drawn.setdefault(row["task_id"], Counter())[sketch] += 1
     exact, sketched = [], []
     for task, sketches in drawn.items():
         if task in facts and facts[task]["solutions"]:

@@ -66,10 +66,11 @@ def _benchmark(name: str, rows: pd.DataFrame, folder: Path) -> dict:
         shown["by"]["level"] = metrics.get("by_level") or shown["by"]["level"]
     for run, row in zip(runs, rows.to_dict("records"), strict=True):
         results = row["path"].with_name(row["path"].name.replace("_metrics.json", "_results.jsonl"))
-        if run["cases"]:
+        if results.is_file():
             operation = operation_of(row["metrics"].get("sampling") or {})
             samples = list(read_jsonl(results))
             run["sketches"] = sketch_metrics(samples, facts, operation)
+        if run["cases"]:
             run["examples"] = examples_of(samples, facts, operation) if "by" in run else {}
     told = [task for task in dict.fromkeys([*facts, *(task for run in runs for task in run["tasks"])])]
     tasks = {task: {key: facts.get(task, {}).get(key) for key in GROUPS} for task in told}

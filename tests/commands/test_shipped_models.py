@@ -67,7 +67,7 @@ def test_readme_shows_the_committed_metrics(tmp_path, capsys):
     shutil.copytree(RESULTS, tmp_path / "results")
     assert report.main([str(tmp_path / "results")]) == 0
     printed = [line.split() for line in capsys.readouterr().out.split("\n")]
-    rows = {(row[0], row[1]): row for row in printed if row and row[0].startswith("Cert")}
+    rows = {(row[0], row[1]): row for row in printed if row and row[0] in ("CertNumpy", "CertPandas")}
     shown = re.findall(
         r"^   (Cert\w+) +(\S+) +(\d+) +([\d.]+ \[[\d.]+, [\d.]+\]) +(.*)$", (ROOT / "README.md").read_text(), re.M
     )
