@@ -3,10 +3,11 @@
 A flag of `transformers.TrainingArguments` is honoured or refused by name; no accepted flag is ignored (REFUSED, NEEDS).
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 import torch
 from transformers import TrainingArguments
+from transformers.hf_argparser import HfArg
 
 from nl2code.errors import UserError
 from nl2code.precision import best_precision, missing_to_compile
@@ -17,63 +18,44 @@ from scripts.training.run_folder import recorded_precision
 class ModelArguments:
     """The model to start from."""
 
-    model_name_or_path: str = field(
-        metadata={"help": "base model: a folder, the name of a folder under models/, or a hub id"}
-    )
-    tokenizer_name: str | None = field(
-        default=None, metadata={"help": "tokenizer: folder or hub id (default: the base model's)"}
-    )
-    config_overrides: str | None = field(
+    model_name_or_path: str = HfArg(help="base model: a folder, the name of a folder under models/, or a hub id")
+    tokenizer_name: str | None = HfArg(default=None, help="tokenizer: folder or hub id (default: the base model's)")
+    config_overrides: str | None = HfArg(
         default=None,
-        metadata={
-            "help": "train a new model from scratch: its configuration with key=value,... replaced, or '' for no "
-            "replacement; the base then needs a config.json only, or is a model type such as llama (default: train the base)"
-        },
+        help="train a new model from scratch: its configuration with key=value,... replaced, or '' for no "
+        "replacement; the base then needs a config.json only, or is a model type such as llama (default: train the base)",
     )
-    lora_r: int = field(
-        default=0, metadata={"help": "rank of LoRA adapters on all linear layers; 0 trains all weights (default: 0)"}
-    )
-    lora_alpha: int = field(default=0, metadata={"help": "scale of LoRA; 0 means 2 x rank (default: 0)"})
+    lora_r: int = HfArg(default=0, help="rank of LoRA adapters on all linear layers; 0 trains all weights (default: 0)")
+    lora_alpha: int = HfArg(default=0, help="scale of LoRA; 0 means 2 x rank (default: 0)")
 
 
 @dataclass
 class DataArguments:
     """The encoded data."""
 
-    train_file: str = field(metadata={"help": "prefix of the training shards, e.g. data/Pandas/sketcher_bin/train"})
-    validation_file: str | None = field(
-        default=None, metadata={"help": "prefix of the validation shards (default: no evaluation)"}
-    )
-    block_size: int = field(default=1024, metadata={"help": "tokens per block (default: 1024)"})
-    resampling_weights: str | None = field(
+    train_file: str = HfArg(help="prefix of the training shards, e.g. data/Pandas/sketcher_bin/train")
+    validation_file: str | None = HfArg(default=None, help="prefix of the validation shards (default: no evaluation)")
+    block_size: int = HfArg(default=1024, help="tokens per block (default: 1024)")
+    resampling_weights: str | None = HfArg(
         default=None,
-        metadata={
-            "help": "a_b_c: weights of documents by stars, tests and functions, such as 1.0_0.5_1.0 (default: each document "
-            "once per epoch)"
-        },
+        help="a_b_c: weights of documents by stars, tests and functions, such as 1.0_0.5_1.0 (default: each document "
+        "once per epoch)",
     )
-    pack_reset: bool = field(
-        default=False,
-        metadata={"help": "documents in one block do not attend to each other, positions restart (default: false)"},
+    pack_reset: bool = HfArg(
+        default=False, help="documents in one block do not attend to each other, positions restart (default: false)"
     )
-    loss_on: str = field(
+    loss_on: str = HfArg(
         default="all",
-        metadata={
-            "help": "tokens that have a loss: all, or targets, which the model writes at generation time, so that a "
-            "generator does not learn to write sketches (default: all)",
-            "choices": ["all", "targets"],
-        },
+        help="tokens that have a loss: all, or targets, which the model writes at generation time, so that a "
+        "generator does not learn to write sketches (default: all)",
+        metadata={"choices": ["all", "targets"]},
     )
-    gradient_accumulation_strategy: str | None = field(
+    gradient_accumulation_strategy: str | None = HfArg(
         default=None,
-        metadata={
-            "help": "TOKENS_STEPS: grow the batch linearly over STEPS steps to TOKENS tokens per step; 512K_150K reaches "
-            "512 x 1024 tokens at step 150,000 (K is 1024 for tokens, 1000 for steps) (default: const, a constant batch)"
-        },
+        help="TOKENS_STEPS: grow the batch linearly over STEPS steps to TOKENS tokens per step; 512K_150K reaches "
+        "512 x 1024 tokens at step 150,000 (K is 1024 for tokens, 1000 for steps) (default: const, a constant batch)",
     )
-    max_eval_tokens: int | None = field(
-        default=None, metadata={"help": "evaluate on at most this many tokens (default: all)"}
-    )
+    max_eval_tokens: int | None = HfArg(default=None, help="evaluate on at most this many tokens (default: all)")
 
 
 # Flags of TrainingArguments that would change nothing here, or break what this project promises: reason -> names.
@@ -153,15 +135,13 @@ class RunArguments(TrainingArguments):
         evaluate_only: --do_eval without --do_train: evaluate the model, train nothing.
     """
 
-    precision: str | None = field(
+    precision: str | None = HfArg(
         default=None,
-        metadata={
-            "help": "arithmetic of training: fp32; bf16 or fp16 (mixed precision, float32 weights; fp16 needs a GPU); or "
-            "auto: on a GPU bf16, else fp16; on a CPU bf16 where its matrix products are measured to be at least 1.5 times "
-            "as fast, else fp32; a run that is resumed on a CPU keeps its choice (default: fp32, or what --fp16 or --bf16 "
-            "says)",
-            "choices": ["auto", "fp32", "fp16", "bf16"],
-        },
+        help="arithmetic of training: fp32; bf16 or fp16 (mixed precision, float32 weights; fp16 needs a GPU); or "
+        "auto: on a GPU bf16, else fp16; on a CPU bf16 where its matrix products are measured to be at least 1.5 times "
+        "as fast, else fp32; a run that is resumed on a CPU keeps its choice (default: fp32, or what --fp16 or --bf16 "
+        "says)",
+        metadata={"choices": ["auto", "fp32", "fp16", "bf16"]},
     )
 
     def __post_init__(self):
@@ -230,11 +210,10 @@ def check_together(model_args: ModelArguments, data_args: DataArguments, trainin
         raise UserError(
             "--config_overrides makes a new model, whose weights --lora_r would keep untrained; use --lora_r 0"
         )
-    evaluations = {"eval_strategy": training_args.eval_strategy != "no", "do_eval": training_args.do_eval}
-    for name in filter(
-        {**evaluations, "eval_on_start": training_args.eval_on_start}.get, [*evaluations, "eval_on_start"]
-    ):
-        if not data_args.validation_file:
+    evaluations = {"eval_strategy": training_args.eval_strategy != "no"}
+    evaluations |= {"do_eval": training_args.do_eval, "eval_on_start": training_args.eval_on_start}
+    for name, is_asked in evaluations.items():
+        if is_asked and not data_args.validation_file:
             raise UserError(f"--{name} needs --validation_file, the prefix of the validation shards")
     if training_args.evaluate_only and training_args.resume_from_checkpoint:
         raise UserError("--do_eval alone evaluates --model_name_or_path; name the checkpoint there")
@@ -242,11 +221,9 @@ def check_together(model_args: ModelArguments, data_args: DataArguments, trainin
 
 def settings_of(model_args: ModelArguments, data_args: DataArguments, training_args: RunArguments) -> dict:
     """What decides the trained weights besides the inputs, by value."""
-    chosen = training_args.load_best_model_at_end or training_args.lr_scheduler_type in (
-        "reduce_lr_on_plateau",
-        "greedy",
-    )
-    left_out = WITHOUT_EFFECT if chosen else WITHOUT_EFFECT | OF_EVALUATION
+    by_evaluation = training_args.lr_scheduler_type in ("reduce_lr_on_plateau", "greedy")
+    by_evaluation = by_evaluation or training_args.load_best_model_at_end
+    left_out = WITHOUT_EFFECT if by_evaluation else WITHOUT_EFFECT | OF_EVALUATION
     found = {**vars(model_args), **vars(data_args), **training_args.to_dict()}
     settings = {name: value for name, value in found.items() if name not in left_out}
     return {**settings, "processes": training_args.world_size * max(1, training_args.n_gpu)}

@@ -11,7 +11,6 @@ import json
 import os
 from pathlib import Path
 
-from nl2code.errors import UserError
 from scripts.file_utils import PROJECT_ROOT, sha256_file, versions
 from scripts.records import outputs_are_there, read_record
 from scripts.shell.checks import has_gpu
@@ -45,13 +44,12 @@ def finished_model(flags: list[str]) -> Path | None:
     Raises:
         UserError, OSError: an input of that run is missing.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.error = _refuse
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in ("output_dir", *REQUIRED, *OPTIONAL):
         parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}")
     try:
         given, _ = parser.parse_known_args(flags)
-    except UserError:  # the real parser says it better
+    except argparse.ArgumentError:  # the real parser says it better
         return None
     if not given.output_dir or not all(getattr(given, name) for name in REQUIRED):
         return None
@@ -62,7 +60,3 @@ def finished_model(flags: list[str]) -> Path | None:
     inputs = run_inputs(*(getattr(given, name) for name in (*REQUIRED, *OPTIONAL)))
     same = known.get("format") == FORMAT and known["inputs"] == inputs and outputs_are_there(file)
     return file.parent / "model" if same else None
-
-
-def _refuse(message: str) -> None:
-    raise UserError(message)

@@ -117,9 +117,8 @@ def train(flags: list[str]) -> None:
     if finished:
         print(f"{run_dir / 'model'} is up to date, nothing to do")
         return
-    prefixes = [
-        prefix for name in (data_args.train_file, data_args.validation_file) if name for prefix in find_shards(name)
-    ]
+    data = filter(None, (data_args.train_file, data_args.validation_file))
+    prefixes = [prefix for name in data for prefix in find_shards(name)]
     encoding, started = encoding_of(prefixes), time.time()
     trainer = build_trainer(model_args, data_args, training_args)
     with ExitStack() as held:
