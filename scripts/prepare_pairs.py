@@ -18,8 +18,9 @@ import sys
 from pathlib import Path
 
 from nl2code.errors import exit_status
+from scripts.corpus.lines import files_of
 from scripts.corpus.output import refuse_foreign_files, write_parts
-from scripts.corpus.pairs import Pair, files_of, parse_with_comment, read_pairs, squeezed, summary
+from scripts.corpus.pairs import Pair, parse_with_comment, read_pairs, squeezed, summary
 from scripts.corpus.split import hashed, lowest_hashes
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.file_utils import replacing_folder, sha256_file, write_json

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from scripts.corpus.ledger import Ledger
-from scripts.corpus.lines import BadLine, corpus_files, parse_line, read_lines
+from scripts.corpus.lines import BadLine, files_of, parse_line, read_lines
 from scripts.file_utils import replacing_folder
 
 END_OF_TEXT = "<|endoftext|>"
@@ -23,7 +23,7 @@ END_OF_TEXT = "<|endoftext|>"
 
 def texts(paths: list[Path], ledger: Ledger) -> Iterator[str]:
     """The `content` of every line of corpus files, and of those in folders; lines without are counted in the ledger."""
-    files = [file for path in paths for file in (corpus_files(path) if path.is_dir() else [path])]
+    files = files_of(paths)
     if not files:
         names = ", ".join(map(str, paths))
         raise UserError(f"no corpus file in {names}; make one with `python -m scripts.prepare_corpus`")

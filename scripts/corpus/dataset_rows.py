@@ -21,7 +21,7 @@ from pathlib import Path
 from nl2code.errors import UserError
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN
-from scripts.corpus.lines import BadLine, open_corpus, parse_object, read_lines
+from scripts.corpus.lines import open_corpus, read_objects
 from scripts.corpus.sources import Member, Source
 from scripts.file_utils import sha256_file
 
@@ -51,11 +51,8 @@ def resolve_dataset(spec: str) -> Source:
     if path.exists():
         if path.is_file() and builder_of(path) is None:
             raise UserError(f"source {spec} does not end in {', '.join(BUILDERS)}; convert it to one of these")
-        files = (
-            [path]
-            if path.is_file()
-            else sorted(file for file in path.rglob("*") if builder_of(file) and file.is_file())
-        )
+        inside = (file for file in path.rglob("*") if builder_of(file) and file.is_file())
+        files = [path] if path.is_file() else sorted(inside)
         total = sha256("".join(f"{file.relative_to(path)}\0{sha256_file(file)}\n" for file in files).encode())
         return Source(path.name, path, UNKNOWN, f"{total.hexdigest()}:{split}", dataset=(str(path), "", split))
     name, _, revision = name.partition("@")
@@ -108,16 +105,12 @@ def json_rows(path: Path) -> Iterator[dict | str]:
 
     The `datasets` library takes the fields and types of the first megabytes for those of all, and refuses the file else.
     """
-    ledger = Ledger()
     if is_json_array(path):
         with open_corpus(path) as stream:
             yield from json.loads(stream.read().decode("utf-8-sig"))
         return
-    for line in read_lines(path, ledger):
-        try:
-            yield parse_object(line)
-        except BadLine as error:
-            yield str(error)
+    ledger = Ledger()
+    yield from read_objects(path, ledger)
     yield from ledger.rejected  # damaged compression
 
 

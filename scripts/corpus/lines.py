@@ -37,6 +37,11 @@ def corpus_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def files_of(paths: list[Path]) -> list[Path]:
+    """The files, and the corpus files of folders. Raises OSError where one is missing, when it is read."""
+    return [file for path in paths for file in (corpus_files(path) if path.is_dir() else [path])]
+
+
 def open_corpus(path: Path) -> BinaryIO:
     """A binary stream of a plain, `.gz` or `.zst` file."""
     if path.suffix == ".gz":
@@ -79,6 +84,15 @@ def parse_object(line: bytes) -> dict:
     if not isinstance(row, dict):
         raise BadLine("no JSON object")
     return row
+
+
+def read_objects(path: Path, ledger: Ledger) -> Iterator[dict | str]:
+    """The JSON object of each line of a file (see `read_lines`); of a line that has none, the reason."""
+    for line in read_lines(path, ledger):
+        try:
+            yield parse_object(line)
+        except BadLine as error:
+            yield str(error)
 
 
 def parse_line(line: bytes) -> tuple[str, tuple[float, float, float]]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nl2code.errors import UserError
+from scripts.corpus.docs.sections import lines_of
 from scripts.corpus.ledger import Ledger
-from scripts.corpus.lines import BadLine, corpus_files, parse_object, read_lines
+from scripts.corpus.lines import read_lines, read_objects
 
 COLUMNS = (("text", "code"), ("question", "answer"))
 
@@ -39,8 +40,7 @@ class Pair:
         >>> Pair("Count users\nby city", "SELECT 1", "a:1").prompt("--")
         '-- Count users\n-- by city\n'
         """
-        lines = self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        return "".join(f"{comment} {line}".strip() + "\n" for line in lines)
+        return "".join(f"{comment} {line}".strip() + "\n" for line in lines_of(self.text))
 
     def document(self, comment: str) -> str:
         """Prompt and code."""
@@ -60,11 +60,6 @@ def parse_with_comment(parser: argparse.ArgumentParser, argv: list[str] | None) 
     values = {f"--comment{end}" for end in ("=--", " --")}
     pairs = zip(["", *words], words, strict=False)
     return parser.parse_args([f"{w} " if {w, f"{before} {w}"} & values else w for before, w in pairs])
-
-
-def files_of(paths: list[Path]) -> list[Path]:
-    """The files, and the corpus files of folders. Raises OSError where one is missing, when it is read."""
-    return [file for path in paths for file in (corpus_files(path) if path.is_dir() else [path])]
 
 
 def read_pairs(files: list[Path], why_not: Callable[[Pair], str]) -> tuple[list[Pair], dict[str, dict]]:
@@ -99,11 +94,7 @@ def summary(account: dict[str, dict]) -> str:
 
 def _json_rows(file: Path, ledger: Ledger) -> Iterator[tuple[dict | str, str]]:
     """(row, place); a row that is damaged is the reason."""
-    for number, line in enumerate(read_lines(file, ledger), 1):
-        try:
-            row = parse_object(line)
-        except BadLine as error:
-            row = str(error)
+    for number, row in enumerate(read_objects(file, ledger), 1):
         yield row, f"{file}:{number}"
 
 
