@@ -25,6 +25,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
@@ -138,11 +139,7 @@ class Fingerprints:
         """(task_id, rule) of the first match, or None; the rule is `ngram10`, `solution` or `verbatim`."""
         words = words_of(text)
         joined = " ".join(words).encode()
-        starts, position = [], 0
-        for word in words:
-            starts.append(position)
-            position += len(word) + 1
-        starts.append(position)
+        starts = list(accumulate((len(word) + 1 for word in words), initial=0))
         for length in sorted(self.runs, reverse=True):
             known = self.runs[length]
             if not known:
@@ -153,6 +150,11 @@ class Fingerprints:
                     return task, "ngram10" if length == NGRAM else "solution"
         squeezed = squeeze(text) if self.verbatim else ""
         return next(((task, "verbatim") for solution, task in self.verbatim.items() if solution in squeezed), None)
+
+    def why_not(self, text: str) -> str:
+        """Why a document is left out, `benchmark NAME: rule`; empty where nothing matches."""
+        match = self.find(text)
+        return f"benchmark {match[0].split('/')[0]}: {match[1]}" if match else ""
 
 
 @cache

@@ -69,8 +69,8 @@ def work(argv: list[str] | None) -> None:
     fingerprints, seen = fingerprints_from(*clean_of), set()
 
     def why_not(pair: Pair) -> str:
-        if match := fingerprints.find(pair.document(args.comment)):
-            return f"benchmark {match[0].split('/')[0]}: {match[1]}"
+        if reason := fingerprints.why_not(pair.document(args.comment)):
+            return reason
         known = len(seen)
         seen.add((pair.key, squeezed(pair.code)))
         return "copy of an earlier pair" if len(seen) == known else ""

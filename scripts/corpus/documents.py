@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ DOCS = " (docs)"  # ends the repository's name of mined documents
 MIN_LINES = 5
 MAX_AVERAGE_LINE = 100
 MAX_LINE = 1000
+Row = tuple[str, dict, int]  # kind, corpus line, tokens
 TEST_PATH = re.compile(r"(^|/)(tests?|testing)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
 
 
@@ -73,16 +74,32 @@ def harvest(source: Source, options: HarvestOptions, file: Path) -> Harvest:
 
     Their texts go to a new file.
     """
+    return gather(source, options, file, lambda new: rows_of(new, options))
+
+
+def gather(source: Source, options: HarvestOptions, file: Path, read: Callable[[Harvest], Iterator[Row]]) -> Harvest:
+    """The documents of one source without those that hold benchmark text; their texts go to a new file.
+
+    Args:
+        read: yields the rows of the new harvest that it is given, and counts in its ledgers.
+    """
     found = Harvest(source, kinds={kind: Ledger(tokenizer=options.tokenizer) for kind in options.kinds})
+    fingerprints = fingerprints_from(options.fingerprints, options.benchmarks)
     with open(file, "wb") as stream:
-        _read(found, options, Spill(stream))
+        spill = Spill(stream)
+        for kind, row, tokens in read(found):
+            if reason := fingerprints.why_not(row["content"]):
+                found.kinds[kind].reject(reason, tokens, row["path"])
+            else:
+                found.documents.append(spill.add(kind, row, tokens))
     if options.near_copies:
         sign(found.documents)
     return found
 
 
-def _read(found: Harvest, options: HarvestOptions, spill: Spill) -> None:
-    fingerprints, source = fingerprints_from(options.fingerprints, options.benchmarks), found.source
+def rows_of(found: Harvest, options: HarvestOptions) -> Iterator[Row]:
+    """The documents in the files of a source; what is left out goes to the ledgers."""
+    source = found.source
     rows = dataset_members(source, options.dataset_rows) if source.dataset else members(source.path)
     for member in rows:
         found.files.see()
@@ -96,13 +113,7 @@ def _read(found: Harvest, options: HarvestOptions, spill: Spill) -> None:
             continue
         for kind in options.kinds:
             for content, path, tokens in candidates(kind, member, text, options, found.kinds[kind]):
-                match = fingerprints.find(content)
-                if match:
-                    reason = f"benchmark {match[0].split('/')[0]}: {match[1]}"
-                    found.kinds[kind].reject(reason, tokens, path)
-                else:
-                    row = document(kind, source, member, path, licence, content)
-                    found.documents.append(spill.add(kind, row, tokens))
+                yield kind, document(kind, source, member, path, licence, content), tokens
 
 
 def candidates(

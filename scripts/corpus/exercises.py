@@ -10,17 +10,16 @@ that end without an error or a warning. The template file is described in docs/e
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from nl2code.errors import exit_status
-from scripts.corpus.documents import Harvest, HarvestOptions, document
+from scripts.corpus.documents import Harvest, HarvestOptions, Row, document, gather
 from scripts.corpus.exercise_programs import Writer
 from scripts.corpus.exercise_templates import load
-from scripts.corpus.ledger import Ledger
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.sources import Member, Source
-from scripts.corpus.spill import Document, Spill, sign
-from scripts.decontaminate import fingerprints_from
+from scripts.corpus.spill import Document
 from scripts.file_utils import PROJECT_ROOT, sha256_file
 
 NAME, LICENCE = "exercises", "MIT"  # of the documents: the project's own
@@ -35,31 +34,21 @@ def harvest_exercises(path: Path, count: int, seed: int, options: HarvestOptions
         UserError: the template file is wrong, or no sandbox works here.
     """
     source, writer = Source(NAME, path, LICENCE, sha256_file(path)), Writer(load(path), seed)
-    found = Harvest(source, kinds={kind: Ledger(tokenizer=options.tokenizer) for kind in options.kinds})
-    found.files.see()
-    fingerprints = fingerprints_from(options.fingerprints, options.benchmarks)
     calls = {}
-    with open(file, "wb") as stream:
-        spill = Spill(stream)
+
+    def programs(new: Harvest) -> Iterator[Row]:
+        new.files.see()
         for number in range(count):
-            program = writer.program()
-            text = program.text
-            place = f"{path.stem}/program_{number:05}.py"
-            tokens = found.kinds[NAME].see(text)
-            if match := fingerprints.find(text):
-                found.kinds[NAME].reject(f"benchmark {match[0].split('/')[0]}: {match[1]}", tokens, place)
-                continue
-            row = document(NAME, source, Member(place, len(text), b""), place, LICENCE, text)
-            one = spill.add(NAME, row, tokens)
-            found.documents.append(one)
-            calls[one] = program.calls
+            program, place = writer.program(), f"{path.stem}/program_{number:05}.py"
+            calls[place] = program.calls
+            row = document(NAME, source, Member(place, len(program.text), b""), place, LICENCE, program.text)
+            yield NAME, row, new.kinds[NAME].see(program.text)
 
     def runnable(one: Document) -> str:
-        return WARNINGS_FAIL + one.text() + calls[one]
+        return WARNINGS_FAIL + one.text() + calls[one.path]
 
+    found = gather(source, options, file, programs)
     without_failing([found], NAME, options.library, workers, runnable)
-    if options.near_copies:
-        sign(found.documents)
     return found
 
 
