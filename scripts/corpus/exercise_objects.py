@@ -53,6 +53,11 @@ def literal(value) -> str:
     return f"[{', '.join(map(literal, value))}]" if isinstance(value, list) else repr(value)
 
 
+def enumeration(parts: list[str]) -> str:
+    """Texts in a row: "a, b and c"."""
+    return ", ".join(parts[:-1]) + f" and {parts[-1]}" if len(parts) > 1 else parts[0]
+
+
 @dataclass
 class Scene:
     """The slots of one program: name -> value. `file` is the template file, `given` slots that a function gets."""
@@ -125,9 +130,7 @@ class Scene:
             return self.part(found[1], flat(self.get(found[2])))
         if found := re.fullmatch(r"above (\w+) by (\S+)", spec):
             return round(self.get(found[1]) + self.draw(found[2]), 2)
-        taken = {
-            one.name if isinstance(one, Column) else one for one in self.slots.values() if isinstance(one, str | Column)
-        }
+        taken = {text_of(one) for one in self.slots.values() if isinstance(one, str | Column)}
         free = [one for one in choices(spec) if one not in taken]
         return rng.choice(free or choices(spec))
 
@@ -206,14 +209,12 @@ class Scene:
             if form == "th":
                 return ORDINALS.get(value, f"{value}th")
             if isinstance(value, Column) or form == "name":
-                return f"{self.quote}{value.name if isinstance(value, Column) else value}{self.quote}"
+                return f"{self.quote}{text_of(value)}{self.quote}"
             if isinstance(value, str):
                 return f"{self.quote_text}{value}{self.quote_text}" if form != "bare" else value
             if isinstance(value, list) and rng.random() < 0.6 and not isinstance(value[0], list):
-                shown = [
-                    f"{self.quote_text}{one}{self.quote_text}" if isinstance(one, str) else str(one) for one in value
-                ]
-                return ", ".join(shown[:-1]) + f" and {shown[-1]}" if len(shown) > 1 else shown[0]
+                quotes = [self.quote_text if isinstance(one, str) else "" for one in value]
+                return enumeration([f"{quote}{one}{quote}" for one, quote in zip(value, quotes, strict=True)])
             return literal(value)
 
         chosen = re.sub(r"\[([^\]]*)\]", lambda found: found[1] if rng.random() < 0.5 else "", text)
@@ -223,8 +224,7 @@ class Scene:
         """The columns of an object that are drawn and are no parameters, in words: "columns a and b"."""
         names = [name for name in choices(self.file["objects"][kind].get("columns", [])) if name in self.slots]
         shown = [self.say(f"<{name}>") for name in names if name not in self.given]
-        text = ", ".join(shown[:-1]) + f" and {shown[-1]}" if len(shown) > 1 else "".join(shown)
-        return f"column{'s' * (len(shown) > 1)} {text}" if shown else ""
+        return f"column{'s' * (len(shown) > 1)} {enumeration(shown)}" if shown else ""
 
     def values(self, column: Column) -> str:
         """Source text of a column's values, as its kind makes them."""

@@ -149,10 +149,9 @@ class Writer:
         codes, form = [f"{between} = {one.code}", f"{name} = {two.code}"], rng.random()
         form *= one.kind != "ask"  # a question gets a comment of its own
         if form < 0.35:
-            comments = [f"# {one.describe(rng, between)}", *[""] * rng.randint(0, 1), f"# {two.describe(rng, name)}"]
-            return Program(
-                block(*self.head(one, two), *made, "", comments[0], codes[0], *comments[1:], codes[1]), [one, two]
-            )
+            said = [f"# {one.describe(rng, between)}", codes[0]]
+            said += [*[""] * rng.randint(0, 1), f"# {two.describe(rng, name)}", codes[1]]
+            return Program(block(*self.head(one, two), *made, "", *said), [one, two])
         verbs = [rng.choice(("get ", "take ", "find ")) * (item.kind != "do") + item.text for item in (one, two)]
         text = rng.choice(STEPS).format(*verbs)
         if form < 0.8 and two.code.startswith(between) and len(re.findall(rf"\b{between}\b", two.code)) == 1:
@@ -160,10 +159,8 @@ class Writer:
         if rng.random() < 0.6:
             comment = rng.choice((text, sentence(text)))
             return Program(block(*self.head(one, two), *made, "", f"# {comment}", *codes), [one, two])
-        function, names = (
-            f"{one.name}_then_{two.name.partition('_')[0]}",
-            ", ".join(map(scene.name_of, one.template["objects"])),
-        )
+        function = f"{one.name}_then_{two.name.partition('_')[0]}"
+        names = ", ".join(map(scene.name_of, one.template["objects"]))
         body = [f'"""{sentence(text)}."""', *codes[:-1], f"return {codes[-1].partition(' = ')[2]}"]
         head = block(*self.imports(one, two), "", "", f"def {function}({names}):", *(f"    {line}" for line in body))
         return Program(head, [one, two], block(*made, f"{function}({names})"))
@@ -232,18 +229,16 @@ class Writer:
         taken.add(name)
         said = item.describe(self.rng, "" if own else name)
         said = context + sentence(said) if context else said
-        return [
-            *(f"# {line}" for line in said.split("\n")),
-            *(f"{name} = {item.code}" if name else item.code).split("\n"),
-        ]
+        code = f"{name} = {item.code}" if name else item.code
+        return [*(f"# {line}" for line in said.split("\n")), *code.split("\n")]
 
     def context(self, scene: Scene, item: Item) -> str:
         """A sentence on the item's first object, on a line of its own or followed by a space; empty in most cases."""
-        told = self.file.get("contexts", {}).get((item.template["objects"] or [""])[0])
+        kind = (item.template["objects"] or [""])[0]
+        told = self.file.get("contexts", {}).get(kind)
         if not told or self.rng.random() >= CONTEXTS:
             return ""
         text = self.rng.choice(choices(told))
-        kind = item.template["objects"][0]
         columns = scene.columns_known(kind)
         if "<columns>" in text and not columns:
             return ""
@@ -260,9 +255,8 @@ class Writer:
         """The templates that can go on with what a template gives; those that need members, with its own object only."""
         one, gives = self.all[key], self.all[key].get("gives")
         fits = {} if one["changes"] else {name: two for name, two in self.all.items() if two["objects"] == [gives]}
-        return [
-            name for name, two in fits.items() if not two["changes"] and name != key and (one["same"] or not two["own"])
-        ]
+        reads = [name for name, two in fits.items() if not two["changes"] and (one["same"] or not two["own"])]
+        return [name for name in reads if name != key]
 
     def name(self, scene: Scene, item: Item, taken: set[str]) -> str:
         """A new variable for an item's result."""

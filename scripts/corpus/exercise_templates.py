@@ -77,7 +77,8 @@ def completed(file: dict, template: dict) -> dict:
     if plain is None:
         raise ValueError(f"the code is no Python: {codes[0]}")
     changes = template.get("changes", len(plain.body) > 1 or not isinstance(plain.body[0], ast.Expr))
-    depends = needed | {word for name in needed & definitions.keys() for word in words(definitions[name])}
+    refers_to = [re.findall(r"\w+", str(definitions[name])) for name in needed & definitions.keys()]
+    depends = needed.union(*refers_to)
     own = bool(depends & members) or "missing" in template or "repeat" in template
     same = "gives" in template and here[:1] == [template["gives"]]
     return {"codes": codes, "wordings": wordings, "objects": here, "changes": changes, "same": same, "own": own}
@@ -86,8 +87,3 @@ def completed(file: dict, template: dict) -> dict:
 def slots(text: str) -> list[str]:
     """Names of the slots in a text, each once, in their order."""
     return list(dict.fromkeys(name for name, _ in SLOT.findall(text)))
-
-
-def words(definition) -> list[str]:
-    """Words of a definition, such as the slot that it refers to."""
-    return re.findall(r"\w+", str(definition))
