@@ -27,9 +27,8 @@ def work(argv: list[str] | None) -> None:
             table = case_table(path) if args.table else {"counts": read_cases(path)}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: {type(error).__name__}: {error}; give a *_results.jsonl") from error
-        texts = [
-            f"case {case}: {count['passed']} of {count['samples']} passed" for case, count in table["counts"].items()
-        ]
+        counts = table["counts"].items()
+        texts = [f"case {case}: {count['passed']} of {count['samples']} passed" for case, count in counts]
         print(f"{path}: {', '.join(texts) or 'samples of one stage'}")
         if args.table:
             write_json(args.table, table)

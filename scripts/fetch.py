@@ -80,15 +80,11 @@ def source_entry(name: str) -> dict:
 
 def expand(names: Iterable[str], domain: str = "") -> list[str]:
     """Names in their order; a group of sources.json becomes its code sources, of `domain` alone where it is given."""
-
-    def members(group: str) -> list[str]:
-        return [
-            entry["name"]
-            for entry in load_sources()
-            if entry["group"] == group and (domain in entry["domains"] if domain else entry["domains"])
-        ]
-
-    return [part for name in names for part in members(name) or [name]]
+    groups: dict[str, list[str]] = {}
+    for entry in load_sources():
+        if domain in entry["domains"] if domain else entry["domains"]:
+            groups.setdefault(entry["group"], []).append(entry["name"])
+    return [part for name in names for part in groups.get(name, [name])]
 
 
 def downloads_folder(folder: str | Path | None = None) -> Path:

@@ -218,9 +218,8 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
     if not any(found.documents for found in harvests):
         raise UserError(f"no document uses {options.library!r} in these sources: {why_empty(harvests)}")
     parts, unit = split(harvests, args.seed, args.valid_share, args.split_by)
-    stats = statistics(
-        {**record.settings, "tokenizer": args.tokenizer, "split": unit}, harvests, options.benchmark_files
-    )
+    settings = {**record.settings, "tokenizer": args.tokenizer, "split": unit}
+    stats = statistics(settings, harvests, options.benchmark_files)
     stats["output"] = write_parts(folder, parts, attrgetter("characters"), Document.row)
     shutil.rmtree(spilled)
     write_json(folder / STATS, stats)

@@ -70,7 +70,7 @@ def preset_flags(file: Path, *sections: str) -> list[str]:
     if not isinstance(found, dict) or not found:
         raise PresetError(f"{file} holds no settings; write lines such as `max_steps: 15`")
     if not any(isinstance(value, dict) and key in SECTIONS for key, value in found.items()):
-        return _flags(file, found)
+        return _flags(found)
     unknown = [str(key) for key in found if key not in SECTIONS]
     if unknown:
         raise PresetError(f"{file}: unknown section {unknown[0]!r}; use {', '.join(SECTIONS)}")
@@ -78,10 +78,10 @@ def preset_flags(file: Path, *sections: str) -> list[str]:
     wrong = [section for section, part in zip(sections, parts, strict=True) if not isinstance(part, dict)]
     if wrong:
         raise PresetError(f"{file}: section {wrong[0]!r} holds no settings; write lines such as `max_steps: 15`")
-    return [flag for part in parts for flag in _flags(file, part)]
+    return [flag for part in parts for flag in _flags(part)]
 
 
-def _flags(file: Path, settings: dict) -> list[str]:
+def _flags(settings: dict) -> list[str]:
     flags = []
     for key, value in settings.items():
         if value is None:

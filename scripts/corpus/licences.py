@@ -79,11 +79,8 @@ def project_licence(project: Path, files: dict[str, str]) -> str:
         for path, text in sorted(files.items())
         if _LICENCE_FILE.fullmatch(path)
     ]
-    return (
-        " AND ".join(dict.fromkeys(filter(None, found)))
-        or pyproject_licence(files.get("pyproject.toml", ""))
-        or UNKNOWN
-    )
+    in_files = " AND ".join(dict.fromkeys(filter(None, found)))
+    return in_files or pyproject_licence(files.get("pyproject.toml", "")) or UNKNOWN
 
 
 def pyproject_licence(text: str) -> str:

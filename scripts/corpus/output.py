@@ -27,9 +27,8 @@ def refuse_foreign_files(folder: Path, record: str = RECORD) -> None:
     """Raise UserError where a folder holds a file that its record, a file of that name, does not list."""
     known = read_record(folder / record) or {}
     ours = {folder / name for name in known.get("outputs", ())} | ({folder / record} if known else set())
-    foreign = sorted(
-        str(file.relative_to(folder)) for file in folder.rglob("*") if not file.is_dir() and file not in ours
-    )
+    others = (file for file in folder.rglob("*") if not file.is_dir() and file not in ours)
+    foreign = sorted(str(file.relative_to(folder)) for file in others)
     if foreign or (folder.exists() and not folder.is_dir()):
         named = ", ".join(foreign[:3]) or "it is no folder"
         raise UserError(

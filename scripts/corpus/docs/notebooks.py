@@ -22,9 +22,8 @@ _FOREIGN_KERNEL = re.compile(  # of a notebook that names no language
     r"java|kotlin|haskell|ihaskell|sas|stata|sage|sparkkernel|apache_toree|\.net|wolfram)"
 )
 
-_SETEXT = re.compile(
-    r"^[ \t]*+([^\s|#`<-][^\n]*+)\n(?:={3,}+|-{3,}+)[ \t]*+$", re.MULTILINE
-)  # a title and what underlines it
+# A title and what underlines it.
+_SETEXT = re.compile(r"^[ \t]*+([^\s|#`<-][^\n]*+)\n(?:={3,}+|-{3,}+)[ \t]*+$", re.MULTILINE)
 
 
 def notebook_sections(text: str) -> Iterator[Section]:

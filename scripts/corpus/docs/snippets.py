@@ -28,10 +28,8 @@ MAX_COMMENT = 300
 MAX_SENTENCE = 1200  # with markup, whose removal can take quadratic time
 MARKUP = (
     (re.compile(r"\{[\w:+-]+\}(?=`)"), ""),  # {py:meth}`x`
-    (
-        re.compile(r"(?::[\w:+-]{1,40}:)?(?<!`)`++[~!]?([^`<]+?)(?:\s*<[^`>]*>)?`+_{0,2}"),
-        r"\1",
-    ),  # :func:`x`, ``x``, `x <url>`_
+    # :func:`x`, ``x``, `x <url>`_
+    (re.compile(r"(?::[\w:+-]{1,40}:)?(?<!`)`++[~!]?([^`<]+?)(?:\s*<[^`>]*>)?`+_{0,2}"), r"\1"),
     (re.compile(r"!?\[([^\]]{0,300})\]\([^)]*\)"), r"\1"),  # [x](url)
     (re.compile(r"\*{1,2}([^*\s](?:[^*]*[^*\s])?)\*{1,2}"), r"\1"),  # **x**
     (re.compile(r"\[[\w#*-]+\]_"), ""),  # footnotes
