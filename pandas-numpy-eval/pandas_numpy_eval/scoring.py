@@ -34,8 +34,7 @@ def pass_at_k(totals: list[int], correct: list[int], k: int) -> dict:
     >>> pass_at_k([2, 2], [1, 1], 1)
     {'value': 0.5, 'ci95': [0.5, 0.5]}
     """
-    scores = estimate_pass_at_k(totals, correct, k)  # (problems,)
-    return mean_with_interval(scores)
+    return mean_with_interval(estimate_pass_at_k(totals, correct, k))
 
 
 def mean_with_interval(scores: np.ndarray) -> dict:
