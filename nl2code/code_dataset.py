@@ -4,7 +4,7 @@ import errno
 import resource
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,10 @@ from torch.utils.data import Dataset
 
 from nl2code.dynamic_block_dataset import Blocks, pack
 from nl2code.errors import UserError
-from nl2code.indexed_dataset import MMapIndexedDataset, data_file_path, read_features, read_targets
+from nl2code.indexed_dataset import MMapIndexedDataset, read_features, read_targets
 from nl2code.shards import find_shards
 
 IGNORED_LABEL = -100  # positions that the loss of transformers' models skips
-READ_TOKENS = 1 << 22  # tokens looked at together
 
 
 def open_shards(prefixes: list[str]) -> list[MMapIndexedDataset]:
@@ -72,10 +71,7 @@ def load_resampling_weights(shards: list[MMapIndexedDataset], spec: str) -> np.n
         UserError: see `read_features`; the shard is named.
         FileNotFoundError: a shard without features.
     """
-    weights = []
-    for shard in shards:
-        weights.append(resampling_weights(read_features(shard.prefix, len(shard)), spec))
-    return np.concatenate(weights)
+    return np.concatenate([resampling_weights(read_features(shard.prefix, len(shard)), spec) for shard in shards])
 
 
 def load_targets(shards: list[MMapIndexedDataset]) -> list[np.ndarray]:
@@ -196,14 +192,10 @@ class CodeBlockDataset(Dataset):
 
     def token_range(self) -> tuple[int, int]:
         """The lowest and the highest token id of all shards. Reads them whole."""
-        low, high = [0], [0]
-        for shard in filter(lambda shard: shard.sizes.any(), self.shards):
-            tokens = np.memmap(data_file_path(shard.prefix), shard.dtype, "r")
-            for first in range(0, len(tokens), READ_TOKENS):
-                part = tokens[first : first + READ_TOKENS]
-                low.append(int(part.min()))
-                high.append(int(part.max()))
-        return min(low), max(high)
+        low = high = 0
+        for part in chain.from_iterable(shard.parts() for shard in self.shards):
+            low, high = min(low, int(part.min())), max(high, int(part.max()))
+        return low, high
 
     def predicted_tokens(self) -> int:
         """Tokens of epoch 0 that have a loss. Reads them all."""

@@ -22,8 +22,8 @@ import shutil
 import struct
 import sys
 import weakref
-from collections.abc import Iterable
-from functools import cached_property, partial
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -133,6 +133,15 @@ class MMapIndexedDataset:
         if hasattr(mmap, "MADV_RANDOM"):
             mapped.madvise(mmap.MADV_RANDOM)
         return mapped
+
+    def parts(self) -> Iterator[np.ndarray]:
+        """All tokens in order, about four million at a time. Raises IndexedDatasetError where one is no integer."""
+        path = data_file_path(self.prefix)
+        with open(path, "rb") as stream:
+            while len(part := np.fromfile(stream, self.dtype, 1 << 22)):
+                if part.dtype.kind == "f" and len(odd := part[part != np.floor(part)]):  # or NaN
+                    raise IndexedDatasetError(f"{path} holds token {odd[0]}; ids are integers; encode again")
+                yield part
 
     def __reduce__(self):
         return type(self), (self.prefix,)
@@ -251,13 +260,8 @@ def check(prefix: str) -> str:
     if os.path.exists(f"{prefix}_targets.npy"):
         read_targets(prefix, int(dataset.sizes.sum(dtype=np.int64)))
     lowest, highest, limit, tokens = 0, -1, None, 0
-    with open(data_file_path(prefix), "rb") as stream:
-        while len(part := np.fromfile(stream, dataset.dtype, 1 << 22)):
-            if part.dtype.kind == "f" and len(odd := part[part != np.floor(part)]):  # or NaN
-                raise IndexedDatasetError(
-                    f"{data_file_path(prefix)} holds token {odd[0]}; ids are integers; encode again"
-                )
-            lowest, highest, tokens = min(lowest, part.min()), max(highest, part.max()), tokens + len(part)
+    for part in dataset.parts():
+        lowest, highest, tokens = min(lowest, part.min()), max(highest, part.max()), tokens + len(part)
     if (Path(prefix).parent / "model" / "tokenizer.json").is_file():
         from nl2code.models import id_space, load_tokenizer
 
@@ -273,11 +277,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("action", choices=["check"], help="check: read each shard whole, with its features")
     parser.add_argument("prefix", nargs="+", help="path without .bin/.idx")
     args = parser.parse_args(argv)
-
-    def tell(prefix: str) -> None:
-        print(check(prefix))
-
-    return max(exit_status(partial(tell, prefix)) for prefix in args.prefix)
+    return max(exit_status(lambda prefix=prefix: print(check(prefix))) for prefix in args.prefix)
 
 
 if __name__ == "__main__":

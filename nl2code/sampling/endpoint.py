@@ -24,7 +24,6 @@ from urllib.parse import urlsplit
 from nl2code.errors import UserError
 from nl2code.sampling import chat
 from nl2code.sampling.prompts import Completion, PromptError, Request, sample_seed, valid_text
-from nl2code.sampling.truncation import BOUNDARIES, first_block
 
 KINDS = ("auto", "completions", "chat")
 STOP = ["\ndef", "\nclass", "\n#", "\nprint"]  # of BOUNDARIES: OpenAI takes four; truncation cuts at the others
@@ -259,9 +258,7 @@ def _completion(kind: str, prompt: str, choice: object) -> Completion | None:
     if not isinstance(text, str):
         return None
     raw = chat.completion_of(prompt, text) if kind == "chat" else chat.without_tail(prompt, text)
-    boundary = any(end in raw for end in BOUNDARIES)
-    finish = "boundary" if boundary else "length" if choice.get("finish_reason") == "length" else "eos"
-    return Completion(first_block(raw), raw, 0, finish, text if kind == "chat" else None)
+    return Completion.finished(raw, 0, choice.get("finish_reason"), text if kind == "chat" else None)
 
 
 def _retry_after(text: str | None) -> float | None:

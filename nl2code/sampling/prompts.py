@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nl2code.errors import UserError
 from nl2code.models import document_ends
 from nl2code.sampling.token_bytes import TokenBytes
+from nl2code.sampling.truncation import BOUNDARIES, first_block
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -35,6 +36,13 @@ class Completion:
     num_tokens: int  # 0 where a server does not say
     finish: str  # "eos", "boundary" or "length"
     answer: str | None = None  # of a chat model: all that it wrote, `raw` was found in it
+
+    @classmethod
+    def finished(cls, raw: str, num_tokens: int, reason: str | None, answer: str | None = None) -> "Completion":
+        """A completion by an engine that stops by itself and tells the `finish_reason` of OpenAI's protocol."""
+        boundary = any(end in raw for end in BOUNDARIES)
+        finish = "boundary" if boundary else "length" if reason == "length" else "eos"
+        return cls(first_block(raw), raw, num_tokens, finish, answer)
 
     def fields(self) -> dict:
         """What a sample file keeps of it."""

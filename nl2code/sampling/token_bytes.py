@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 
-def _gpt2_byte_decoder() -> dict[str, int]:
-    """The printable stand-ins of byte-level BPE (GPT-2's table), mapped back to byte values."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    table = {chr(byte): byte for byte in printable}
-    table.update((chr(256 + i), byte) for i, byte in enumerate(b for b in range(256) if b not in printable))
-    return table
-
-
 class TokenBytes:
     """Byte strings of all tokens of a fast tokenizer, byte-level BPE or SentencePiece-style.
 
@@ -34,11 +26,14 @@ class TokenBytes:
 
     def __init__(self, tokenizer: "PreTrainedTokenizerFast", vocab_size: int):
         """`vocab_size` is the width of the model's logits, which may exceed the tokenizer's vocabulary."""
+        from transformers.convert_slow_tokenizer import bytes_to_unicode
+
         description = tokenizer.backend_tokenizer.to_str()
         self.tokenizer = reading_text(description)
         self._by_prefix: dict[bytes, np.ndarray] = {}
         byte_level = "ByteLevel" in json.dumps(json.loads(description)["decoder"])
-        mapping, added = _gpt2_byte_decoder(), tokenizer.added_tokens_decoder
+        byte_of = {char: byte for byte, char in bytes_to_unicode().items()}  # of byte-level BPE's printable stand-ins
+        added = tokenizer.added_tokens_decoder
         self.special = set(tokenizer.all_special_ids) | {index for index, token in added.items() if token.special}
         self.table: list[bytes | None] = [None] * vocab_size
         for text, index in tokenizer.get_vocab().items():
@@ -47,7 +42,7 @@ class TokenBytes:
             if index in added:
                 self.table[index] = text.encode()  # added tokens are stored as plain text in either scheme
             elif byte_level:
-                self.table[index] = bytes(mapping[char] for char in text)
+                self.table[index] = bytes(byte_of[char] for char in text)
             elif len(text) == 6 and text.startswith("<0x") and text.endswith(">"):
                 self.table[index] = bytes([int(text[3:5], 16)])
             else:

@@ -8,7 +8,7 @@ import re
 
 from nl2code.models import ModelError, base_of, id_space, load_tokenizer, resolve_model
 from nl2code.sampling.prompts import Completion, PromptEncoder, Request, sample_seed
-from nl2code.sampling.truncation import BOUNDARIES, first_block
+from nl2code.sampling.truncation import BOUNDARIES
 
 
 class VllmSampler(PromptEncoder):
@@ -65,7 +65,4 @@ class VllmSampler(PromptEncoder):
 
 def _completion(output, healed: int) -> Completion:
     found = output.outputs[0]
-    raw = found.text[healed:]
-    boundary = any(stop in raw for stop in BOUNDARIES)
-    finish = "boundary" if boundary else "length" if found.finish_reason == "length" else "eos"
-    return Completion(first_block(raw), raw, len(found.token_ids), finish)
+    return Completion.finished(found.text[healed:], len(found.token_ids), found.finish_reason)

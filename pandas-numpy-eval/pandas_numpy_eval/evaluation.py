@@ -64,12 +64,8 @@ class Evaluation:
         self.benchmark["known_defects"] = {task: defects[task] for task in self.evaluated if task in defects}
         self.preload = imported_modules(self.problems.values())
         self.samples = read_samples(sample_file, self.problems, self.evaluated) if sample_file else Samples()
-        imported = {
-            *self.preload,
-            *imported_modules(
-                {"prompt": r.get("solution", r.get("completion")), "test": ""} for r in self.samples.rows
-            ),
-        }
+        written = ({"prompt": r.get("solution", r.get("completion")), "test": ""} for r in self.samples.rows)
+        imported = {*self.preload, *imported_modules(written)}
         libraries = sorted({"numpy", "pandas", *(name.partition(".")[0] for name in imported)})
         self.interpreter = sandbox.describe_interpreter(settings.python, libraries)
         always = ("python", "numpy", "pandas")

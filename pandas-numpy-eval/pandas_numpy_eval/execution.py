@@ -13,7 +13,7 @@ import selectors
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -104,7 +104,7 @@ class Executor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._remove_all()
+        self._remove(self.servers)
         self.selector.close()
 
     def run(self, programs: Mapping[str, Program]) -> Iterator[tuple[str, Verdict]]:
@@ -112,7 +112,7 @@ class Executor:
         try:
             yield from self._run(programs)
         finally:
-            self._remove_all(lambda server: bool(server.keys))  # their replies would come too late
+            self._remove(server for server in self.servers if server.keys)  # their replies would come too late
 
     def _run(self, programs: Mapping[str, Program]) -> Iterator[tuple[str, Verdict]]:
         waiting, attempts = deque(programs), dict.fromkeys(programs, 0)
@@ -130,7 +130,7 @@ class Executor:
                     self.preload, failed_starts = [], 0  # a library ends the process; let the samples that need it fail
                 if reply is None or reply["retire"]:
                     waiting.extendleft(server.keys)
-                    self._remove(server)
+                    self._remove([server])
                 if key is None:
                     continue
                 attempts[key] += 1
@@ -181,14 +181,11 @@ class Executor:
         self.servers.append(server)
         self.selector.register(server.stdout, selectors.EVENT_READ, server)
 
-    def _remove_all(self, chosen: Callable[[Server], bool] = lambda server: True) -> None:
-        for server in list(filter(chosen, self.servers)):
-            self._remove(server)
-
-    def _remove(self, server: Server) -> None:
-        self.servers.remove(server)
-        self.selector.unregister(server.stdout)
-        server.end()
+    def _remove(self, servers: Iterable[Server]) -> None:
+        for server in list(servers):
+            self.servers.remove(server)
+            self.selector.unregister(server.stdout)
+            server.end()
 
     def _choose(self, wanted: str, unsafe: bool) -> str:
         """The first layer that proves itself; `_launch` then prepares a server in it."""
@@ -230,7 +227,7 @@ class Executor:
             except (OSError, SandboxError) as error:
                 return str(error)
             finally:
-                self._remove_all()
+                self._remove(self.servers)
         if not verdict.passed:
             return f"the trial program says {verdict.result}"
         return None if untouched or layer == "none" else "the trial program wrote outside"

@@ -101,10 +101,8 @@ def describe_interpreter(path: str | None, libraries: list[str]) -> Interpreter:
         raise SandboxError(f"--python {path} does not run: {detail}; Python 3.8 or later is needed") from None
     own = os.path.dirname(os.path.realpath(path))
     own = os.path.dirname(own) if os.path.basename(own) == "bin" else own
-    forms = (
-        form for prefix in (own, *found["prefixes"]) for form in (os.path.abspath(prefix), os.path.realpath(prefix))
-    )
-    prefixes = sorted(set(forms))
+    shown = (own, *found["prefixes"])
+    prefixes = sorted({*map(os.path.abspath, shown), *map(os.path.realpath, shown)})
     home = os.path.realpath(os.path.expanduser("~"))
     for prefix in prefixes:
         if prefix == "/" or f"{home}/".startswith(f"{prefix}/"):

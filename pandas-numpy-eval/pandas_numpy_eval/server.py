@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import _signal
 import contextlib
-import errno
 import gc
 import importlib
 import importlib.metadata
@@ -135,13 +134,10 @@ def is_emptied(folder: str) -> bool:
 
 def _end_strays() -> None:
     """As process 1 of the namespace: end whatever else lives in it."""
-    try:
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
         os.kill(-1, signal.SIGKILL)
         while os.waitpid(-1, 0)[0]:
             pass
-    except OSError as error:
-        if error.errno not in (errno.ESRCH, errno.ECHILD):
-            raise
 
 
 def distributions(modules: list[str]) -> list[str]:

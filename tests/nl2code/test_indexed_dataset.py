@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tiny import tiny_tokenizer
 
 from nl2code import indexed_dataset
+from nl2code.code_dataset import CodeBlockDataset
 from nl2code.indexed_dataset import (
     IndexedDatasetError,
     MMapIndexedDataset,
@@ -193,6 +194,8 @@ def test_check_refuses_tokens_that_are_no_integers(tmp_path, capsys):
         (tmp_path / "train.bin").write_bytes(np.array([1, token]).tobytes())
         assert indexed_dataset.main(["check", str(tmp_path / "train")]) == 1
         assert f"holds token {token}; ids are integers" in capsys.readouterr().err
+        with pytest.raises(IndexedDatasetError, match="ids are integers"):  # of training as well
+            CodeBlockDataset(str(tmp_path / "train"), 2, pad_token_id=0).token_range()
 
 
 BAD = [np.zeros((1, 3)), np.zeros((2, 4)), np.zeros(6), b"", b"junk"]
