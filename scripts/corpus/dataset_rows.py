@@ -21,7 +21,7 @@ from pathlib import Path
 from nl2code.errors import UserError
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN
-from scripts.corpus.lines import open_corpus, read_objects
+from scripts.corpus.lines import NO_OBJECT, open_corpus, read_objects
 from scripts.corpus.sources import Member, Source
 from scripts.file_utils import sha256_file
 
@@ -86,8 +86,7 @@ def dataset_members(source: Source, most: int | None) -> Iterator[Member]:
         is_json = what["path"] == "json"
         rows = json_rows(Path(name)) if is_json else load_dataset(**what, split=split, streaming=True)
         for number, row in enumerate(islice(rows, most), start=1):
-            why = row if isinstance(row, str) else "" if isinstance(row, dict) else "no JSON object"
-            broken = Member(f"row-{number}", 0, b"", broken=why) if why else None
+            broken = Member(f"row-{number}", 0, b"", broken=row) if isinstance(row, str) else None
             yield broken or member_of(row, number)
     except Exception as error:  # datasets passes on what its many readers raise
         reason = (str(error.__cause__ or error).strip() or type(error).__name__).partition("\n")[0]
@@ -101,13 +100,14 @@ def is_json_array(path: Path) -> bool:
 
 
 def json_rows(path: Path) -> Iterator[dict | str]:
-    """The objects of a file of JSON lines or of one array, with whatever fields; what is wrong in place of a broken line.
+    """The objects of a file of JSON lines or of one array, with whatever fields; what is wrong in place of a broken one.
 
     The `datasets` library takes the fields and types of the first megabytes for those of all, and refuses the file else.
     """
     if is_json_array(path):
         with open_corpus(path) as stream:
-            yield from json.loads(stream.read().decode("utf-8-sig"))
+            rows = json.loads(stream.read().decode("utf-8-sig"))
+        yield from (row if isinstance(row, dict) else NO_OBJECT for row in rows)
         return
     ledger = Ledger()
     yield from read_objects(path, ledger)

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from scripts.corpus.ledger import Ledger
 
 MAX_CHARACTERS = 10_000_000  # of a document: no source file is longer, and its syntax tree would take gigabytes
+NO_OBJECT = "no JSON object"
 _CORPUS_FILE = re.compile(r"[^.].*\.(jsonl?|json.*\.(gz|zst))")
 
 
@@ -82,7 +83,7 @@ def parse_object(line: bytes) -> dict:
     except (ValueError, RecursionError):
         raise BadLine("broken JSON") from None
     if not isinstance(row, dict):
-        raise BadLine("no JSON object")
+        raise BadLine(NO_OBJECT)
     return row
 
 

@@ -25,7 +25,9 @@ def scores_of(folder: Path) -> dict[str, dict[str, dict[str, Score]]]:
     if rows.empty or complaints:
         raise UserError(complaints[0] if complaints else f"no *_metrics.json under {folder}")
     found: dict[str, dict[str, dict[str, Score]]] = {}
-    for row in rows.sort_values(["benchmark", "stages"], ascending=[False, True], kind="stable").to_dict("records"):
+    rows = rows.assign(length=rows["run"].str.len())  # the name of a base model is the shortest
+    order = ["benchmark", "stages", "length"]
+    for row in rows.sort_values(order, ascending=[False, True, True], kind="stable").to_dict("records"):
         metrics = row["metrics"]
         levels = {f"{level} ({of['problems']})": of["pass@1"] for level, of in metrics.get("by_level", {}).items()}
         for name, score in {f"{ALL} ({row['problems']})": metrics["pass@1"], **levels}.items():

@@ -134,7 +134,6 @@ def has_gpu() -> bool:
 def need_disk(mebibytes: int, folder: str) -> None:
     """Raise UserError where less is free on the file system on which `folder` lies or will lie."""
     place = next(parent for parent in (Path(folder).absolute(), *Path(folder).absolute().parents) if parent.is_dir())
-    told = subprocess.run(["df", "-Pm", place], capture_output=True, text=True).stdout.split("\n")
-    free = int(told[1].split()[3]) if len(told) > 1 else mebibytes
+    free = shutil.disk_usage(place).free >> 20
     if free < mebibytes:
         raise UserError(f"{place} has {free} MiB free, {mebibytes} MiB are needed; free some, or use a larger disk")

@@ -203,10 +203,17 @@ def test_rows_at_most_and_their_licences(tmp_path):
 
 
 def test_data_sets_from_other_tools(tmp_path):
-    """A colon in the path, an array behind a byte-order mark, stars beyond any float, a row that is no object."""
+    """A colon in the path, an array behind a byte-order mark, stars beyond any float, rows that are no objects."""
     (tmp_path / "a:b").mkdir()
     path = tmp_path / "a:b/rows.json"
-    rows = [ROWS[0] | {"stars": 10**400}, ROWS[1] | {"license": ["MIT", None]}, 3, ROWS[2] | {"stars": True}]
+    rows = [
+        ROWS[0] | {"stars": 10**400},
+        ROWS[1] | {"license": ["MIT", None]},
+        3,
+        "",
+        "print(1)",
+        ROWS[2] | {"stars": True},
+    ]
     path.write_text(json.dumps(rows), encoding="utf-8-sig")
     assert run(tmp_path / "out", [f"dataset:{path}"], "--kinds", "code") == 0
     assert sorted((row["license"], row["stars"]) for row in rows_of(tmp_path / "out")) == [
@@ -215,7 +222,7 @@ def test_data_sets_from_other_tools(tmp_path):
         ("mit", 1),
     ]
     (source,) = stats_of(tmp_path / "out")["sources"]
-    assert source["files"]["reasons"] == {"no JSON object": 1}
+    assert source["files"]["reasons"] == {"no JSON object": 3}
 
 
 def test_a_path_with_a_comma(tmp_path):
