@@ -23,7 +23,7 @@ import struct
 import sys
 import weakref
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -277,7 +277,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("action", choices=["check"], help="check: read each shard whole, with its features")
     parser.add_argument("prefix", nargs="+", help="path without .bin/.idx")
     args = parser.parse_args(argv)
-    return max(exit_status(lambda prefix=prefix: print(check(prefix))) for prefix in args.prefix)
+
+    def tell(prefix: str) -> None:
+        print(check(prefix))
+
+    return max(exit_status(partial(tell, prefix)) for prefix in args.prefix)
 
 
 if __name__ == "__main__":
