@@ -90,10 +90,15 @@ def make(record: Record) -> str:
     if len(best := sweeps(rows)):
         title = "Best temperature of each sweep, chosen on the problems that are scored:"
         texts.append(f"{title}\n{best.to_string(index=False)}")
-    for name, section in ((name, section) for name, sections in parts for section in sections if section.printed):
+    printed = [(name, section) for name, sections in parts for section in sections if section.printed]
+    for name, section in printed:
         for table in section.tables:
-            many = f"{len(table.rows)} rows, see the report"
-            told = many if len(table.rows) > LONGEST else pd.DataFrame(table.rows).to_string(index=False)
+            is_long = len(table.rows) > LONGEST
+            told = (
+                f"{len(table.rows)} rows, see the report"
+                if is_long
+                else pd.DataFrame(table.rows).to_string(index=False)
+            )
             texts.append(f"{name}: {section.heading.lower()}\n{told}")
     text = "\n\n".join(texts)
     if not complaints:

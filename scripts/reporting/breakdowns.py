@@ -87,14 +87,15 @@ def groups(shown: dict[str, dict]) -> Section:
 
 def cases(benchmark: dict, shown: dict[str, dict]) -> Section:
     rows, examples = [], {}
-    for run in benchmark["runs"] if any(run["cases"] for run in benchmark["runs"]) else ():
-        if run.get("sketches"):
-            means = {
-                title: run["sketches"][key] for key, title in SKETCHES.items() if run["cases"] or key == "reference"
-            }
-            row = {"run": run["name"], "T": run["T"], **dict.fromkeys(SKETCHES.values(), "-")}
-            row |= {title: percent(mean) for title, mean in means.items() if mean}
-            rows.append(row | {f"case {k}": f"{v['passed']} of {v['samples']}" for k, v in run["cases"].items()})
+    has_two_stages = any(run["cases"] for run in benchmark["runs"])
+    for run in (run for run in benchmark["runs"] if has_two_stages and run.get("sketches")):
+        row = {"run": run["name"], "T": run["T"]}
+        for key, title in SKETCHES.items():
+            mean = (
+                run["sketches"][key] if run["cases"] or key == "reference" else None
+            )  # code is to have no placeholder
+            row[title] = percent(mean) if mean else "-"
+        rows.append(row | {f"case {k}": f"{v['passed']} of {v['samples']}" for k, v in run["cases"].items()})
     for label, run in shown.items():
         for case, samples in run.get("examples", {}).items():
             examples[f"{label}, case {case} ({CASES[case]}): {len(samples)} of {run['cases'][case]['samples']}"] = (
