@@ -106,10 +106,8 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 def table(summary: dict[str, dict]) -> str:
     """Markdown, a line a way."""
-    lines = [
-        "| way | samples/s (range) | its time / ours (range) | start, s | passed |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    head = "| way | samples/s (range) | its time / ours (range) | CPU ms per sample (range) | start, s | passed |"
+    lines = [head, "| --- " * 6 + "|"]
     for way, found in summary.items():
         speed, ratio, cpu = (found[key] for key in ("samples_per_second", "time_over_ours", "cpu_ms_per_sample"))
         passed = "-" if way == "floor" else "/".join(map(str, found["passed"]))
@@ -172,18 +170,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=500, help="samples per round (default 500)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; every way runs once per round (default 3)")
     parser.add_argument("--workers", type=int, default=cores, help=f"samples that run at a time (default {cores})")
-    parser.add_argument(
-        "--way", action="append", choices=WAYS, help="compare with this way only, repeatable (default: all)"
-    )
+    only = "compare with this way only, repeatable (default: all)"
+    parser.add_argument("--way", action="append", choices=WAYS, help=only)
     parser.add_argument("--full", action="store_true", help="time the command line on tasks x per_task samples instead")
     parser.add_argument("--tasks", type=int, default=101, help="with --full: tasks (default 101)")
     parser.add_argument("--per_task", type=int, default=200, help="with --full: samples of a task (default 200)")
-    parser.add_argument(
-        "--distinct", type=float, default=0.5, help="with --full: share of distinct samples (default 0.5)"
-    )
-    parser.add_argument(
-        "--endless", type=float, default=0.001, help="with --full: share of endless loops (default 0.001)"
-    )
+    distinct = "with --full: share of distinct samples (default 0.5)"
+    parser.add_argument("--distinct", type=float, default=0.5, help=distinct)
+    endless = "with --full: share of endless loops (default 0.001)"
+    parser.add_argument("--endless", type=float, default=0.001, help=endless)
     return parser.parse_args(argv)
 
 

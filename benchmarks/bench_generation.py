@@ -2,13 +2,15 @@
 
     python -m benchmarks.bench_generation --problems 101 --rounds 2
     python -m benchmarks.bench_generation --steps_only                # one decoding step against its multiplications
+    python -m benchmarks.bench_generation --ways "engine auto" llama.cpp   # after pip install llama-cpp-python
 
-Ways, each in a process of its own: `engine float32`, `engine auto` (the dtype of `--dtype auto`, packed weights), and
+Ways, each in a process of its own: `engine float32`, `engine auto` (the dtype of `--dtype auto`, packed weights),
 `original`: transformers' generate in float32, one prompt at a time, at most 50 sequences a call, 100 new tokens each, cut
-afterwards. The original and float32 are slow: they get fewer problems, spread evenly over those of --problems, and their
-rates per sample are compared. The table of steps is one decoding step of the engine, sampling included, against the
-matrix multiplications in it, run alone on inputs of the same shapes: packed as the engine has them, and as
-torch.nn.Linear has them. Run it alone on the machine. Prints Markdown and writes benchmarks/results/generation.json.
+afterwards; and, where it is asked for, `llama.cpp` (`llama_contestant.py`): the default base in bfloat16. The original and
+float32 are slow: they get fewer problems, spread evenly over those of --problems, and rates per sample are compared.
+The table of steps is one decoding step of the engine, sampling included, against the matrix multiplications in it, run
+alone on inputs of the same shapes: packed as the engine has them, and as torch.nn.Linear has them. Run it alone on the
+machine. Prints Markdown and writes benchmarks/results/generation.json.
 """
 
 import argparse
@@ -28,6 +30,7 @@ WAYS = {
     "engine float32": {"kind": "engine", "dtype": "float32"},
     "engine auto": {"kind": "engine", "dtype": "auto"},
     "original": {"kind": "original", "dtype": "float32"},
+    "llama.cpp": {"kind": "llama.cpp", "rows": 64},
 }
 
 
@@ -75,14 +78,14 @@ def spread(values: list[float], form: str = ".2f") -> str:
 
 def sample_table(runs: list[dict]) -> str:
     """Markdown: medians and ranges over rounds; ratios are those of one round each."""
-    lines = ["| way | n | problems | samples/s | by the original | by the largest n | tokens/s | peak memory, GiB |"]
-    lines.append("| --- " * 8 + "|")
+    head = "| way | n | problems | samples/s | by the original | by llama.cpp | by the largest n | tokens/s |"
+    lines = [f"{head} peak memory, GiB |", "| --- " * 9 + "|"]
     rates = {(run["way"], run["n"], run["round"]): run["samples"] / run["seconds"] for run in runs}
     rounds, largest = sorted({run["round"] for run in runs}), max(run["n"] for run in runs)
     for way, n in dict.fromkeys((run["way"], run["n"]) for run in runs):
         found = [run for run in runs if (run["way"], run["n"]) == (way, n)]
         cells = [spread([rates[way, n, turn] for turn in rounds])]
-        for other in (("original", n), (way, largest)):
+        for other in (("original", n), ("llama.cpp", n), (way, largest)):
             is_there = (*other, rounds[0]) in rates and other != (way, n)
             cells.append(spread([rates[way, n, k] / rates[*other, k] for k in rounds]) if is_there else "")
         cells.append(spread([run["tokens"] / run["seconds"] for run in found], ".0f"))
@@ -112,7 +115,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--float32_problems", type=int, default=20, help="problems of `engine float32` (default 20)")
     add("--original_problems", type=int, default=2, help="problems of `original` (default 2)")
     add("--n", type=int, nargs="+", default=[5, 50], help="samples per problem (default 5 50)")
-    add("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="what to measure (default: all)")
+    ways = "what to measure (default: all but llama.cpp)"
+    add("--ways", nargs="+", choices=list(WAYS), default=list(WAYS)[:-1], help=ways)
     add("--rounds", type=int, default=2, help="turns of each way (default 2)")
     add("--batch_sizes", type=int, nargs="+", default=[50], help="batch sizes of the step (default 50)")
     add("--temperature", type=float, default=0.2, help="of the samples (default 0.2)")

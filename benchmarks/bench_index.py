@@ -114,9 +114,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.measure:
-        found = (
-            measure_packing(args.documents) if args.measure == "packing" else measure_dataset(args.folder, args.seed)
-        )
+        packing = args.measure == "packing"
+        found = measure_packing(args.documents) if packing else measure_dataset(args.folder, args.seed)
         print(json.dumps(found))
         return 0
 

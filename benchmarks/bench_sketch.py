@@ -14,6 +14,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from scripts.ast_utils import generator_document, transform_code_to_sketch
@@ -45,20 +46,25 @@ def load_files(packages: list[str], limit: int, seed: int = 0) -> list[str]:
     return texts
 
 
-def cpu_seconds(work: Callable[[str], object], texts: list[str]) -> float:
-    """CPU time of one pass."""
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """CPU time of this process for one call, its threads included."""
     started = time.process_time()
-    for text in texts:
-        work(text)
+    work()
     return time.process_time() - started
 
 
-def compare(contestants: dict[str, Callable], texts: list[str], rounds: int) -> dict[str, list[float]]:
+def each(work: Callable[[str], object], texts: list[str]) -> None:
+    """One pass over the texts."""
+    for text in texts:
+        work(text)
+
+
+def compare(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """CPU seconds per contestant and round, in turns, after one round that does not count."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(rounds + 1):
         for name, work in contestants.items():
-            seconds = cpu_seconds(work, texts)
+            seconds = cpu_seconds(work)
             if turn:
                 times[name].append(seconds)
     return times
@@ -87,7 +93,7 @@ def redbaron_time(texts: list[str], limit: int) -> dict | None:
         except Exception:  # it raises many kinds on syntax newer than itself
             continue
         theirs += time.process_time() - started
-        ours += min(cpu_seconds(transform_code_to_sketch, [text]) for _ in range(3))
+        ours += min(cpu_seconds(partial(transform_code_to_sketch, text)) for _ in range(3))
         done += 1
         if done == limit:
             break
@@ -97,19 +103,17 @@ def redbaron_time(texts: list[str], limit: int) -> dict | None:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", action="append", help="installed package to read (default: pandas and numpy)")
-    parser.add_argument(
-        "--megabytes", type=float, default=3.0, help="characters of source text to read, in millions (default: 3)"
-    )
+    millions = "characters of source text to read, in millions (default: 3)"
+    parser.add_argument("--megabytes", type=float, default=3.0, help=millions)
     parser.add_argument("--rounds", type=int, default=5, help="measured runs of each contestant (default: 5)")
-    parser.add_argument(
-        "--redbaron_files", type=int, default=20, help="number of files for RedBaron, if installed (default: 20)"
-    )
+    files = "number of files for RedBaron, if installed (default: 20)"
+    parser.add_argument("--redbaron_files", type=int, default=20, help=files)
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
     packages = args.package or ["pandas", "numpy"]
     texts = load_files(packages, int(args.megabytes * 1e6))
-    contestants = {"ast.parse": ast.parse, "sketch": transform_code_to_sketch, "generator_document": generator_document}
-    times = compare(contestants, texts, args.rounds)
+    works = {"ast.parse": ast.parse, "sketch": transform_code_to_sketch, "generator_document": generator_document}
+    times = compare({name: partial(each, work, texts) for name, work in works.items()}, args.rounds)
     size = sum(map(len, texts)) / 1e6
     print(f"{len(texts)} files, {size:.2f} million characters, {args.rounds} rounds")
     ratios = {}

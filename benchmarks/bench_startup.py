@@ -22,14 +22,8 @@ RESULT = Path(__file__).resolve().parent / "results" / "startup.json"
 MODULES = ("run_cert", "eval_cert", "eval_cert_unified")
 MODULES += tuple(f"scripts.{name}" for name in ("encode_domain", "prepare_corpus", "fetch", "fetch_model", "report"))
 MODULES += tuple(f"scripts.{name}" for name in ("train_tokenizer", "cases", "decontaminate", "mine_docs", "settings"))
-MODULES += (
-    "scripts.stage_metrics",
-    "scripts.prepare_pairs",
-    "scripts.pair_accuracy",
-    "nl2code.indexed_dataset",
-    "pandas_numpy_eval.fetch",
-)
-MODULES += ("pandas_numpy_eval.evaluate_functional_correctness",)
+MODULES += tuple(f"scripts.{name}" for name in ("stage_metrics", "prepare_pairs", "pair_accuracy"))
+MODULES += ("nl2code.indexed_dataset", "pandas_numpy_eval.fetch", "pandas_numpy_eval.evaluate_functional_correctness")
 SHELLS = ("run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh")
 
 
@@ -54,7 +48,7 @@ def loads_torch(module: str) -> bool:
     """Whether `python -m module --help` imports torch."""
     command = [sys.executable, "-X", "importtime", "-m", module, "--help"]
     told = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True).stderr
-    return any(line.endswith("| torch") or line.endswith(" torch") for line in told.split("\n"))
+    return any(line.endswith(" torch") for line in told.split("\n"))
 
 
 def measure(name: str, command: list[str], rounds: int) -> dict:

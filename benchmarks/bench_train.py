@@ -20,9 +20,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from itertools import product
 from pathlib import Path
 
+from benchmarks.bench_generation import spread
 from nl2code.errors import UserError, exit_status
 from nl2code.models import find_folder
 from scripts.file_utils import PROJECT_ROOT, git_revision, versions, write_json
@@ -79,13 +79,7 @@ def run_way(args: argparse.Namespace, folder: Path, case: tuple[str, str], way: 
 def cases(args: argparse.Namespace) -> list[tuple[str, str]]:
     """(all or lora, loss on which tokens)."""
     found = [("all", "all")] if "all" in args.train else []
-    return found + [
-        (training, loss_on) for training, loss_on in product(args.train, args.loss_on) if training == "lora"
-    ]
-
-
-def spread(values: list[float], form: str = ".2f") -> str:
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+    return found + [("lora", loss_on) for loss_on in args.loss_on if "lora" in args.train]
 
 
 def speeds(args: argparse.Namespace, folder: Path) -> dict:
@@ -109,11 +103,8 @@ def speed_table(runs: list[dict], peak: float) -> str:
         runs: answers of all runs, with training, loss_on, way and round.
         peak: GFLOP/s in bfloat16.
     """
-    lines = [
-        "| training | loss on | way | tokens/s | by the first way | by the bare loop | share of the bfloat16 peak |"
-    ]
-    lines[0] += " peak memory, GiB | first step, s |"
-    lines.append("| --- " * 9 + "|")
+    head = "| training | loss on | way | tokens/s | by the first way | by the bare loop | share of the bfloat16 peak |"
+    lines = [f"{head} peak memory, GiB | first step, s |", "| --- " * 9 + "|"]
     groups: dict[tuple, list[dict]] = {}
     for run in runs:
         groups.setdefault((run["training"], run["loss_on"], run["way"]), []).append(run)
@@ -138,10 +129,9 @@ def losses(args: argparse.Namespace, folder: Path) -> dict:
     found = {way: run_way(args, folder, cases(args)[0], way, warmup=0) for way in ("fp32", "bf16")}
     means = {way: running_mean(run["losses"]) for way, run in found.items()}
     gaps = [abs(low / high - 1) for high, low in zip(means["fp32"], means["bf16"], strict=True)]
-    print(
-        f"| steps | fp32 | bf16 |\n| --- | --- | --- |\n| first {WINDOW} | {means['fp32'][0]:.4f} | {means['bf16'][0]:.4f} |"
-    )
-    print(f"| last {WINDOW} of {args.steps} | {means['fp32'][-1]:.4f} | {means['bf16'][-1]:.4f} |")
+    first, last = (f"| {means['fp32'][k]:.4f} | {means['bf16'][k]:.4f} |" for k in (0, -1))
+    print(f"| steps | fp32 | bf16 |\n| --- | --- | --- |\n| first {WINDOW} {first}")
+    print(f"| last {WINDOW} of {args.steps} {last}")
     print(f"\nLargest relative difference of a running mean of {WINDOW} steps: {max(gaps):.3%}")
     return {"runs": list(found.values()), "largest_relative_difference": max(gaps)}
 

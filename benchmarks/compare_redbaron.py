@@ -120,9 +120,8 @@ def compare_file(path: Path) -> str | None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--package", action="append", help=f"installed package to read (default: {', '.join(PACKAGES)})"
-    )
+    packages = f"installed package to read (default: {', '.join(PACKAGES)})"
+    parser.add_argument("--package", action="append", help=packages)
     parser.add_argument("--files", type=int, default=100, help="random files, of all packages together (default 100)")
     parser.add_argument("--max_bytes", type=int, default=20_000, help="leave larger files out (default 20000)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
@@ -149,9 +148,8 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"differs: {file}", flush=True)
     print(f"{len(files)} files: " + ", ".join(f"{count} {kind}" for kind, count in counts.most_common()))
     facts = {"packages": args.package or PACKAGES, "files": len(files), "max_bytes": args.max_bytes, "seed": args.seed}
-    write_json(
-        RESULT, {**facts, "counts": counts, "others": others, "versions": versions(), "git_revision": git_revision()}
-    )
+    facts |= {"counts": counts, "others": others, "versions": versions(), "git_revision": git_revision()}
+    write_json(RESULT, facts)
     print(f"wrote {RESULT}")
     return min(len(others), 1)
 

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from pandas_numpy_eval import data
+
 TIMEOUT = 30.0  # for those that count wall time; nothing here is endless, and a slow machine is no verdict
 Judge = Callable[[list[dict]], list[bool]]
 
@@ -31,14 +33,8 @@ def import_libraries() -> None:
     warmup.use_once("pandas")
 
 
-def program(sample: dict) -> str:
-    argument = "" if sample["entry_point"] == "none" else sample["entry_point"]
-    return f"{sample['prompt']}{sample['completion']}\n{sample['test']}\ncheck({argument})\n"
-
-
 def ours(workers: int) -> Judge:
     """The package's executor, in its sandbox."""
-    from pandas_numpy_eval import data
     from pandas_numpy_eval.execution import Executor, Limits
     from pandas_numpy_eval.sandbox import describe_interpreter
 
@@ -105,7 +101,8 @@ def _bare_fork_one(sample: dict) -> bool:
         for descriptor in (1, 2):
             os.dup2(null, descriptor)
         try:
-            exec(compile(program(sample), "program", "exec"), {"__name__": "program"})
+            body, test = data.program_parts(sample, sample["completion"])
+            exec(compile(body + test, "program", "exec"), {"__name__": "program"})
             os._exit(0)
         except BaseException:
             os._exit(1)

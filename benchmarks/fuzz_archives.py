@@ -13,7 +13,6 @@ import gzip
 import io
 import lzma
 import random
-import signal
 import struct
 import sys
 import tarfile
@@ -23,6 +22,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+from benchmarks.time_limit import OutOfTime, time_limit
 from nl2code.errors import UserError
 from scripts.corpus.documents import HarvestOptions, harvest
 from scripts.corpus.sources import resolve
@@ -40,15 +40,8 @@ TREE = {
     "data/table.csv": "1,2\n",
 }
 COMPRESSIONS = {".tar": bytes, ".tar.gz": gzip.compress, ".tar.bz2": bz2.compress, ".tar.xz": lzma.compress}
-TAR_FIELDS = {
-    "name": (0, 100),
-    "mode": (100, 8),
-    "size": (124, 12),
-    "mtime": (136, 12),
-    "type": (156, 1),
-    "link": (157, 100),
-}
-TAR_FIELDS |= {"magic": (257, 8), "prefix": (345, 155)}
+TAR_FIELDS = {"name": (0, 100), "mode": (100, 8), "size": (124, 12), "mtime": (136, 12), "type": (156, 1)}
+TAR_FIELDS |= {"link": (157, 100), "magic": (257, 8), "prefix": (345, 155)}
 ZIP_FIELDS = {b"PK\3\4": 30, b"PK\1\2": 46, b"PK\5\6": 22}  # signature -> bytes of the fixed part
 
 
@@ -100,21 +93,8 @@ def mutate_tar(data: bytes, rng: random.Random) -> bytes:
     header = bytearray(data[start : start + 512])
     offset, size = TAR_FIELDS[rng.choice(list(TAR_FIELDS))]
     values = (rng.randbytes(size), b"\xff" * size, b"\0" * size, b"\x80" + b"\0" * (size - 2) + b"\x01", b"7" * size)
-    values += (
-        b"../../x.py",
-        b"/etc/x.py",
-        b"a\nb.py",
-        b"\xe9.py",
-        b"-1",
-        b"1",
-        b"2",
-        b"5",
-        b"L",
-        b"K",
-        b"x",
-        b"g",
-        b"S",
-    )
+    values += (b"../../x.py", b"/etc/x.py", b"a\nb.py", b"\xe9.py", b"-1", b"1", b"2", b"5")
+    values += (b"L", b"K", b"x", b"g", b"S")
     value = rng.choice(values)[:size]
     header[offset : offset + len(value)] = value
     header[148:156] = b" " * 8
@@ -131,9 +111,8 @@ def mutate_zip(data: bytes, rng: random.Random) -> bytes:
         at = data.find(signature, at + 1)
     kind = rng.choice("HI")
     at = rng.choice(starts) + rng.randrange(4, ZIP_FIELDS[signature] - struct.calcsize(kind) + 1, 2)
-    value = rng.choice(
-        (0, 1, 8, 12, 14, 99, 0xFFFF, rng.randrange(1 << 16), *([0xFFFFFFFF, 1 << 31] if kind == "I" else []))
-    )
+    values = (0, 1, 8, 12, 14, 99, 0xFFFF, rng.randrange(1 << 16), *([0xFFFFFFFF, 1 << 31] if kind == "I" else []))
+    value = rng.choice(values)
     return data[:at] + struct.pack(f"<{kind}", value) + data[at + struct.calcsize(kind) :]
 
 
@@ -149,36 +128,17 @@ def make_case(seed: int, number: int) -> tuple[str, bytes]:
         path = rng.choice(list(tree))
         lines = tree[path].split("\n")
         at = rng.randrange(len(lines))
-        pool = (
-            "",
-            "\x00",
-            "\ud7ff",
-            "License: \u2028",
-            "(" * 500,
-            "SPDX-License-Identifier: ((MIT OR",
-            "\r",
-            "x" * 2000,
-        )
-        lines[at] = rng.choice((*pool, lines[at][::-1]))
+        pool = ("", "\x00", "\ud7ff", "License: \u2028", "(" * 500, "SPDX-License-Identifier: ((MIT OR", "\r")
+        lines[at] = rng.choice((*pool, "x" * 2000, lines[at][::-1]))
         tree[path] = "\n".join(lines)
         return f"case{suffix}", pack(tree, form)
     data = pack(tree, form)
     if suffix in (".zip", ".whl"):
         return f"case{suffix}", rng.choice((mutate_bytes, mutate_zip))(data, rng)
     if rng.random() < 0.6:
-        layout = form.removesuffix(suffix)
-        return f"case{suffix}", COMPRESSIONS[suffix](
-            rng.choice((mutate_bytes, mutate_tar))(pack(tree, f"{layout}.tar"), rng)
-        )
+        tar = pack(tree, f"{form.removesuffix(suffix)}.tar")
+        return f"case{suffix}", COMPRESSIONS[suffix](rng.choice((mutate_bytes, mutate_tar))(tar, rng))
     return f"case{suffix}", mutate_bytes(data, rng)
-
-
-class Slow(BaseException):
-    """A case took longer than SECONDS."""
-
-
-def too_slow(*_) -> None:
-    raise Slow(f"longer than {SECONDS} s")
 
 
 def check(seed: int, number: int, folder: Path) -> tuple[str, str]:
@@ -186,19 +146,16 @@ def check(seed: int, number: int, folder: Path) -> tuple[str, str]:
     name, data = make_case(seed, number)
     path = folder / name
     path.write_bytes(data)
-    signal.signal(signal.SIGALRM, too_slow)
-    signal.alarm(SECONDS)
     try:
-        options = HarvestOptions("pandas", ("code", "mined"), True, (), ())
-        found = harvest(resolve(str(path), folder), options, folder / "texts")
+        with time_limit(SECONDS):
+            options = HarvestOptions("pandas", ("code", "mined"), True, (), ())
+            found = harvest(resolve(str(path), folder), options, folder / "texts")
         return "documents", str(len(found.documents))
     except UserError as error:
         message = str(error)
         return ("refused" if "\n" not in message and name in message else "FAILED"), message
-    except (Exception, Slow):
+    except (Exception, OutOfTime):
         return "FAILED", traceback.format_exc()
-    finally:
-        signal.alarm(0)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,14 +9,13 @@ and hold no carriage return; snippets import the library.
 """
 
 import argparse
-import contextlib
 import json
 import random
-import signal
 import time
 import traceback
 from collections import Counter
 
+from benchmarks.time_limit import OutOfTime, time_limit
 from nl2code.parsing import try_parse
 from scripts.corpus.docs.notebooks import notebook_cells, notebook_code
 from scripts.corpus.docs.snippets import imports_library
@@ -32,58 +31,11 @@ CODES = [
     ">>> s = pd.Series([1])\n>>> s + 1\n0    2\n",
     "def add(x):\n    '''Add.\n\n    >>> add(1)\n    '''\n    return x + 1\n\nadd(df.a); df.b = df.a\n",
 ]
-PIECES = [
-    "%",
-    "%%",
-    "!",
-    "?",
-    "\n",
-    "\r",
-    "\r\n",
-    "\u2028",
-    "\x85",
-    "\0",
-    "\ud800",
-    "\t",
-    " " * 40_000,
-    "'",
-    '"""',
-    "(",
-]
-PIECES += [
-    "f'{",
-    "\\",
-    "#",
-    "# type: ",
-    ">>> ",
-    "In [1]: ",
-    "%%R\n",
-    "if x:\n",
-    "@savefig ",
-    "\ufeff",
-    "```",
-    "---",
-    ":a:",
-]
-VALUES = [
-    None,
-    True,
-    0,
-    -1.5,
-    "",
-    "x",
-    "%%R",
-    "R",
-    [],
-    {},
-    [None],
-    ["a", None],
-    [[]],
-    {"a": 1},
-    "a\r\nb",
-    "\0",
-    "\ud800",
-]
+PIECES = ["%", "%%", "!", "?", "\n", "\r", "\r\n", "\u2028", "\x85", "\0", "\ud800", "\t", " " * 40_000, "'", '"""']
+PIECES += ["(", "f'{", "\\", "#", "# type: ", ">>> ", "In [1]: ", "%%R\n", "if x:\n", "@savefig ", "\ufeff", "```"]
+PIECES += ["---", ":a:"]
+VALUES = [None, True, 0, -1.5, "", "x", "%%R", "R", [], {}, [None], ["a", None], [[]], {"a": 1}]
+VALUES += ["a\r\nb", "\0", "\ud800"]
 
 
 def base_notebook(rng: random.Random) -> dict:
@@ -149,22 +101,6 @@ def check(data: bytes) -> Counter:
     return reasons + Counter({"snippet": len(snippets), "script": script is not None})
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float):
-    """Raise TimeoutError in this thread when the time is over, inside a regular expression too."""
-
-    def stop(*_: object) -> None:
-        raise TimeoutError(f"more than {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def fuzz(cases: range, seed: int) -> tuple[int, Counter]:
     """(number of failures, which are printed; what became of the others)."""
     failures, outcomes = 0, Counter()
@@ -173,7 +109,7 @@ def fuzz(cases: range, seed: int) -> tuple[int, Counter]:
         try:
             with time_limit(SECONDS):
                 outcomes += check(data)
-        except Exception:
+        except (Exception, OutOfTime):
             failures += 1
             print(f"case {number} failed: {data[:2000]!r}\n{traceback.format_exc(limit=-3)}", flush=True)
     return failures, outcomes

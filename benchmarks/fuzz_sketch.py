@@ -21,70 +21,11 @@ from scripts.sketches.continuations import cut_points
 from scripts.sketches.lexer import literals, tokens
 from scripts.sketches.placeholders import LITERALS, has_placeholder
 
-PIECES = [
-    "'",
-    '"',
-    "'''",
-    '"""',
-    "f'",
-    'rb"',
-    "{",
-    "}",
-    "{{",
-    "(",
-    ")",
-    "[",
-    "]",
-    "\\",
-    "\\\n",
-    "\r",
-    "\r\n",
-    "\n",
-    "\t",
-]
-PIECES += [
-    "#",
-    ":",
-    ":=",
-    "=",
-    "\0",
-    "\x0c",
-    "\ufeff",
-    "é",
-    "ﬁ",
-    "\ud800",
-    "😀",
-    "def ",
-    "class ",
-    "lambda x: ",
-    "0x",
-    "1e",
-]
-PIECES += [
-    "1_",
-    "j",
-    "...",
-    "global x\n",
-    "nonlocal x\n",
-    "import x\n",
-    "match x:\n case y:\n  pass\n",
-    "async ",
-    "await ",
-]
-PIECES += [
-    "for x in y: ",
-    "except E as x:\n",
-    "with a as b:\n",
-    "print 'a'",
-    "u''",
-    "!r",
-    "@",
-    "->",
-    "*",
-    "**",
-    "~",
-    "`",
-]
+PIECES = ["'", '"', "'''", '"""', "f'", 'rb"', "{", "}", "{{", "(", ")", "[", "]", "\\", "\\\n", "\r", "\r\n", "\n"]
+PIECES += ["\t", "#", ":", ":=", "=", "\0", "\x0c", "\ufeff", "é", "ﬁ", "\ud800", "😀", "def ", "class "]
+PIECES += ["lambda x: ", "0x", "1e", "1_", "j", "...", "global x\n", "nonlocal x\n", "import x\n"]
+PIECES += ["match x:\n case y:\n  pass\n", "async ", "await ", "for x in y: ", "except E as x:\n", "with a as b:\n"]
+PIECES += ["print 'a'", "u''", "!r", "@", "->", "*", "**", "~", "`"]
 LONG = 1_000_000
 SECONDS, SECONDS_PER_MEGABYTE = 2.0, 60.0  # far above what a case takes, far below what quadratic time would take
 
@@ -153,9 +94,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0, help="running time in minutes (default: 10)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all cases (default: 0)")
-    parser.add_argument(
-        "--first", type=int, default=0, help="number of the first case, to repeat a failed one (default: 0)"
-    )
+    first = "number of the first case, to repeat a failed one (default: 0)"
+    parser.add_argument("--first", type=int, default=0, help=first)
     parser.add_argument("--package", action="append", help="installed package to mutate (default: pandas and numpy)")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")

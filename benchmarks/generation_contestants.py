@@ -4,6 +4,7 @@
 
 The job is one JSON object, the answer is the last line of stdout, one JSON object too: samples, tokens (those that were
 decoded, cut-off ones included), seconds without loading, and peak memory; with kind `steps` the times of `step_times`.
+Kind `llama.cpp` needs llama-cpp-python, which is not among the requirements.
 """
 
 import json
@@ -56,6 +57,13 @@ def original(job: dict) -> dict:
     return {"samples": len(texts), "tokens": tokens, "seconds": time.perf_counter() - started, "dtype": job["dtype"]}
 
 
+def llama(job: dict) -> dict:
+    """All samples of all prompts by llama.cpp."""
+    from benchmarks.llama_contestant import run
+
+    return run(job, torch.get_num_threads(), TOP_P, NEW_TOKENS)
+
+
 def steps(job: dict) -> dict:
     """The times of `step_times` for each batch size."""
     dtype = choose_dtype(job["dtype"], job["device"])
@@ -106,7 +114,7 @@ def step_times(sampler: Sampler, plain, prompt: str, batch_size: int, rounds: in
 
 def main(argv: list[str] | None = None) -> int:
     job = json.loads((sys.argv[1:] if argv is None else argv)[0])
-    found = {"engine": engine, "original": original, "steps": steps}[job["kind"]](job)
+    found = {"engine": engine, "original": original, "llama.cpp": llama, "steps": steps}[job["kind"]](job)
     print(json.dumps({**found, "peak_memory_gib": peak_memory(), "threads": torch.get_num_threads()}))
     return 0
 

@@ -15,40 +15,22 @@ import argparse
 import contextlib
 import gc
 import io
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from benchmarks import gpu_measurements as gpu
 from benchmarks.gpu_measurements import Setup
+from benchmarks.time_limit import OutOfTime, time_limit
 from benchmarks.train_contestants import peak_memory
 from nl2code.errors import UserError, exit_status, first_line
 from scripts.file_utils import git_revision, versions, write_json
 
 RESULT = Path(__file__).resolve().parent / "results" / "one_gpu.json"
-
-
-class OutOfTime(BaseException):
-    """A measurement took too long. No Exception, so that no library takes it for a fault of its own and goes on."""
-
-
-@contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    def stop(*_):
-        raise OutOfTime
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 5)  # again after 5 s, should a destructor swallow the first
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def plan(setup: Setup) -> dict[str, tuple[float, Callable[[float], dict]]]:
@@ -153,10 +135,8 @@ def main(argv: list[str] | None = None) -> int:
     add = parser.add_argument
     add("--size", choices=["auto", "full", "small"], default="auto", help="auto: full on a GPU, else small (default)")
     add("--pack", type=Path, help="folder that `pack_for_gpu join` unpacked: model and shards (default: none)")
-    add(
-        "--model",
-        help="folder, name under models/, hub id (default: the pack's, else smollm2-135m, or a tiny random one)",
-    )
+    model = "folder, name under models/, hub id (default: the pack's, else smollm2-135m, or a tiny random one)"
+    add("--model", help=model)
     add("--seconds", type=float, default=510, help="limit of all measurements together (default: 510)")
     add("--output", type=Path, default=RESULT, help="results file (default: benchmarks/results/one_gpu.json)")
     args = parser.parse_args(argv)
