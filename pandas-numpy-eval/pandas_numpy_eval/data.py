@@ -21,15 +21,8 @@ from pandas_numpy_eval.originals import DATA, file_sha256
 OWN = ("Pandas", "Numpy", "PandasDev", "NumpyDev")
 NAMES = (*OWN, "HumanEval", *originals.SHA256)
 FIELDS = ("task_id", "prompt", "entry_point", "test")
-__all__ = [
-    "file_sha256",
-    "program_of",
-    "program_parts",
-    "read_problems",
-    "resolve_problem_file",
-    "stream_jsonl",
-    "write_jsonl",
-]
+__all__ = ["file_sha256", "program_of", "program_parts", "read_problems", "resolve_problem_file"]
+__all__ += ["stream_jsonl", "write_jsonl"]
 
 
 class ProblemFileError(EvaluationError):

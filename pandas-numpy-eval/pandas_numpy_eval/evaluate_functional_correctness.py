@@ -71,15 +71,23 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     limit = "evaluate the first LIMIT problems only (default: the limit that the samples were made with)"
     add("--limit", type=_from(1, int), help=limit)
     add("--ignore_incomplete", action="store_true", help="evaluate despite missing tasks, unknown ids and bad lines")
-    add(
-        "--check_references", action="store_true", help="run canonical solutions; exit 1 if a task has none that passes"
-    )
+    check = "run canonical solutions; exit 1 if a task has none that passes"
+    add("--check_references", action="store_true", help=check)
     add("--sandbox", choices=layers, default="auto", help="sandbox layer (default auto: the strongest that works)")
     add("--unsafe", action="store_true", help="run the code without a sandbox where none works")
     add("-o", "--out_prefix", help="write PREFIX_results.jsonl and PREFIX_metrics.json (default: beside the samples)")
     args = parser.parse_args(argv)
     if not args.samples and not (args.check_references and args.problem_file):
         parser.error("give a sample file, or --check_references with -d")
+    if args.timer == "wall" and args.wall_timeout is not None:
+        parser.error(f"--wall_timeout {args.wall_timeout:g} is for --timer cpu; give --timeout {args.wall_timeout:g}")
+    idle = (
+        {"--out_prefix": args.out_prefix, "--ignore_incomplete": args.ignore_incomplete}
+        if args.check_references
+        else {}
+    )
+    for flag in (flag for flag, value in idle.items() if value):
+        parser.error(f"{flag} changes nothing with --check_references; leave it out")
     if args.sandbox == "none" and not args.unsafe:
         parser.error("--sandbox none needs --unsafe")
     return args

@@ -23,6 +23,7 @@ from pandas_numpy_eval.server_process import Server
 
 ATTEMPTS = 3
 AHEAD_CHARACTERS = 5_000  # of a program: escaped to 12 bytes each, they still fit a pipe of 64 KiB
+LONGEST_WAIT = 3600.0  # seconds; epoll takes at most 24 days
 SILENT = "the sandbox's server died or fell silent 3 times"
 
 Program = tuple[str, str]  # body and test, see `data.program_parts`
@@ -70,12 +71,8 @@ class Verdict:
 
 # Not, or not surely, the program's own doing (the kernel was short of memory, somebody killed it): it runs again.
 FROM_OUTSIDE = (Verdict("crash", SILENT), Verdict("crash", "killed by SIGKILL"))
-KILLED = (
-    "exit status -9",
-    "exit status 137",
-    "killed by SIGKILL",
-    SILENT,
-)  # ends of what a server says or leaves behind
+# Ends of what a server says or leaves behind.
+KILLED = ("exit status -9", "exit status 137", "killed by SIGKILL", SILENT)
 
 
 class Executor:
@@ -123,7 +120,10 @@ class Executor:
             self._hand_out(waiting, programs)
             for server, reply in self._replies():
                 key = server.take() if server.keys else None
-                failed_starts = 0 if server.versions else failed_starts + 1
+                if server.versions:
+                    failed_starts = 0
+                elif server.preload is self.preload:  # not one that was started before the list became empty
+                    failed_starts += 1
                 if failed_starts == ATTEMPTS:
                     if not self.preload:
                         raise SandboxError(f"a server does not start: {server.complaint()}")
@@ -155,7 +155,7 @@ class Executor:
         """Wait until something happens; servers with their replies, None for those that died or are overdue."""
         expected, now = [server for server in self.servers if server.is_expected], time.monotonic()
         nearest = min((server.deadline for server in expected), default=now + 1)
-        events = self.selector.select(max(0.0, nearest - now))
+        events = self.selector.select(min(max(0.0, nearest - now), LONGEST_WAIT))
         now = time.monotonic()  # before the yields, which may take any time
         for event, _ in events:
             server = event.data
@@ -178,6 +178,7 @@ class Executor:
                 yield server, None
 
     def _add(self, server: Server) -> None:
+        server.preload = self.preload
         self.servers.append(server)
         self.selector.register(server.stdout, selectors.EVENT_READ, server)
 

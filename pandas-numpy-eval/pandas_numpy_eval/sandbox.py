@@ -60,7 +60,9 @@ sys.path.insert(0, sys.argv[1])
 import server
 paths = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
 packages = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
-print(json.dumps({"prefixes": paths, "packages": packages, "versions": server.versions(server.distributions(sys.argv[2:]))}))
+found = server.versions(server.distributions(json.load(sys.stdin)))
+found = {name: version for name, version in found.items() if version or name in ("python", "numpy", "pandas")}
+print(json.dumps({"prefixes": paths, "packages": packages, "versions": found}))
 """
 
 
@@ -91,10 +93,13 @@ class Launch:
 def describe_interpreter(path: str | None, libraries: list[str]) -> Interpreter:
     """Ask an interpreter where it lies and which versions it has. Raises SandboxError where it does not run."""
     path = os.path.abspath(os.path.expanduser(path or sys.executable))
-    command = [path, "-s", "-c", _DESCRIBE, str(HERE), *libraries]
+    command = [path, "-I", "-B", "-c", _DESCRIBE, str(HERE)]  # -I: nothing of the working folder is imported
     environment = {**ENVIRONMENT, "HOME": "/nonexistent"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=True)
+        asked = json.dumps(libraries)
+        done = subprocess.run(
+            command, input=asked, capture_output=True, text=True, timeout=120, env=environment, check=True
+        )
         found = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         detail = (getattr(error, "stderr", None) or str(error)).strip().split("\n")[-1]

@@ -115,10 +115,11 @@ def clean(message: str, scratch: str) -> str:
 def is_emptied(folder: str) -> bool:
     """Empty the scratch folder; False where that takes too long or does not work."""
     try:
+        status = os.stat(folder)
+        if status.st_uid == os.getuid() and status.st_mode & 0o700 != 0o700:
+            os.chmod(folder, 0o700)
         if not os.listdir(folder):
             return True
-        if os.stat(folder).st_uid == os.getuid():
-            os.chmod(folder, 0o700)
         count = 0
         for _, folders, files in os.walk(folder):
             count += len(folders) + len(files)
@@ -171,10 +172,8 @@ def prepare(config: dict):
         sys.exit("the supervisor is gone")
     sys.path.pop(0)  # this file's folder
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(
-        resource.RLIMIT_NOFILE,
-        (MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS), hard),
-    )  # every child closes so many
+    most = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))  # every child closes so many
     for name in config["preload"]:
         with contextlib.suppress(BaseException):  # the samples that need it say so
             importlib.import_module(name)

@@ -41,6 +41,7 @@ class Server:
         assert self.process.stdin and self.process.stdout  # pipes
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
         self.versions: dict | None = None  # None: not ready yet
+        self.preload: list[str] = []  # the list itself that it was started with
         self.keys: deque[str] = deque()
         self.deadline = time.monotonic() + START_SECONDS
         self._received = b""

@@ -167,6 +167,9 @@ def test_wrong_arguments_are_one_line(folder, capsys, arguments, message):
         ["--timeout", "nan"],
         ["--memory_gb", "-1"],
         ["--sandbox", "none"],
+        ["--timer", "wall", "--wall_timeout", "9"],
+        ["--check_references", "--ignore_incomplete"],
+        ["--check_references", "-o", "x"],
         ["--nonsense"],
     ],
 )

@@ -230,3 +230,17 @@ def test_seccomp_tables_name_the_running_machine():
     assert (free["read"], free["exit_group"], of_server["clone"], of_server["kill"]) == (0, 231, 56, 62)
     assert len({**free, **ruled, **of_server}) == sum(map(len, tables))
     assert "execve" not in free and "socket" not in free and sys.maxsize > 2**32
+
+
+def test_the_working_folder_says_nothing_of_the_interpreter(tmp_path, monkeypatch):
+    (tmp_path / "numpy-9.9.9.dist-info").mkdir()
+    (tmp_path / "numpy-9.9.9.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 9.9.9\n")
+    (tmp_path / "random.py").write_text(f"open({str(tmp_path / 'mark')!r}, 'w').close()\nseed = None\n")
+    monkeypatch.chdir(tmp_path)
+    assert describe_interpreter(None, ["numpy"]).versions["numpy"] != "9.9.9"
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_timeout_beyond_what_epoll_takes(interpreter):
+    with Executor(interpreter, Limits(timeout=1e6), preload=()) as executor:
+        assert verdict_of(executor, "x, y = 1, 2").passed

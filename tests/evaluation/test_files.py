@@ -341,7 +341,8 @@ def test_a_locale_without_these_characters(folder, names):
         "import ctypes; ctypes.string_at(0)",
     ],
 )
-def test_a_library_that_fails_at_import_fails_its_own_samples_alone(tmp_path, body):
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_library_that_fails_at_import_fails_its_own_samples_alone(tmp_path, body, workers):
     import venv
 
     venv.create(tmp_path / "env", symlinks=True)
@@ -350,9 +351,11 @@ def test_a_library_that_fails_at_import_fails_its_own_samples_alone(tmp_path, bo
     interpreter = describe_interpreter(str(tmp_path / "env" / "bin" / "python"), ["brokenlib"])
     programs = {"needs it": ("import brokenlib\n", ""), "other": ("x = 1\n", "assert x == 1")}
     caught = {"caught": ("try: import brokenlib\nexcept BaseException: x = 1\n", "assert x == 1")}
-    with Executor(interpreter, Limits(), 1, ("brokenlib", "math")) as executor:
-        found = {key: verdict.kind for key, verdict in executor.run({**programs, **caught})}
+    more = {f"more {i}": (f"x = {i}\n", "") for i in range(12 * (workers > 1))}
+    with Executor(interpreter, Limits(), workers, ("brokenlib", "math")) as executor:
+        found = {key: verdict.kind for key, verdict in executor.run({**programs, **caught, **more})}
     assert found["other"] == "passed" and found["needs it"] != "passed"
+    assert {found[key] for key in more} <= {"passed"}
     assert found["caught"] == ("passed" if "raise" in body else found["needs it"])
 
 
@@ -401,3 +404,15 @@ with Executor(describe_interpreter(None, []), Limits(), 1, ()) as executor:
         process = start_as_nobody(home, program, HOME="/nonexistent")
         output, errors = process.communicate()
         assert output.strip() == "passed", errors
+
+
+def test_a_very_long_import_name_fails_its_own_sample_alone(folder):
+    """Linux takes 131,072 bytes for one argument of a program."""
+    path = folder / "s.samples.jsonl"
+    rows = [json.loads(line) for line in path.read_text().split("\n") if line]
+    rows += [{"task_id": f"T/{i}", "sample_id": 2, "completion": f"1\nimport {'a' * 140_000}"} for i in range(4)]
+    path.write_bytes(lines(rows))
+    assert run(folder) == 0
+    verdicts = [json.loads(line) for line in (folder / "s_results.jsonl").read_text().split("\n") if line]
+    assert [row["passed"] for row in verdicts if row["sample_id"] == 2] == [False] * 4
+    assert sum(row["passed"] for row in verdicts) == 4

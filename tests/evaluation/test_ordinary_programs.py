@@ -45,6 +45,7 @@ def plain(program):
         return "ExceptionGroup"
     return {"AssertionError": "assertion", "MemoryError": "memory"}.get(names[-1], names[-1])
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
 programs, layer = {key: tuple(both) for key, both in json.load(sys.stdin).items()}, sys.argv[1]
 if layer == "plain":
     with ThreadPoolExecutor(2) as pool:

@@ -70,6 +70,10 @@ def test_a_folder_of_evalplus(tmp_path, problems):
     output = tmp_path / "x.samples.jsonl"
     assert convert(folder, "-d", problems, "-o", output) == 0
     assert verdicts(output, problems) == EXPECTED
+    for name, text in (("7.py", b"\xff"), ("00.py", b"x")):
+        (folder / "Own_0" / name).write_bytes(text)
+        assert convert(folder, "-d", problems, "-o", tmp_path / "y.samples.jsonl") == 1
+        (folder / "Own_0" / name).unlink()
     (folder / "Own_0/a.py").write_text("x")
     assert convert(folder, "-d", problems, "-o", tmp_path / "y.samples.jsonl") == 1
 

@@ -167,3 +167,10 @@ def _until(condition, seconds: float) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_folder_that_a_sample_closed_is_open_to_the_next(run):
+    close = "import contextlib, os\nwith contextlib.suppress(OSError): os.chmod('.', 0o555)\nanswer = 42  # {}"
+    write = "open('own', 'w').close()\nanswer = 42  # {}"
+    bodies = {str(i): (close if i % 2 else write).format(i) for i in range(40)}
+    assert set(run(bodies).values()) == {("passed", "")}
