@@ -36,6 +36,7 @@ MIN_SOLUTION_WORDS = 6
 MIN_VERBATIM = 20
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
 IMPORT_LINE = re.compile(r"\s*(import|from)\s")
+LINE_END = re.compile(r"\r\n?|\n")  # as Python's tokenizer counts lines
 
 
 def words_of(text: str) -> list[str]:
@@ -44,7 +45,7 @@ def words_of(text: str) -> list[str]:
     >>> words_of("import pandas as pd\\nDF = pd.Series([1, 2])")
     ['df', 'pd', 'series']
     """
-    return WORD.findall("\n".join(line for line in text.lower().split("\n") if not IMPORT_LINE.match(line)))
+    return WORD.findall("\n".join(line for line in LINE_END.split(text.lower()) if not IMPORT_LINE.match(line)))
 
 
 def digest(run: Sequence[str]) -> str:
@@ -54,7 +55,7 @@ def digest(run: Sequence[str]) -> str:
 
 def squeeze(text: str) -> str:
     """The text with every line stripped and empty lines left out."""
-    return "\n".join(filter(None, (line.strip() for line in text.split("\n"))))
+    return "\n".join(filter(None, (line.strip() for line in LINE_END.split(text))))
 
 
 def solutions_of(problem: dict) -> list[str]:
@@ -177,9 +178,8 @@ def files_to_clean_of(fingerprints: list[Path], benchmarks: list[Path]) -> tuple
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "benchmarks", nargs="+", type=Path, metavar="BENCHMARK", help="problem file, .jsonl or .jsonl.gz"
-    )
+    told = "problem file, .jsonl or .jsonl.gz"
+    parser.add_argument("benchmarks", nargs="+", type=Path, metavar="BENCHMARK", help=told)
     args = parser.parse_args(argv)
 
     def work() -> None:

@@ -5,8 +5,8 @@
 
 Reads the corpus files below `<input>/{train,valid}/` (.jsonl or .json, plain or as .gz or .zst) and writes one shard per
 file, in the order of their paths: train, train1, train2, ... Beside the shards lie their records, `model/` (the
-tokenizer) and `encode_stats.json`. For sketcher and generator, a share of the files (--continuation_ratio) gives a second
-document in the shape of a prompt and its completion.
+tokenizer) and `encode_stats.json`. For sketcher and generator, each file also gives --continuation_ratio documents on
+average in the shape of a prompt and its completion.
 
 The same command, run again, encodes only shards that are unfinished or whose corpus file changed. Other settings or
 another tokenizer need another -o/--output.
@@ -18,10 +18,12 @@ lost process has left and writes `model/` and the statistics.
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,6 +37,8 @@ from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, replacing_
 from scripts.presets import HelpFormatter, with_preset
 from scripts.records import read_record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
+
+STATS = "encode_stats.json"
 
 DEBUG_FILES = 100
 MOST_CONTINUATIONS = 10
@@ -63,7 +67,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--whole_documents", **boolean, default="true", help=whole)
     operation = "what sketches replace: constants, user-defined names, or both; not for type normal"
     add("--operation", choices=OPERATIONS, default=CONSTANTS, help=operation)
-    seed = "decides which files give a continuation document, and where these are cut"
+    seed = "decides how many continuation documents each file gives, and where they are cut"
     add("--seed", type=int, default=42, help=seed)
     add("--executor", choices=("local", *LAUNCHERS), default="local", help="where shards are encoded")
     add("--nodes", type=int, default=1, help="number of Slurm or Ray tasks, -t processes each")
@@ -94,14 +98,25 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     return args
 
 
+def shard_rows(shards: list[Shard]) -> list[dict]:
+    """The counts of each shard, from its record."""
+    found = [(shard, read_record(shard.record.file)["counts"]) for shard in shards]
+    return [{"shard": s.prefix.name, "sha256": s.record.inputs["corpus"], **counts} for s, counts in found]
+
+
+def stats_are_those_of(file: Path, shards: list[Shard]) -> bool:
+    """Whether the statistics are there and hold the counts of these shards, all of which are done."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return json.loads(file.read_text(encoding="utf-8"))["shards"] == shard_rows(shards)
+    return False
+
+
 def write_stats(args: argparse.Namespace, settings: DocumentSettings, shards: list[Shard]) -> dict:
     """Gather the shards' counts into `encode_stats.json`; return its totals."""
-    rows, total, left_out = [], Counter(), Counter()
-    for shard in shards:
-        counts = read_record(shard.record.file)["counts"]
-        rows.append({"shard": shard.prefix.name, "sha256": shard.record.inputs["corpus"], **counts})
-        total.update({key: value for key, value in counts.items() if isinstance(value, int)})
-        left_out.update({reason: found["count"] for reason, found in counts["left_out"].items()})
+    rows, total, left_out = shard_rows(shards), Counter(), Counter()
+    for row in rows:
+        total.update({key: value for key, value in row.items() if isinstance(value, int)})
+        left_out.update({reason: found["count"] for reason, found in row["left_out"].items()})
     stats = {
         "domain": args.domain,
         "split": args.split,
@@ -113,7 +128,7 @@ def write_stats(args: argparse.Namespace, settings: DocumentSettings, shards: li
         "versions": versions(),
         "git_revision": git_revision(),
     }
-    write_json(args.output / "encode_stats.json", stats)
+    write_json(args.output / STATS, stats)
     return stats["total"]
 
 
@@ -133,18 +148,8 @@ def launch(args: argparse.Namespace) -> None:
     source = resolve_tokenizer(args.model)
     values = {"model": os.path.abspath(source) if os.path.isdir(source) else source}
     values |= {"input": args.input.absolute(), "output": args.output.absolute()}
-    names = (
-        "domain",
-        "type",
-        "threads",
-        "split",
-        "isdebug",
-        "continuation_ratio",
-        "whole_documents",
-        "operation",
-        "seed",
-    )
-    values |= {name: getattr(args, name) for name in names}
+    names = ("domain", "type", "threads", "split", "isdebug", "continuation_ratio", "whole_documents", "operation")
+    values |= {name: getattr(args, name) for name in (*names, "seed")}
     flags = [str(part) for name, value in values.items() for part in (f"--{name}", value)]
     command = [sys.executable, "-m", "scripts.encode_domain", *flags]
     LAUNCHERS[args.executor](command, args.output, args.nodes, args.threads)
@@ -167,7 +172,7 @@ def encode(args: argparse.Namespace) -> None:
     with exclusive(lock, busy):
         stale = remove_stale(args.output, shards, args.split)
         missing = [shard for shard in shards if not shard.is_done()]
-    if not (stale or missing) and (args.output / "encode_stats.json").is_file() and model.is_dir():
+    if not (stale or missing) and model.is_dir() and stats_are_those_of(args.output / STATS, shards):
         print(f"encode: {args.output} is up to date ({len(shards)} shards)")
         return
     if missing and args.executor != "local":

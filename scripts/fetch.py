@@ -152,9 +152,8 @@ def download(entry: dict, folder: Path) -> str:
         (stand_in / "sitecustomize.py").write_text(STAND_IN)
         requirement = stand_in / "requirement.txt"
         requirement.write_text(f"{entry['project']}=={entry['version']} --hash=sha256:{entry['sha256']}\n")
-        command = (
-            f"-m pip download {CHOICE[entry['kind']]} {PIP} --require-hashes{BUILD if entry['kind'] == 'sdist' else ''}"
-        )
+        command = f"-m pip download {CHOICE[entry['kind']]} {PIP} --require-hashes"
+        command += BUILD if entry["kind"] == "sdist" else ""
         result = subprocess.run(
             [sys.executable, *command.split(), "-d", staging, "-r", str(requirement)],
             env={**os.environ, "PYTHONPATH": str(stand_in), "TMPDIR": staging},

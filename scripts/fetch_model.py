@@ -58,6 +58,8 @@ def convert(source: str, gguf_file: str | None, folder: Path, name: str) -> None
     model.load_state_dict(loaded.state_dict())
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # the library writes files that their owner alone can read
 
 
 def restore_digit_splitting(tokenizer) -> None:

@@ -82,10 +82,15 @@ def exclusive(lock_file: str | Path, busy: Exception | None, shared: bool = Fals
         yield
 
 
+def utf8(text: str) -> bytes:
+    r"""Text as UTF-8. A lone surrogate, as of a path that is no UTF-8, becomes `\udce9`: in JSON, its own escape."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all."""
+    """Write UTF-8 text (see `utf8`), whole or not at all."""
     with replacing(path) as stream:
-        stream.write(text.encode("utf-8"))
+        stream.write(utf8(text))
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -102,7 +107,7 @@ def write_jsonl(path: str | Path, rows: Iterable[dict]) -> int:
     with replacing(path) as raw:
         compressed = gzip.GzipFile("", "wb", 6, raw, mtime=0) if str(path).endswith(".gz") else None
         for row in rows:
-            (compressed or raw).write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+            (compressed or raw).write(utf8(json.dumps(row, ensure_ascii=False)) + b"\n")
             count += 1
         if compressed:
             compressed.close()

@@ -38,7 +38,7 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status
 from nl2code.models import tokenizer_sha256
 from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
-from scripts.corpus.documents import HarvestOptions
+from scripts.corpus.documents import HarvestOptions, harvest_all
 from scripts.corpus.exercises import FOLDER, NAME, harvest_exercises
 from scripts.corpus.idle import refuse_idle, refuse_with_own_corpus
 from scripts.corpus.ledger import count_tokens
@@ -48,14 +48,13 @@ from scripts.corpus.sources import Source, resolve
 from scripts.corpus.spill import Document
 from scripts.corpus.split import UNITS, limit, limit_repositories, split, without_copies, without_near_copies
 from scripts.corpus.stats import statistics, summary, why_empty
-from scripts.corpus.workers import harvest_all
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
 from scripts.file_utils import PROJECT_ROOT, exclusive, replacing_folder, sha256_file, versions, write_json
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
 
-FORMAT = 2  # raise it where equal inputs and settings give another corpus
+FORMAT = 3  # raise it where equal inputs and settings give another corpus
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
 KINDS = ("code", "mined", "functions", NAME)
 RANGES = {  # of numbers: lowest, highest, what to do

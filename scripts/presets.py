@@ -19,10 +19,6 @@ SECTIONS = ("corpus", "encoding", "training", "sampling", "two_stages")
 ENDINGS = (".yaml", ".yml", ".json")
 
 
-class PresetError(UserError):
-    """A preset file that cannot be read; the message names it."""
-
-
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """The description as it is, and the default of each flag that has one and does not tell it."""
 
@@ -35,7 +31,7 @@ def with_preset(argv: list[str], *sections: str) -> list[str]:
     """Flags: where the first argument is a preset file, those of its sections, then the rest of `argv`.
 
     Raises:
-        PresetError: see `preset_flags`.
+        UserError: see `preset_flags`.
     """
     if argv and argv[0].endswith(ENDINGS):
         return preset_flags(Path(argv[0]), *sections) + argv[1:]
@@ -46,7 +42,7 @@ def parse_with_preset(parser: argparse.ArgumentParser, argv: list[str], *section
     """The settings of a program, and as `typed` the names of those that flags after the preset file set.
 
     Raises:
-        PresetError: see `preset_flags`.
+        UserError: see `preset_flags`.
     """
     args = parser.parse_args(with_preset(argv, *sections))
     unset = argparse.Namespace(**dict.fromkeys(vars(args)))
@@ -59,25 +55,25 @@ def preset_flags(file: Path, *sections: str) -> list[str]:
     """The flags of some sections of a preset file. JSON is YAML; true is `true`; a null is left out.
 
     Raises:
-        PresetError: no such file, no YAML, no mapping, an unknown section.
+        UserError: no such file, no YAML, no mapping, an unknown section.
     """
     import yaml
 
     try:
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PresetError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict) or not found:
-        raise PresetError(f"{file} holds no settings; write lines such as `max_steps: 15`")
+        raise UserError(f"{file} holds no settings; write lines such as `max_steps: 15`")
     if not any(isinstance(value, dict) and key in SECTIONS for key, value in found.items()):
         return _flags(found)
     unknown = [str(key) for key in found if key not in SECTIONS]
     if unknown:
-        raise PresetError(f"{file}: unknown section {unknown[0]!r}; use {', '.join(SECTIONS)}")
+        raise UserError(f"{file}: unknown section {unknown[0]!r}; use {', '.join(SECTIONS)}")
     parts = [found.get(section) or {} for section in sections]
     wrong = [section for section, part in zip(sections, parts, strict=True) if not isinstance(part, dict)]
     if wrong:
-        raise PresetError(f"{file}: section {wrong[0]!r} holds no settings; write lines such as `max_steps: 15`")
+        raise UserError(f"{file}: section {wrong[0]!r} holds no settings; write lines such as `max_steps: 15`")
     return [flag for part in parts for flag in _flags(part)]
 
 

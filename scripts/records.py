@@ -28,10 +28,6 @@ ABSENT = "(none)"
 ANOTHER_PLACE = "choose another -o (in the shells: DATA_DIR, or PRESET with a copy of the preset's file)"
 
 
-class RecordError(UserError):
-    """An output of other settings is in the way; the message says which, as `name: recorded -> asked`."""
-
-
 @dataclass(frozen=True)
 class Record:
     """What a stage is asked to make, beside what its record file says was made.
@@ -75,10 +71,10 @@ class Record:
         return found + changes({"format": known["format"]}, {"format": asked["format"]})
 
     def refuse_other_settings(self, advice: str) -> None:
-        """Raise RecordError where the record tells of other settings; `advice` is what the user can do."""
+        """Raise UserError where the record tells of other settings; `advice` is what the user can do."""
         changed = self.changed_settings()
         if changed:
-            raise RecordError(f"{self.file.parent} was made with other settings: {'; '.join(changed)}; {advice}")
+            raise UserError(f"{self.file.parent} was made with other settings: {'; '.join(changed)}; {advice}")
 
     def matches(self) -> bool:
         """Whether the record tells of the same stage, format, inputs and settings, finished or not."""
@@ -93,10 +89,10 @@ class Record:
         """The same of a result that is this one file (-o of a command), with a line on stderr where nothing is left to do.
 
         Raises:
-            RecordError: the file is something else, or was made with other settings.
+            UserError: the file is something else, or was made with other settings.
         """
         if self.file.exists() and not self.known():
-            raise RecordError(f"{self.file} is there, but no result of this program; move it away or choose another -o")
+            raise UserError(f"{self.file} is there, but no result of this program; move it away or choose another -o")
         self.refuse_other_settings("choose another -o")
         if finished := self.is_finished():
             print(f"{self.file} is up to date, nothing to do", file=sys.stderr)

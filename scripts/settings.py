@@ -17,9 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
+from scripts.corpus.lines import corpus_files
 from scripts.shell.checks import ROOT, SOURCES, flag_advice, has_gpu, need_disk, preset_file, refuse_misspelt, wrong
 from scripts.shell.models import model_folders
-from scripts.shell.together import refuse_idle, refuse_unfetched
+from scripts.shell.together import refuse_idle, refuse_single, refuse_unfetched
 
 COMMANDS = {"run_training_cert.sh": "t", "run_generating_codes.sh": "g", "run_evaluating_codes.sh": "e"}
 COMMANDS |= {"run_quickstart.sh": "q", "run_encode_domain.sh": "n", "run_tests.sh": "s"}
@@ -59,8 +60,7 @@ class Settings:
         refuse_misspelt(environment, {row[0] for row in ROWS})
         extra = training_arguments(arguments, self.given) if self.letter == "t" else []
         if arguments and self.letter not in "ts":
-            how = f"settings are environment variables, see bash {script} --help"
-            raise UserError(f"unknown argument {arguments[0]}; {how}")
+            raise UserError(f"unknown argument {arguments[0]}; settings are environment variables, see {script} --help")
         self.value = {row[0]: self.given.get(row[0], row[2]) for row in self.rows}
         self.value |= {"MODEL_VERSION": "cert"} if self.value.get("MODEL_VERSION") == "CERT" else {}  # the original's
         if "DOMAIN" in self.value:
@@ -141,7 +141,7 @@ class Settings:
         folder, ours = Path(self.value["DATA_DIR"], self.value["DOMAIN"], "data"), self.value["DOMAIN"] in DOMAINS
         made = folder / Path(self.value["PRESET"]).stem
         marks = ["record.json", *["corpus_stats.json"] * ours]  # of a corpus that this project made, now or formerly
-        own = any((folder / "train").glob("*.json*")) and not any((folder / mark).exists() for mark in marks)
+        own = bool(corpus_files(folder / "train")) and not any((folder / mark).exists() for mark in marks)
         if own and "SOURCES" not in self.given:
             for name in {"KINDS", "EXERCISES", "NEAR_COPIES", "SPLIT_BY"} & self.given.keys():
                 raise UserError(f"{name}={self.given[name]} needs SOURCES; the corpus in {folder} is used as it is")
@@ -193,8 +193,7 @@ class Settings:
         shell["MISSING"] = missing
         shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"]
         value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")
-        served = version.startswith("openai:")
-        if "DEVICE" not in self.given and value["BACKEND"] != "vllm" and not served:
+        if "DEVICE" not in self.given and value["BACKEND"] != "vllm" and not version.startswith("openai:"):
             shell["SAMPLING_FLAGS"] += ["--device", value["DEVICE"]]
         need_disk(500, value["RESULTS_DIR"])
 
@@ -209,6 +208,7 @@ class Settings:
 
     def quickstart(self) -> None:
         """The commands that follow, for every domain; SHIPPED, the domains whose shipped models fit these settings."""
+        refuse_single(self.environment)
         need_disk(3000, ROOT)
         shipped = self.shell["SHIPPED"] = []
         for domain in self.value["DOMAINS"].split():

@@ -36,7 +36,7 @@ def syntax(prompt: str, text: str) -> str:
     >>> syntax("def f(x):\n    return ", "x + 1\nf(2)")
     'x + 1'
     """
-    prompt, text = prompt.removeprefix("\ufeff"), first_block(text)
+    prompt, text = prompt.lstrip("\ufeff"), first_block(text)
     line_ends = [match.start() for match in _LINE_END.finditer(prompt + text)]
     ends = [*(match.start() for match in _LINE_END.finditer(text)), len(text)]
     for _ in range(MAX_PARSES):

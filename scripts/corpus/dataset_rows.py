@@ -22,7 +22,7 @@ from nl2code.errors import UserError
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN
 from scripts.corpus.lines import NO_OBJECT, open_corpus, read_objects
-from scripts.corpus.sources import Member, Source
+from scripts.corpus.sources import Member, Source, readable
 from scripts.file_utils import sha256_file
 
 PREFIX = "dataset:"
@@ -53,8 +53,11 @@ def resolve_dataset(spec: str) -> Source:
             raise UserError(f"source {spec} does not end in {', '.join(BUILDERS)}; convert it to one of these")
         inside = (file for file in path.rglob("*") if builder_of(file) and file.is_file())
         files = [path] if path.is_file() else sorted(inside)
-        total = sha256("".join(f"{file.relative_to(path)}\0{sha256_file(file)}\n" for file in files).encode())
-        return Source(path.name, path, UNKNOWN, f"{total.hexdigest()}:{split}", dataset=(str(path), "", split))
+        lines = "".join(f"{file.relative_to(path)}\0{sha256_file(file)}\n" for file in files)
+        total = sha256(lines.encode("utf-8", "surrogateescape"))
+        return Source(
+            readable(path.name), path, UNKNOWN, f"{total.hexdigest()}:{split}", dataset=(str(path), "", split)
+        )
     name, _, revision = name.partition("@")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise UserError(f"source {spec} is neither a path that exists nor a hub id owner/name")
@@ -104,7 +107,7 @@ def json_rows(path: Path) -> Iterator[dict | str]:
 
     The `datasets` library takes the fields and types of the first megabytes for those of all, and refuses the file else.
     """
-    if is_json_array(path):
+    if ".jsonl" not in path.name and is_json_array(path):
         with open_corpus(path) as stream:
             rows = json.loads(stream.read().decode("utf-8-sig"))
         yield from (row if isinstance(row, dict) else NO_OBJECT for row in rows)

@@ -3,9 +3,11 @@
 import ast
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nl2code.errors import UserError
 from nl2code.parsing import try_parse
 from scripts.corpus.dataset_rows import dataset_members
 from scripts.corpus.docs.notebooks import notebook_code
@@ -14,10 +16,11 @@ from scripts.corpus.functions import mine_functions
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN, file_licence, is_permissive
 from scripts.corpus.sources import Member, Source, members, text_of
-from scripts.corpus.spill import Document, Spill, sign
+from scripts.corpus.spill import Document, sign, spill
 from scripts.corpus.usage import why_not_usage
 from scripts.decontaminate import fingerprints_from
 from scripts.mine_docs import DOC_SUFFIXES, mine
+from scripts.multiprocessing_utils import worker_pool
 
 DOCS = " (docs)"  # ends the repository's name of mined documents
 MIN_LINES = 5
@@ -77,6 +80,28 @@ def harvest(source: Source, options: HarvestOptions, file: Path) -> Harvest:
     return gather(source, options, file, lambda new: rows_of(new, options))
 
 
+def harvest_all(sources: list[Source], options: HarvestOptions, workers: int, folder: Path) -> Iterator[Harvest]:
+    """Harvest every source, several at a time, and yield the results in the order of the sources; texts go to `folder`."""
+    workers, files = min(workers, len(sources)), {source.name: folder / str(i) for i, source in enumerate(sources)}
+    if workers <= 1:
+        yield from (harvest(source, options, files[source.name]) for source in sources)
+        return
+    try:
+        with worker_pool(workers) as pool:
+            # The largest first, so that none is left to run alone at the end.
+            size = {source.name: source.path.stat().st_size if source.path.is_file() else 1 << 40 for source in sources}
+            order = sorted(sources, key=lambda source: -size[source.name])
+            jobs = {source.name: pool.submit(harvest, source, options, files[source.name]) for source in order}
+            try:
+                yield from (jobs[source.name].result() for source in sources)
+            except BaseException:  # tell it at once, not after all that waits
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    except BrokenProcessPool as error:
+        advice = "perhaps for want of memory; run again, or with --workers 1"
+        raise UserError(f"a worker was killed, {advice}") from error
+
+
 def gather(source: Source, options: HarvestOptions, file: Path, read: Callable[[Harvest], Iterator[Row]]) -> Harvest:
     """The documents of one source without those that hold benchmark text; their texts go to a new file.
 
@@ -86,12 +111,11 @@ def gather(source: Source, options: HarvestOptions, file: Path, read: Callable[[
     found = Harvest(source, kinds={kind: Ledger(tokenizer=options.tokenizer) for kind in options.kinds})
     fingerprints = fingerprints_from(options.fingerprints, options.benchmarks)
     with open(file, "wb") as stream:
-        spill = Spill(stream)
         for kind, row, tokens in read(found):
             if reason := fingerprints.why_not(row["content"]):
                 found.kinds[kind].reject(reason, tokens, row["path"])
             else:
-                found.documents.append(spill.add(kind, row, tokens))
+                found.documents.append(spill(stream, kind, row, tokens))
     if options.near_copies:
         sign(found.documents)
     return found

@@ -8,10 +8,13 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from nl2code.errors import UserError
+
 SLOT = re.compile(r"<(\w+)(?:\.(\w+))?>")
 RANGE = re.compile(r"(-?[\d.]+?|\d{4}-\d\d-\d\d)\.\.(-?[\d.]+|\d{4}-\d\d-\d\d)")
 ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 CALLED = 0.2  # share of descriptions' objects that are said by another word than their variable
+MISSES = 10_000  # draws of a value that is there already, before a list of different ones is given up
 LINE = 100  # characters from which the columns of a table are written one a line
 
 
@@ -89,10 +92,12 @@ class Scene:
             values[self.rng.randrange(len(values))] = None
 
     def get(self, name: str):
-        """The value of a slot. Raises KeyError where the file does not define it."""
+        """The value of a slot. Raises UserError where the file does not define it."""
         if name not in self.slots:
-            spec = next(where[name] for where in (self.definitions, self.members, self.file["slots"]) if name in where)
-            self.slots[name] = self.draw(spec)
+            defined = {**self.file["slots"], **self.members, **self.definitions}
+            if name not in defined:
+                raise UserError(f"a definition names {name}, which is not defined; see docs/exercises.md")
+            self.slots[name] = self.draw(defined[name])
         return self.slots[name]
 
     def name_of(self, kind: str) -> str:
@@ -109,10 +114,14 @@ class Scene:
         if isinstance(spec, dict):
             size = self.draw(spec["size"])
             size = size if isinstance(size, int) else self.get(size)
-            values: list = []
+            values, misses = [], 0
             while len(values) < size:
                 value = self.draw(spec["list"])
-                values += [value] if not spec.get("unique") or value not in values else []
+                if not spec.get("unique") or value not in values:
+                    values.append(value)
+                elif (misses := misses + 1) > MISSES:
+                    few = f"{spec['list']!r} gives {len(values)} different values, {size} are asked for"
+                    raise UserError(f"{few}; lower size, or widen the definition")
             return sorted(values) if spec.get("sorted") else values
         if isinstance(spec, list):
             chosen = rng.choice(spec)

@@ -27,6 +27,8 @@ def load(path: Path) -> dict:
         raise UserError(f"{path} is no template file: {' '.join(str(error).split())}") from error
     if missing:
         raise UserError(f"{path} lacks {', '.join(sorted(missing))}; see docs/exercises.md")
+    need_mappings(path, {key: file[key] for key in KEYS - {"head"}})
+    need_mappings(path, {**file["objects"], **file["exercises"]})
     for key, one in file["objects"].items():
         if lacking := OBJECT_KEYS - one.keys():
             raise UserError(f"{path}: the object {key} lacks {', '.join(sorted(lacking))}; see docs/exercises.md")
@@ -43,6 +45,13 @@ def load(path: Path) -> dict:
         except ValueError as error:
             raise UserError(f"{path}: {key}: {error}") from error
     return file
+
+
+def need_mappings(path: Path, values: dict) -> None:
+    """Raise UserError where a value is none: an unfinished line, for one."""
+    for key, value in values.items():
+        if not isinstance(value, dict):
+            raise UserError(f"{path}: {key} has no keys below it; see docs/exercises.md")
 
 
 def completed(file: dict, template: dict) -> dict:

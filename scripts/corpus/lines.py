@@ -39,8 +39,8 @@ def corpus_files(folder: Path) -> list[Path]:
 
 
 def files_of(paths: list[Path]) -> list[Path]:
-    """The files, and the corpus files of folders. Raises OSError where one is missing, when it is read."""
-    return [file for path in paths for file in (corpus_files(path) if path.is_dir() else [path])]
+    """The files, and the corpus files of folders, each once. Raises OSError where one is missing, when it is read."""
+    return list(dict.fromkeys(file for path in paths for file in (corpus_files(path) if path.is_dir() else [path])))
 
 
 def open_corpus(path: Path) -> BinaryIO:

@@ -26,7 +26,7 @@ class Pair:
 
     text: str
     code: str
-    place: str  # file:line; in CSV the line where the row ends
+    place: str  # file:line; in CSV the line where the row ends; file:first-last of broken CSV
     content: str | None = None  # its document, where the file is a corpus that was made from pairs
 
     @property
@@ -104,14 +104,21 @@ def _csv_rows(file: Path, ledger: Ledger) -> Iterator[tuple[dict | str, str]]:
     lines = (line.decode("utf-8", "surrogateescape").removeprefix("\ufeff") for line in read_lines(file, damage))
     reader = csv.DictReader(lines, strict=True)  # else a quote that is never closed swallows the rest
     while True:
+        first = reader.reader.line_num + 1  # the DictReader's own number stays behind where a row is broken
         try:
             row = next(reader, None)
         except csv.Error as error:
             row = f"broken CSV ({error})"
         if row is None:
             break
+        last = reader.reader.line_num
+        is_span = isinstance(row, str) and last > first
+        if not isinstance(row, str) and any(
+            row.pop(None, ())
+        ):  # a comma without quotes: the code would be cut off there
+            row = "more cells than columns"
         ledger.see()
-        yield row, f"{file}:{reader.line_num}"
+        yield row, f"{file}:{first}-{last}" if is_span else f"{file}:{last}"
     for reason in damage.rejected:
         ledger.see()
         yield reason, f"{file}:{reader.line_num}"

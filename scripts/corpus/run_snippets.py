@@ -22,13 +22,9 @@ def without_failing(
     Raises:
         UserError: no sandbox works here.
     """
-    try:
-        from pandas_numpy_eval.execution import Executor, Limits
-        from pandas_numpy_eval.sandbox import SandboxError, describe_interpreter
-    except ImportError as error:
-        raise UserError(
-            f"running the {kind} documents needs pandas_numpy_eval ({error}); pip install -e ./pandas-numpy-eval"
-        ) from error
+    from pandas_numpy_eval.execution import Executor, Limits
+    from pandas_numpy_eval.sandbox import SandboxError, describe_interpreter
+
     every = [one for found in harvests for one in found.documents if one.kind == kind]
     if not every:
         return

@@ -7,16 +7,19 @@ paths; links, hidden folders, caches, build output and virtual environments are 
 import codecs
 import importlib.metadata
 import importlib.util
+import io
 import lzma
 import os
 import re
+import shutil
 import stat
 import struct
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -151,12 +154,21 @@ def entries_of(path: Path) -> Iterator[list[Entry]]:
             ]
             yield entries if path.suffix == ".whl" else without_outer_folder(entries)
     elif path.name.endswith(ARCHIVES):
-        with tarfile.open(path) as archive:
+        with ExitStack() as held:
+            archive = held.enter_context(tarfile.open(path))
+            if not isinstance(
+                archive.fileobj, io.BufferedReader
+            ):  # compressed: each step back would read from its start
+                plain = held.enter_context(tempfile.TemporaryFile())
+                archive.fileobj.seek(0)
+                shutil.copyfileobj(archive.fileobj, plain, 1 << 20)  # up to the checksum of the compressed stream
+                plain.seek(0)
+                archive = held.enter_context(tarfile.open(fileobj=plain, mode="r:"))
             infos = archive.getmembers()
             archive.fileobj.seek(archive.offset)
             if archive.fileobj.read(512) != bytes(512):  # tarfile takes a damaged header for the end of the archive
                 raise tarfile.ReadError("damaged header, or no end")
-            while rest := archive.fileobj.read(1 << 20):  # up to the checksum of the compressed stream
+            while rest := archive.fileobj.read(1 << 20):
                 if any(rest):
                     raise tarfile.ReadError("there is data behind the end of the archive")
             entries, files = [], {}

@@ -39,19 +39,13 @@ class Document:
         return self.row()["content"]
 
 
-class Spill:
-    """Writes corpus lines to a file, open for binary writing; its documents can be read once it is closed."""
-
-    def __init__(self, stream: BinaryIO):
-        self.stream, self.file = stream, str(stream.name)
-
-    def add(self, kind: str, row: dict, tokens: int) -> Document:
-        """Write a line; return its document."""
-        text, start = row["content"], self.stream.tell()
-        size = self.stream.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        key = sha256(" ".join(text.split()).encode("utf-8", "surrogatepass")).digest()[:16]
-        facts = kind, row["repo_name"], row["path"], row["license"], len(text), tokens
-        return Document(*facts, key, self.file, start, size)
+def spill(stream: BinaryIO, kind: str, row: dict, tokens: int) -> Document:
+    """Write a corpus line to a file, open for binary writing; its document can be read once the file is closed."""
+    text, start = row["content"], stream.tell()
+    size = stream.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    key = sha256(" ".join(text.split()).encode("utf-8", "surrogatepass")).digest()[:16]
+    facts = kind, row["repo_name"], row["path"], row["license"], len(text), tokens
+    return Document(*facts, key, str(stream.name), start, size)
 
 
 def sign(documents: list[Document]) -> None:

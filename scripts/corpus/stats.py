@@ -21,10 +21,8 @@ def account(*ledgers: Ledger) -> dict:
         reasons = sum((getattr(ledger, rejected) for ledger in ledgers), Counter())
         return {"in": total, "out": total - reasons.total(), "reasons": dict(sorted(reasons.items()))}
 
-    tokens = (
-        {"tokens": balance("tokens_seen", "tokens_rejected")} if any(ledger.tokenizer for ledger in ledgers) else {}
-    )
-    return balance("seen", "rejected") | tokens
+    has_tokens = any(ledger.tokenizer for ledger in ledgers)
+    return balance("seen", "rejected") | ({"tokens": balance("tokens_seen", "tokens_rejected")} if has_tokens else {})
 
 
 def characters(harvests: Iterable[Harvest], *kinds: str) -> int:

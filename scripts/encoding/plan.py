@@ -17,9 +17,9 @@ from nl2code.models import tokenizer_sha256
 from scripts.corpus.lines import corpus_files
 from scripts.encoding.shard import SHARD_FILES, DocumentSettings
 from scripts.file_utils import sha256_file
-from scripts.records import ANOTHER_PLACE, Record, RecordError, changes, read_record
+from scripts.records import ANOTHER_PLACE, Record, changes, read_record
 
-STAGE, FORMAT = "encoding", 2  # raise it where equal inputs and settings give other shards
+STAGE, FORMAT = "encoding", 3  # raise it where equal inputs and settings give other shards
 SPLITS = ("train", "valid")
 ENDINGS = ".json, .jsonl, .json*.gz, .json*.zst"
 _SHARD = re.compile(rf"({'|'.join(SPLITS)})(\d*)(\.bin|\.idx|_features\.npy|_targets\.npy|\.record\.json)")
@@ -80,22 +80,20 @@ def refuse_others(output: Path, asked: dict) -> None:
     """Refuse an output folder whose shards have other settings, another tokenizer, or no record of this program.
 
     Raises:
-        RecordError: one line with what differs.
+        UserError: one line with what differs.
     """
     advice = f"{ANOTHER_PLACE}, or delete the folder"
     ours = records_in(output)
     for known in ours.values():
-        sides = (
-            {**side["settings"], "tokenizer": str(side["inputs"].get("tokenizer"))[:12]} for side in (known, asked)
-        )
+        sides = [side["settings"] | {"tokenizer": str(side["inputs"].get("tokenizer"))[:12]} for side in (known, asked)]
         if changed := changes(*sides):
-            raise RecordError(f"{output} was made with other settings: {'; '.join(changed)}; {advice}")
+            raise UserError(f"{output} was made with other settings: {'; '.join(changed)}; {advice}")
     for file in sorted(output.iterdir()) if output.is_dir() else ():
         match = _SHARD.fullmatch(file.name)
         if match and match[1] + match[2] not in ours:
-            raise RecordError(f"{file} is no shard of this program (it has no valid record); {advice}")
+            raise UserError(f"{file} is no shard of this program (it has no valid record); {advice}")
     if (output / "model").exists() and not ours:
-        raise RecordError(f"{output / 'model'} was not made by this program; {advice}")
+        raise UserError(f"{output / 'model'} was not made by this program; {advice}")
 
 
 def remove_stale(output: Path, shards: list[Shard], split: str) -> bool:

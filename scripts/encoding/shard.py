@@ -39,7 +39,7 @@ class DocumentSettings:
         operation: of the sketches (see `scripts.ast_utils`).
         continuation_ratio: continuation documents per file, on average; 0 for normal.
         whole_documents: whether a file also gives its whole document.
-        seed: decides which files these are, and where each is cut.
+        seed: decides how many each file gives, and where each is cut.
         limit: maximum number of files per shard, None for all.
     """
 

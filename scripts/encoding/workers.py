@@ -50,11 +50,9 @@ def run_shards(shards: list[Shard], settings: DocumentSettings, tokenizer: Token
                 shard, counts = futures[future], future.result()
                 shard.record.finish(shard.files, counts=counts)
                 left_out = sum(reason["count"] for reason in counts["left_out"].values())
-                print(
-                    f"encode: {shard.prefix.name}: {counts['documents']} documents, {counts['tokens']} tokens, "
-                    f"{left_out} of {counts['lines']} lines left out",
-                    flush=True,
-                )
+                made = f"{counts['documents']} documents, {counts['tokens']} tokens"
+                lost = f"{left_out} of {counts['lines']} lines left out"
+                print(f"encode: {shard.prefix.name}: {made}, {lost}", flush=True)
         except BrokenProcessPool as error:
             unfinished = ", ".join(str(shard.source) for shard in shards if not shard.is_done())
             raise UserError(

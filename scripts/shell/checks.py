@@ -48,7 +48,8 @@ def wrong(check: str, value: str) -> str:
         problem = f"is not allowed; use one of: {' '.join(BENCHMARKS)} (or an existing .jsonl file)"
     elif kind == "sources":
         known = {entry[key] for entry in SOURCES for key in ("name", "group")}
-        parts = [part.strip() for part in value.split(",") if not part.strip().startswith(("installed:", "dataset:"))]
+        parts = [] if Path(value).expanduser().exists() else [part.strip() for part in value.split(",")]
+        parts = [part for part in parts if not part.startswith(("installed:", "dataset:"))]
         unknown = [part for part in parts if part and part not in known and not Path(part).expanduser().exists()]
         fine, problem = not unknown, f"names {' '.join(unknown)}: no folder, archive, or name of scripts/sources.json"
     elif kind in ("model", "tokenizer"):  # a folder with a tokenizer.json alone is enough to encode

@@ -22,6 +22,14 @@ def refuse_idle(given: dict[str, str], kinds: str) -> None:
         raise UserError(f"SOURCES={given['SOURCES']} changes nothing for exercises alone; {advice}")
 
 
+def refuse_single(environment: dict[str, str]) -> None:
+    """Refuse what the quickstart sets itself, for each of its libraries and models. Raises UserError."""
+    for name in ("DOMAIN", "MODEL_VERSION"):
+        if environment.get(name):
+            advice = "set DOMAINS, or run the three commands"
+            raise UserError(f"{name}={environment[name]} is no setting of run_quickstart.sh; {advice}")
+
+
 def refuse_unfetched(value: dict[str, str], environment: dict[str, str]) -> None:
     """Refuse PROBLEMS that do not ship and were not fetched.
 

@@ -62,7 +62,7 @@ def continuation(
     Raises:
         SyntaxError: `code` does not parse.
     """
-    code = code.removeprefix("\ufeff")
+    code = code.lstrip("\ufeff")
     blocks = split_blocks(code)
     starts = [block.start for block in blocks]
     points: dict[int, list[int]] = {}  # of the blocks that were drawn

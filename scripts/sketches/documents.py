@@ -30,7 +30,7 @@ def code_to_blocks(code: str, operation: str = CONSTANTS, literals: str = "compa
 
 def _stripped_blocks(code: str, operation: str) -> Iterator[tuple[str, str]]:
     """(sketch, code) of each block without blank lines around it; the sketch is the code where none is needed."""
-    code = code.removeprefix("\ufeff")
+    code = code.lstrip("\ufeff")  # all of them: parse_module ignores one, and positions are those in its text
     blocks, sketched = split_blocks(code), SketchedText(code, operation)
     for block in blocks:
         start = block.start + _BLANK_LINES.match(block.code).end()

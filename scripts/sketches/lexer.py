@@ -84,15 +84,18 @@ _TEXT_EVENT = {
 }
 
 
-def tokens(code: str, start: int = 0) -> Iterator[Token]:
+def tokens(code: str, start: int = 0, failed: list[int] | None = None) -> Iterator[Token]:
     """Every token from `start` on but white space and continuation lines, in order, as (kind, start, end).
 
     Kinds: comment, newline, op, name, function and class (the name after `def`, `class`), unterminated; of strings
     string, docstring (triple quotes without a prefix), odd (short, holds triple quotes), raw, bytes, unicode,
     raw_bytes, raw_unicode, interpolated, raw_interpolated; of numbers int, float, exponent, imaginary,
     exponent_imaginary, based (hexadecimal, octal, binary, a leading zero), long.
+
+    Who reads one text in several calls gives all of them one list `failed`, at first `[0]`: what `_close_interpolated`
+    remembers, without which the time would be quadratic.
     """
-    return _scan(_COMPLETE, code, start)
+    return _scan(_COMPLETE, code, start, failed)
 
 
 def literals(code: str) -> Iterator[Token]:
@@ -100,8 +103,8 @@ def literals(code: str) -> Iterator[Token]:
     return _scan(_SPARSE, code)
 
 
-def _scan(pattern: re.Pattern, code: str, position: int = 0) -> Iterator[Token]:
-    failed = 0
+def _scan(pattern: re.Pattern, code: str, position: int = 0, failed: list[int] | None = None) -> Iterator[Token]:
+    failed = [0] if failed is None else failed
     while position < len(code):
         for match in pattern.finditer(code, position):
             kind = match.lastgroup
@@ -111,7 +114,7 @@ def _scan(pattern: re.Pattern, code: str, position: int = 0) -> Iterator[Token]:
             if kind in _SUBKINDS:
                 yield _SUBKINDS[kind](match[0]), start, end
             elif kind == "interpolated":
-                position, failed, closed = _close_interpolated(code, match, failed)
+                position, failed[0], closed = _close_interpolated(code, match, failed[0])
                 yield string_kind(match[0]) if closed else "unterminated", start, position
                 break
             elif kind == "function" or kind == "class":

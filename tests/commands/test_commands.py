@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nl2code.indexed_dataset import HEADER, MAGIC
 from scripts import settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +72,8 @@ def assert_refused(result, *words):
     ids=["unknown", "path"],
 )
 def test_unknown_domain(command, settings, words, tmp_path):
-    assert_refused(run(command, tmp_path, **settings), *words)
+    given = {name: text for name, text in settings.items() if (name, command) != ("DOMAIN", "run_quickstart.sh")}
+    assert_refused(run(command, tmp_path, **given), *words)
 
 
 @pytest.mark.parametrize("command", ("run_quickstart.sh", "run_generating_codes.sh"))
@@ -256,6 +258,8 @@ def test_what_training_runs(calls, tmp_path):
     found = calls("run_training_cert.sh 2 1", TYPE="normal")
     assert "-m torch.distributed.run --standalone --nproc_per_node 2 run_cert.py" in found[-1]
     assert "--validation_file /data/Pandas/normal_bin/tiny_quick/valid --output_dir" in found[-1]
+    valid.write_bytes(HEADER.pack(MAGIC, 1, 8, 0))  # without documents: nothing was held out
+    assert "--eval_strategy no" in calls("run_training_cert.sh", TYPE="normal", RUN_NAME="other")[-1]
 
 
 def test_what_generation_and_evaluation_run(calls):
@@ -314,7 +318,7 @@ def test_an_environment_with_wrong_versions(tmp_path):
 
 def test_the_environment_that_is_made(tmp_path):
     """In a copy of the shells, with a `venv` and a `pip` that write down what they are asked."""
-    for name in ("scripts/shell", "nl2code", "configs", "pandas-numpy-eval", "scripts"):
+    for name in ("scripts/shell", "scripts/corpus", "nl2code", "configs", "pandas-numpy-eval"):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
     for name in (
         *("run_tests.sh", "scripts/common.sh", "scripts/settings.py", "scripts/__init__.py", "scripts/sources.json"),
@@ -330,6 +334,9 @@ def test_the_environment_that_is_made(tmp_path):
             "scripts/shell/checks.py",
             "scripts/shell/models.py",
             "scripts/shell/together.py",
+            "scripts/corpus/__init__.py",
+            "scripts/corpus/ledger.py",
+            "scripts/corpus/lines.py",
         ),
         *("requirements.txt", "requirements-dev.txt"),
     ):

@@ -424,3 +424,25 @@ def test_the_quickstart_takes_shipped_models_where_they_fit(folders, monkeypatch
     for name in ("config.json", "model.safetensors"):
         (base / name).write_text("{}")
     assert shipped(BASE_MODEL=str(base)) == []
+
+
+@pytest.mark.parametrize("domain", ["Mylib", "Pandas"])
+def test_a_corpus_of_ones_own_may_have_folders(folders, domain):
+    own = Path(folders["DATA_DIR"]) / domain / "data"
+    corpus(own)
+    for part in ("train", "valid"):
+        (own / part / "deep").mkdir()
+        (own / part / "a.jsonl").rename(own / part / "deep/a.jsonl")
+    assert Settings(TRAIN, [], {**folders, "DOMAIN": domain}).shell["CORPUS"] == str(own)
+
+
+@pytest.mark.parametrize("name", ["DOMAIN", "MODEL_VERSION"])
+def test_what_the_quickstart_sets_itself(folders, name):
+    with pytest.raises(UserError, match=f"{name}=Numpy is no setting of run_quickstart.sh"):
+        Settings("run_quickstart.sh", [], {**folders, name: "Numpy"})
+
+
+def test_a_source_with_a_comma_in_its_path(folders, tmp_path):
+    (tmp_path / "a,b").mkdir()
+    assert checks.wrong("sources", str(tmp_path / "a,b")) == ""
+    assert "names" in checks.wrong("sources", f"{tmp_path}/a,c")

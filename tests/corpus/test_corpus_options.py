@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import random
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from nl2code.errors import UserError
 from scripts.corpus.dataset_rows import commented, member_of, resolve_dataset
+from scripts.corpus.lines import parse_line
 from scripts.corpus.near_copies import grams, jaccard, near_copies, signature
 from scripts.corpus.sources import resolve
 from scripts.prepare_corpus import main
@@ -333,3 +335,17 @@ def test_bad_values(tmp_path, capsys, options, part):
     write(tmp_path / "repo", {"a.py": CODE.format(n=1)})
     assert run(tmp_path / "out", [tmp_path / "repo"], *options) == 1
     assert part in capsys.readouterr().err
+
+
+def test_columns_and_names_that_are_no_unicode(tmp_path):
+    """Lone surrogates become their JSON escapes, so that what reads the corpus gets them back."""
+    rows = [{"content": CODE.format(n=1), "path": "\ud801.py", "repo_name": "r\udc00"}]
+    rows.append({"content": "\ud800", "path": "\ud801.py"})
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jsonl"))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(tmp_path / "out", [f"dataset:{path}"], "--kinds", "code") == 0
+    lines = [
+        line for file in (tmp_path / "out").glob("*/*.gz") for line in gzip.decompress(file.read_bytes()).split(b"\n")
+    ]
+    (found,) = [parse_line(line) for line in lines if line]
+    assert found[0] == rows[0]["content"]

@@ -90,6 +90,12 @@ def test_import_lines_do_not_count(prints):
     text = "of whoever has lived the longest\nimport pandas as pd\nfrom x import y\n among all these people"
     assert match(prints, text) == "Demo/0"
     assert words_of("import a\n  from b import c\nimportant = d") == ["important", "d"]
+    assert words_of("import a\rone two\r\nfrom b import c") == ["one", "two"]
+    text = (
+        "import pandas as pd\n"
+        + "df.groupby('city').agg(first=('a', 'sum'), second=('b', 'mean')).reset_index().head(3)"
+    )
+    assert prints.find(text.replace("\n", "\r")) == prints.find(text)
 
 
 def test_a_short_solution_matches_verbatim_whatever_its_indentation(prints):

@@ -203,3 +203,26 @@ def test_page_has_a_file_that_works(tmp_path, capsys):
     path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
     assert show([str(path), "-n", "2"]) == 0
     assert "statistics." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"v": {"list": "1..3", "size": 5, "unique": True}}, "'1..3' gives 3 different values, 5 are asked for"),
+        ({"v": "value of tt"}, "a definition names tt"),
+    ],
+)
+def test_definitions_that_cannot_be_drawn(templates, capsys, change, told):
+    file = json.loads(json.dumps(FILE))
+    file["slots"] |= change
+    file["exercises"] = {"count_<v>": FILE["exercises"]["count_<v>"]}
+    templates.write_text(yaml.safe_dump(file))
+    assert show([str(templates), "-n", "1"]) == 1 and told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change", [{"exercises": {"mean": None}}, {"objects": {"row": None}}, {"slots": None}, {"objects": ["xs"]}]
+)
+def test_unfinished_lines_of_a_template_file(templates, capsys, change):
+    templates.write_text(yaml.safe_dump(FILE | change))
+    assert show([str(templates), "-n", "1"]) == 1 and "has no keys below it" in capsys.readouterr().err

@@ -264,6 +264,9 @@ def test_long_comments_are_wrapped():
 def test_free_names_and_imports():
     code = "import os.path\ndef f(a, *b):\n    return [c for c in a] + d\nfor e in range(3): pass\nf(e, os, g)"
     assert free_names(ast.parse(code)) == {"d", "g"}
+    assert free_names(ast.parse("match {}:\n    case {'a': b, **c}: print(b, c)")) == set()
+    if sys.version_info >= (3, 12):
+        assert free_names(ast.parse("def f[T, *U](x: T, y: U) -> T: return x\ntype A[V] = list[V]")) == set()
     assert imports_library(try_parse("if 1:\n    from pandas.io import x"), "pandas")
     assert imports_library(try_parse("from sklearn import linear_model"), "sklearn.linear_model")
     assert not imports_library(try_parse("import pandas_flavor\nfrom . import pandas\nfrom .pandas import x"), "pandas")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scripts import encode_domain, prepare_corpus, prepare_pairs
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.pairs import Pair, _csv_rows, _pair, read_pairs
-from scripts.file_utils import read_jsonl
+from scripts.file_utils import exclusive, read_jsonl
 
 
 def write_csv(path, rows, names=("QUESTION", "ANSWER", "ID")):
@@ -174,3 +174,34 @@ def test_the_other_commands_take_it_as_a_corpus_of_the_users_own(tmp_path, capsy
     assert encode_domain.main([*flags, "-o", str(tmp_path / "bin")]) == 0
     counts = [json.loads((tmp_path / f"bin/{side}.record.json").read_text())["counts"] for side in ("train", "valid")]
     assert sum(of["documents"] for of in counts) == 80 and not any(of["left_out"] for of in counts)
+
+
+def test_a_comma_that_is_not_quoted_is_no_pair(tmp_path):
+    """Its code would be cut off there. An empty cell at the end, as spreadsheets write it, is none too many."""
+    table = tmp_path / "a.csv"
+    table.write_text("text,code\nt,SELECT a, b\nu,SELECT c\nv,SELECT d,\n")
+    pairs, account = read_pairs([table], lambda pair: "")
+    assert [pair.code for pair in pairs] == ["SELECT c", "SELECT d"]
+    assert account[str(table)]["left_out"] == {"more cells than columns": {"count": 1, "examples": [f"{table}:2"]}}
+
+
+def test_the_lines_of_broken_csv(tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text('text,code\na,1\n"x"y,2\nb,3\n"open,4\nc,5\nd,6\n')
+    _, account = read_pairs([table], lambda pair: "")
+    places = [place for facts in account[str(table)]["left_out"].values() for place in facts["examples"]]
+    assert sorted(places) == [f"{table}:3", f"{table}:5-7"]
+
+
+def test_a_file_given_twice_is_read_once(tmp_path):
+    prepared(tmp_path, many())
+    file = tmp_path / "pairs.jsonl"
+    assert prepare_pairs.main([str(file), str(file), "-o", str(tmp_path / "twice")]) == 0
+    stats = json.loads((tmp_path / "twice/pairs_stats.json").read_text())
+    assert stats["files"][str(file)]["pairs"] == len(many())
+
+
+def test_two_runs_at_once(tmp_path, capsys):
+    with exclusive(tmp_path / ".out.lock", RuntimeError()):
+        assert prepared(tmp_path, many())[0] == 1
+    assert "another process is making" in capsys.readouterr().err

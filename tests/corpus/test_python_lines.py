@@ -98,7 +98,7 @@ def test_real_files_keep_their_meaning():
         "(",
         "a = 'b' \\\n",
     ]
-    + ["if x:\n    !ls\n", "'", '"""', "%a\\\n", "\\", "pip ", "x = 'y'\n%a\n", "f'{x'\n%a\n", ";", "\x0c"],
+    + ["if x:\n    !ls\n", "'", '"""', "%a\\\n", "\\", "pip ", "x = 'y'\n%a\n", "f'{x'\n%a\n", "f'{#'\n", ";", "\x0c"],
 )
 @pytest.mark.parametrize("around", ["{}", "x = '{}'\n%a", "%a {}", "x = 1 # {}\n%a"])
 def test_time_is_linear(unit, around):

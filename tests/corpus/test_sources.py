@@ -335,3 +335,15 @@ def test_several_spdx_lines_all_hold():
 )
 def test_any_expression_has_an_answer(words):
     assert is_permissive(" ".join(words)) in (True, False)
+
+
+def test_a_compressed_tar_is_not_read_again_for_each_file(tmp_path, monkeypatch):
+    rewinds, rewind = [], gzip._GzipReader._rewind
+    monkeypatch.setattr(gzip._GzipReader, "_rewind", lambda self: rewinds.append(1) or rewind(self))
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        for n in reversed(range(40)):
+            info = tarfile.TarInfo(f"a/{n:02}.py")
+            info.size = 100_000
+            archive.addfile(info, io.BytesIO(os.urandom(100_000)))
+    assert [member.path for member in members(tmp_path / "a.tar.gz")] == [f"{n:02}.py" for n in range(40)]
+    assert len(rewinds) < 4

@@ -10,7 +10,7 @@ from test_prepare_corpus import CODE, stats_of
 from scripts.corpus import ledger
 from scripts.corpus.documents import HarvestOptions, harvest
 from scripts.corpus.sources import resolve
-from scripts.corpus.spill import Spill
+from scripts.corpus.spill import spill
 from scripts.prepare_corpus import main
 
 
@@ -47,8 +47,7 @@ def test_a_row_comes_back_as_it_was(tmp_path):
         for text in ("", "\ud800 é\r\n\u2028", "\U0001f40d" * 9)
     ]
     with open(tmp_path / "texts", "wb") as stream:
-        spill = Spill(stream)
-        found = [spill.add("code", row, 7) for row in rows]
+        found = [spill(stream, "code", row, 7) for row in rows]
     assert [one.row() for one in found] == rows
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -268,3 +269,8 @@ def test_a_shard_of_another_dtype_is_not_merged(tmp_path):
     with pytest.raises(ValueError, match="holds uint16, this dataset int32"):
         wide.merge_file_(tmp_path / "x")
     assert os.path.getsize(tmp_path / "y.bin") == 0
+
+
+def test_a_path_that_is_no_unicode(tmp_path, model):  # noqa: F811
+    source = corpus(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")), train_a=row(TEXTS[0]))
+    assert run_here("-i", source, "-o", tmp_path / "out", "-model", model, "-type", "normal", "-t", "1") == 0

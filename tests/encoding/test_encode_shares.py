@@ -175,3 +175,15 @@ def test_flags_that_do_not_go_together(tmp_path, arguments, capsys, monkeypatch,
     except SystemExit as error:
         code = error.code
     assert code in (1, 2) and message in capsys.readouterr().err
+
+
+def test_statistics_are_those_of_the_shards(tmp_path, arguments):
+    """Also where a share encoded a file that had changed, and the statistics of before are still there."""
+    flags = [*arguments, "-o", tmp_path / "out"]
+    assert run_here(*flags) == 0
+    before = totals(tmp_path / "out")["lines"]
+    with open(tmp_path / "in/train/0.jsonl", "ab") as stream:
+        stream.write(row(TEXTS[0]))
+    assert run_here(*flags, "--rank", "0") == 0
+    assert run_here(*flags) == 0
+    assert totals(tmp_path / "out")["lines"] == before + 1

@@ -480,3 +480,13 @@ def test_redbaron_agrees():
     kinds = Counter(compare_file(path) for path in random.Random(0).sample(files, 40))
     assert kinds[OTHER] == 0
     assert kinds[SAME] >= 15 and kinds[SAME] + kinds[WHITE_SPACE] >= 20
+
+
+@pytest.mark.parametrize("marks", [0, 1, 2, 3])
+def test_byte_order_marks_move_no_cut(marks):
+    code = "x = 1\ny = x + éé\n"
+    plain = {continuation(code, random.Random(seed)) for seed in range(20)}
+    for seed in range(20):
+        assert continuation("\ufeff" * marks + code, random.Random(seed)) in plain
+    assert continuation("\ufeff" * marks + "x = éé\n", random.Random(0)) is None  # no name of the prompt in the rest
+    assert documents.generator_document("\ufeff" * marks + code) == documents.generator_document(code)

@@ -37,9 +37,9 @@ def python_only(code: str) -> tuple[str, int]:
     """
     if not _SUSPECT.search(code):
         return code.strip(_EDGES), 0
-    kept, left_out, position, opens_block = [], 0, 0, False
+    kept, left_out, position, opens_block, failed = [], 0, 0, False, [0]
     while position < len(code):
-        line, end, last = _logical_line(code, position)
+        line, end, last = _logical_line(code, position, failed)
         if last == "unterminated":
             return code.strip(_EDGES), 0
         if line is None:
@@ -54,13 +54,13 @@ def python_only(code: str) -> tuple[str, int]:
     return "\n".join(kept).strip(_EDGES), left_out
 
 
-def _logical_line(code: str, position: int) -> tuple[str | None, int, str]:
+def _logical_line(code: str, position: int, failed: list[int]) -> tuple[str | None, int, str]:
     """(the logical line without comments for tools, None where it is IPython's; start of the next; its last token)."""
     escape = _ESCAPE.match(code, position)
     if escape:
         return None, escape.end() + 1, ""
     parts, copied, depth, last, end = [], position, 0, "", position
-    for kind, start, end in tokens(code, position):
+    for kind, start, end in tokens(code, position, failed):
         word = code[start:end] if kind == "op" else kind
         if kind == "newline":
             parts.append(code[copied:start].rstrip(" \t\f"))
