@@ -1,8 +1,8 @@
 """Continual pre-training of a base model on encoded code, sketches or generator documents (paper, section 3).
 
     python run_cert.py configs/training/quick.yaml --model_name_or_path smollm2-135m \\
-        --train_file data/Pandas/sketcher_bin/train --validation_file data/Pandas/sketcher_bin/valid \\
-        --output_dir data/Pandas/experiments/sketcher_models/quick
+        --train_file data/Pandas/sketcher_bin/smollm2-135m_quick/train --output_dir RUN \\
+        --validation_file data/Pandas/sketcher_bin/smollm2-135m_quick/valid
     torchrun --nproc_per_node 8 run_cert.py configs/training/paper.yaml ...
 
 A file of settings (.yaml or .json; of a preset, its section training) comes first; flags after it win. The finished model

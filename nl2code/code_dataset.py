@@ -27,9 +27,8 @@ def open_shards(prefixes: list[str]) -> list[MMapIndexedDataset]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY:
         raised = soft + len(prefixes)
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (raised if hard == resource.RLIM_INFINITY else min(raised, hard), hard)
-        )
+        raised = raised if hard == resource.RLIM_INFINITY else min(raised, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
     try:
         return [MMapIndexedDataset(prefix) for prefix in prefixes]
     except OSError as error:
@@ -118,7 +117,7 @@ class CodeBlockDataset(Dataset):
     (seed, epoch), so that all processes agree.
 
     Args:
-        prefix: prefix of the shards, such as data/Pandas/sketcher_bin/train.
+        prefix: prefix of the shards, such as data/Pandas/sketcher_bin/smollm2-135m_quick/train.
         block_size: tokens per block.
         pad_token_id: fills blocks that packing left short; padding has no label.
         seed: seed of selection and order.
@@ -212,10 +211,9 @@ class CodeBlockDataset(Dataset):
         return found
 
     def documents(self, epoch: int, index: int) -> list[str]:
-        """The documents of a block, such as `data/Pandas/sketcher_bin/train1 document 17`."""
-        return [
-            f"{self.shards[shard].prefix} document {document}" for shard, document, *_ in self.segments(epoch, index)
-        ]
+        """The documents of a block, such as `data/Pandas/sketcher_bin/smollm2-135m_quick/train1 document 17`."""
+        pieces = self.segments(epoch, index)
+        return [f"{self.shards[shard].prefix} document {document}" for shard, document, *_ in pieces]
 
     def __getitem__(self, key: int | tuple[int, int]) -> dict[str, np.ndarray]:
         """One block: input_ids, attention_mask, labels (with pack_reset position_ids too), each int64 (block_size,).

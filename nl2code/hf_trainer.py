@@ -48,9 +48,8 @@ class CertTrainer(Trainer):
             self.accelerator.unwrap_model(self.model).set_attn_implementation("eager")
         # Not where logits are asked for, gradients are scaled (fp16), or the output layer's weights lie elsewhere.
         deepspeed = self.accelerator.distributed_type == DistributedType.DEEPSPEED
-        self.has_chunked_loss = not (options.label_smoothing_factor or options.fp16 or deepspeed) and use_chunked_loss(
-            self.model
-        )
+        whole_logits = options.label_smoothing_factor or options.fp16 or deepspeed
+        self.has_chunked_loss = not whole_logits and use_chunked_loss(self.model)
         self.schedule = batch_schedule(
             options.train_batch_size * options.world_size,
             options.gradient_accumulation_steps,

@@ -1,6 +1,6 @@
 """The `.bin/.idx` format (MMIDIDX, version 1): token documents back to back, memory-mapped; readable by fairseq.
 
-    python -m nl2code.indexed_dataset check data/Pandas/sketcher_bin/train
+    python -m nl2code.indexed_dataset check data/Pandas/sketcher_bin/smollm2-135m_quick/train
 
 Layout of `.idx`, little endian, no padding:
 
@@ -130,8 +130,7 @@ class MMapIndexedDataset:
     def _map(self) -> mmap.mmap:
         """The file of tokens, mapped on first use, without read-ahead because documents are read in random order."""
         mapped = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
-        if hasattr(mmap, "MADV_RANDOM"):
-            mapped.madvise(mmap.MADV_RANDOM)
+        mapped.madvise(mmap.MADV_RANDOM)
         return mapped
 
     def parts(self) -> Iterator[np.ndarray]:

@@ -40,7 +40,6 @@ def _folders(name: str) -> tuple[Path, ...]:
 
 def has_weights(folder: Path) -> bool:
     """True where `folder` holds a whole model or adapter: its config and at least one non-empty safetensors file."""
-    folder = Path(folder)
     if not (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
         return False
     index = folder / "model.safetensors.index.json"

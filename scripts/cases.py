@@ -10,8 +10,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from scripts.file_utils import write_json
-from scripts.reporting.case_table import case_table, markdown
-from scripts.reporting.cases import read_cases
+from scripts.reporting.cases import case_table, markdown, read_cases
 
 
 def work(argv: list[str] | None) -> None:

@@ -44,14 +44,20 @@ def from_folder(folder: Path, problems: dict[str, dict]) -> Iterator[dict]:
     """Samples of files `<task_id with _ for />/<number>.py`, each a whole program, in the order of the numbers.
 
     Raises:
-        UserError: a folder or file of another name.
+        UserError: a folder or file of another name, a number twice, no UTF-8.
     """
     known = {task_id.replace("/", "_"): task_id for task_id in problems}
     found = defaultdict(dict)
     for file in folder.glob("*/*.py"):
         if file.parent.name not in known or not file.stem.isdecimal():
             raise UserError(f"{file} is not named <task>/<number>.py with a task of the benchmark; choose it with -d")
-        found[known[file.parent.name]][int(file.stem)] = file.read_text(encoding="utf-8")
+        samples, number = found[known[file.parent.name]], int(file.stem)
+        if number in samples:
+            raise UserError(f"{file}: sample {number} of {file.parent.name} is there twice; remove one")
+        try:
+            samples[number] = file.read_bytes().decode("utf-8")  # line ends inside texts stay
+        except UnicodeDecodeError as error:
+            raise UserError(f"{file} is no UTF-8 text ({error.reason}); correct or remove it") from None
     for task_id in problems:
         for number, text in sorted(found[task_id].items()):
             yield {"task_id": task_id, "sample_id": number, "solution": text}
@@ -86,9 +92,8 @@ def work(argv: list[str] | None) -> None:
     add = parser.add_argument
     add("samples", type=Path, help="a .json file of bigcode-evaluation-harness, a folder of evalplus, or JSON lines")
     add("-d", "--problem_file", default="Pandas", help="benchmark: a name or a .jsonl file (default: Pandas)")
-    add(
-        "-o", "--output", type=Path, required=True, help="X.samples.jsonl for us, X.json for bigcode-evaluation-harness"
-    )
+    ending = "X.samples.jsonl for us, X.json for bigcode-evaluation-harness"
+    add("-o", "--output", type=Path, required=True, help=ending)
     args = parser.parse_args(argv)
     if args.output.suffix not in (".json", ".jsonl"):
         raise UserError(f"-o {args.output} ends in neither .jsonl (ours) nor .json (bigcode-evaluation-harness)")

@@ -18,7 +18,7 @@ from scripts.presets import HelpFormatter
 from scripts.records import outputs_are_there, read_record
 
 LIMIT = 12_000_000  # bytes of weights: what a repository takes without complaint
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+WEIGHTS, CONFIG, RECIPE = "adapter_model.safetensors", "adapter_config.json", "recipe.json"
 SHOWN = ("lora_r", "lora_alpha", "learning_rate", "max_steps", "per_device_train_batch_size", "block_size", "loss_on")
 SHOWN += ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "bf16", "seed")
 
@@ -48,6 +48,7 @@ def halve(source: Path, target: Path) -> int:
         if not torch.isfinite(tensor).all():
             raise UserError(f"{source}: {name} does not fit float16; train it again with a lower learning rate")
     save_file(tensors, target, metadata={"format": "pt"})
+    target.chmod(0o644)  # the library writes files that their owner alone can read
     size = target.stat().st_size
     if size > LIMIT:
         raise UserError(f"{source} takes {size} bytes in float16, the limit is {LIMIT}; train with a lower lora_r")
@@ -85,6 +86,7 @@ def card(args: argparse.Namespace, recipe: dict) -> str:
     known = [results.get(name) for name in ("initial_loss", "final_loss")]  # none without validation shards
     losses = "" if None in known else "; held-out loss {:.4f} before, {:.4f} after".format(*known)
     kind = results["encoding"].get("type", "model")
+    shown = settings | {"lora_alpha": settings["lora_alpha"] or 2 * settings["lora_r"]}  # 0: twice the rank
     lines = [
         *("---", f"base_model: {args.base}", "library_name: peft", "license: apache-2.0"),
         *("tags: [code, continual-pre-training, cert]", "---", f"# {args.output.name}", ""),
@@ -92,7 +94,7 @@ def card(args: argparse.Namespace, recipe: dict) -> str:
         "",
         f"- base: `{args.base}`, weights sha256 `{recipe['inputs']['base']}`",
         f"- trained on {results['tokens']} tokens in {results['steps']} steps{losses}",
-        f"- recipe: {', '.join(f'{name} {settings[name]}' for name in SHOWN)}",
+        f"- recipe: {', '.join(f'{name} {shown[name]}' for name in SHOWN)}",
         f"- git revision of the training: `{recipe['run']['git_revision']}`",
         "- licence: Apache-2.0, as its base; the licences of the training documents are counted in `recipe.json`",
     ]
@@ -121,6 +123,10 @@ def export(args: argparse.Namespace) -> None:
     record = read_record(file)
     if not record or not outputs_are_there(file) or not (args.model / WEIGHTS).is_file():
         raise UserError(f"{args.model} is no LoRA adapter of a finished run; give RUN/model of one with lora_r above 0")
+    known = args.output / RECIPE
+    if args.output.exists() and not known.is_file() and (args.output.is_file() or any(args.output.iterdir())):
+        advice = f"give a folder that is new, such as {args.output / 'sketcher-pandas'}"
+        raise UserError(f"-o {args.output} is there and no exported adapter; {advice}")
     stats = json.loads(args.corpus.read_text(encoding="utf-8")) if args.corpus else None
     recipe = {key: record[key] for key in ("inputs", "settings", "results", "run")}
     recipe["corpus"] = {"sha256": sha256_file(args.corpus), "stats": stats} if stats else None
@@ -129,7 +135,7 @@ def export(args: argparse.Namespace) -> None:
     with replacing_folder(args.output) as folder:
         size = halve(args.model / WEIGHTS, folder / WEIGHTS)
         write_json(folder / CONFIG, config)
-        write_json(folder / "recipe.json", recipe)
+        write_json(folder / RECIPE, recipe)
         (folder / "README.md").write_text(card(args, recipe), encoding="utf-8")
     print(f"wrote {args.output}: {size} bytes of weights")
 

@@ -76,9 +76,8 @@ def score(groups: list[list[Pair]], found: list[tuple[str, str]]) -> dict:
         close.append(float(squeezed(answer) in map(squeezed, codes)))
         if not exact[-1]:
             first = group[0]
-            misses.append(
-                {"place": first.place, "text": first.text, "codes": codes, "answer": answer, "finish": finish}
-            )
+            miss = {"place": first.place, "text": first.text, "codes": codes, "answer": answer, "finish": finish}
+            misses.append(miss)
     return {
         "texts": len(groups),
         "exact_match": mean_with_interval(np.array(exact)),

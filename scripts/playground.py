@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
+from pandas_numpy_eval.data import resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.generating.options import number, strategy
 from scripts.generating.playground import BASE, Models, Playground, Wish, as_text, find_models
@@ -71,6 +72,8 @@ def read_prompt(place: str) -> str:
 def work(argv: list[str] | None) -> None:
     args = parse(argv)
     wish = Wish(**{field.name: getattr(args, field.name) for field in fields(Wish)})
+    if args.problems:
+        resolve_problem_file(args.problems)  # an error before the models are loaded
     models = find_models(args.domain, args.data_dir, args.base_model)
     if args.sketcher_path:
         models = Models(args.sketcher_path, args.generator_path, f"{args.sketcher_path} and {args.generator_path}")

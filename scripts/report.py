@@ -40,16 +40,10 @@ def list_files(folders: list[Path]) -> list[str]:
 
 def work(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "results",
-        type=Path,
-        nargs="?",
-        default="results",
-        help="folder of runs; the report is written into it (default: results)",
-    )
-    parser.add_argument(
-        "--files", type=Path, nargs="*", default=[], help="folders whose files are listed as well (default: none)"
-    )
+    results = "folder of runs; the report is written into it (default: results)"
+    parser.add_argument("results", type=Path, nargs="?", default="results", help=results)
+    files = "folders whose files are listed as well (default: none)"
+    parser.add_argument("--files", type=Path, nargs="*", default=[], help=files)
     args = parser.parse_args(argv)
     record = Record(args.results / RECORD, "report", FORMAT, inputs_of(args.results), {})
     text = read_record(record.file)["text"] if record.is_finished() else make(record)
@@ -66,9 +60,8 @@ def inputs_of(folder: Path) -> dict[str, str]:
     for path in (path for path in read if path.name.endswith("_metrics.json")):
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # `make` complains of it
             benchmark = benchmark_of(json.loads(path.read_bytes()))
-            inputs[f"problems of {path.relative_to(folder)}"] = (
-                benchmark["sha256"] if problem_file(benchmark) else ABSENT
-            )
+            digest = benchmark["sha256"] if problem_file(benchmark) else ABSENT
+            inputs[f"problems of {path.relative_to(folder)}"] = digest
     return inputs
 
 
@@ -93,12 +86,8 @@ def make(record: Record) -> str:
     printed = [(name, section) for name, sections in parts for section in sections if section.printed]
     for name, section in printed:
         for table in section.tables:
-            is_long = len(table.rows) > LONGEST
-            told = (
-                f"{len(table.rows)} rows, see the report"
-                if is_long
-                else pd.DataFrame(table.rows).to_string(index=False)
-            )
+            count, frame = len(table.rows), pd.DataFrame(table.rows)
+            told = f"{count} rows, see the report" if count > LONGEST else frame.to_string(index=False)
             texts.append(f"{name}: {section.heading.lower()}\n{told}")
     text = "\n\n".join(texts)
     if not complaints:

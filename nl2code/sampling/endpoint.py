@@ -33,11 +33,7 @@ TIMEOUT = 600  # seconds without a byte of the answer
 PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)  # statuses of which another attempt may be answered
 
 
-class EndpointError(UserError):
-    """The server refuses, does not answer, or answers what is none; the message has the URL, the status and the fix."""
-
-
-class Refused(EndpointError):
+class Refused(UserError):
     """The server answered with a status that another attempt will not change."""
 
     def __init__(self, url: str, status: int, text: str):
@@ -90,7 +86,7 @@ class EndpointSampler:
         """As `Sampler.sample_many`; `batch_size` changes nothing, the server chooses its batches.
 
         Raises:
-            EndpointError: also after ATTEMPTS attempts at what may pass by.
+            UserError: the server refuses, does not answer (also after ATTEMPTS attempts), or answers what is none.
         """
         self._stopped.clear()
         common = {"temperature": temperature, "top_p": top_p}
@@ -133,7 +129,7 @@ class EndpointSampler:
             try:
                 found = self._ask_at("chat", prompt, length, body)
             except Refused as second:
-                raise EndpointError(f"{refusal}. And {second}") from second
+                raise UserError(f"{refusal}. And {second}") from second
             self.endpoint = "chat"
         return found
 
@@ -147,10 +143,10 @@ class EndpointSampler:
         answer = self._post(path, {**body, **text}, length)
         choices, url = answer.get("choices"), f"{self.base_url}/{path}"
         if not isinstance(choices, list) or not choices:
-            raise EndpointError(f"{url}: HTTP 200 without choices: {self._shown(answer)}; is it an OpenAI server?")
+            raise UserError(f"{url}: HTTP 200 without choices: {self._shown(answer)}; is it an OpenAI server?")
         found = [completion for choice in choices if (completion := _completion(kind, prompt, choice))]
         if len(found) < len(choices):
-            raise EndpointError(f"{url}: HTTP 200 with a choice without text: {self._shown(answer)}; use --endpoint")
+            raise UserError(f"{url}: HTTP 200 with a choice without text: {self._shown(answer)}; use --endpoint")
         about: dict[str, str | None] = {"base_url": self.base_url, "endpoint": kind}
         about |= {key: answer.get(key) for key in ("model", "system_fingerprint")}
         with self._lock:
@@ -167,7 +163,7 @@ class EndpointSampler:
             try:
                 return self._post_once(url, {**body, limit_name: length})
             except urllib.error.HTTPError as error:
-                told = self._shown(error.read().decode("utf-8", "replace"))
+                told = self._shown(_body(error))
                 if error.code == 400 and "max_completion_tokens" in told and limit_name == "max_tokens":
                     self.limit_name = "max_completion_tokens"  # the name that OpenAI's newer models want
                     continue
@@ -178,11 +174,11 @@ class EndpointSampler:
                 cause = getattr(error, "reason", error)
                 wait, what = None, self._shown(f"{type(cause).__name__}: {cause}")
                 if isinstance(error, urllib.error.URLError) and not self.served:
-                    raise EndpointError(f"{url}: {what}; start the server, or correct --base_url") from None
+                    raise UserError(f"{url}: {what}; start the server, or correct --base_url") from None
             wait = min(60.0, 2.0**attempt) * random.uniform(0.5, 1) if wait is None else wait
             if attempt == ATTEMPTS or wait > LONGEST_WAIT or self._stopped.wait(wait):
                 break
-        raise EndpointError(
+        raise UserError(
             f"{url}: {what} (attempt {attempt}, wait of {wait:.0f} s); run the same command again when the server answers, "
             "finished units are kept; or lower --concurrency, or set --requests_per_minute"
         )
@@ -259,6 +255,15 @@ def _completion(kind: str, prompt: str, choice: object) -> Completion | None:
         return None
     raw = chat.completion_of(prompt, text) if kind == "chat" else chat.without_tail(prompt, text)
     return Completion.finished(raw, 0, choice.get("finish_reason"), text if kind == "chat" else None)
+
+
+def _body(error: urllib.error.HTTPError) -> str:
+    """The text of a refusal, as much of it as arrives."""
+    with error:
+        try:
+            return error.read().decode("utf-8", "replace")
+        except (OSError, HTTPException) as cut:
+            return getattr(cut, "partial", b"").decode("utf-8", "replace")
 
 
 def _retry_after(text: str | None) -> float | None:

@@ -29,7 +29,9 @@ def mean_nll(sampler: "Sampler", context: str, text: str) -> float:
     count = _tokens_of_end([sampler.tokens.table[i] or b"" for i in ids], len(text.encode()))
     ids = ([] if sampler.bos is None else [sampler.bos]) + ids
     if sampler.context and len(ids) > sampler.context:
-        raise PromptError(f"{len(ids)} tokens exceed the context of {sampler.context}; leave this problem out")
+        raise PromptError(
+            f"{len(ids)} tokens exceed the context of {sampler.context}; leave its problem out of the problem file"
+        )
     if not 0 < count < len(ids):
         raise PromptError(f"no token stands in front of {text[:40]!r}; give a tokenizer with a bos or eos token")
     tokens = torch.tensor([ids], device=sampler.model.device)  # (1, T)

@@ -4,13 +4,15 @@ models named openai:NAME, a server (nl2code/sampling/endpoint.py)."""
 import argparse
 import os
 
-from scripts.generating.served import is_served, open_endpoint
+from nl2code.sampling.endpoint import EndpointSampler
+from scripts.generating.served import DEFAULTS, PREFIX, is_served
 
 
 def open_sampler(name: str, args: argparse.Namespace, stage: int = 0):
     """The engine for one model, on this process's device; `stage` 1 is the generator. Raises UserError."""
     if is_served(name):
-        return open_endpoint(name, args, stage)
+        url = (stage and args.base_url2) or args.base_url  # a generator may have a server of its own
+        return EndpointSampler(name.removeprefix(PREFIX), url, **{key: getattr(args, key) for key in DEFAULTS})
     if args.backend == "vllm":
         from nl2code.sampling.vllm import VllmSampler
 

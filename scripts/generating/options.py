@@ -147,13 +147,17 @@ def sample_files(args: argparse.Namespace, models: dict[str, str]) -> list[Sampl
         if args.tasks:
             problems = [problem for problem in problems if re.fullmatch(args.tasks, problem["task_id"])]
         benchmark = {**benchmark_info(file), "file": args.domain}
-    except (EvaluationError, OSError, re.error) as error:
+    except re.error as error:
+        raise UserError(f"--tasks {args.tasks!r} is no regular expression ({error}); correct it") from error
+    except (EvaluationError, OSError) as error:
         raise UserError(f"problems {args.domain!r}: {error}") from error
     if not problems:
         raise UserError(f"--tasks {args.tasks!r} matches no task_id of {args.domain}; try --tasks '.*/[0-9]'")
     inputs["benchmark"] = benchmark["sha256"]
-    found = []
-    for t, t2 in temperature_pairs(args.temperature, getattr(args, "temperature2", [None])):
+    pairs, found = temperature_pairs(args.temperature, getattr(args, "temperature2", [None])), []
+    if len(set(pairs)) < len(pairs):
+        raise UserError("-t and -t2 ask for the same temperatures twice; leave one out")
+    for t, t2 in pairs:
         own = settings | {"temperature": t} | ({} if t2 is None else {"temperature2": t2})
         output = _output(args, own, models)
         record = Record(beside(output, ".meta.json"), "generation", FORMAT, inputs, own)
@@ -201,10 +205,13 @@ def _encoding(name: str) -> dict:
     """What a trained model's training data were: {"type", "operation"}; empty where nothing is recorded."""
     if served.is_served(name):
         return {}
-    try:
-        return dict(json.loads((Path(resolve_model(name)) / "train_results.json").read_text())["encoding"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    folder = Path(resolve_model(name))
+    # Of a finished model, of an exported adapter, of a checkpoint in a finished run.
+    for file in (folder / "train_results.json", folder / "recipe.json", folder.parent / "record.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            known = json.loads(file.read_text(encoding="utf-8"))
+            return dict(known.get("results", known)["encoding"])
+    return {}
 
 
 def model_inputs(stage: str, name: str) -> dict[str, str]:

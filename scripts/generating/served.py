@@ -6,7 +6,7 @@ python eval_cert.py -model openai:NAME --base_url http://localhost:8000/v1 -d Pa
 import argparse
 from collections.abc import Callable
 
-from nl2code.sampling.endpoint import KINDS, EndpointSampler
+from nl2code.sampling.endpoint import KINDS
 
 PREFIX = "openai:"
 DEFAULTS = {"endpoint": "auto", "concurrency": 8, "requests_per_minute": 0, "samples_per_request": 1}
@@ -59,10 +59,3 @@ def settings(args: argparse.Namespace, models: dict[str, str]) -> dict:
     names = {stage: name.removeprefix(PREFIX) for stage, name in models.items() if is_served(name)}
     kept = ("endpoint", "samples_per_request")
     return {"served": names, **{name: getattr(args, name) for name in kept}} if names else {}
-
-
-def open_endpoint(name: str, args: argparse.Namespace, stage: int) -> EndpointSampler:
-    """The sampler of a served model; `stage` 1 is a generator, which may have a server of its own. Raises UserError."""
-    url = (stage and args.base_url2) or args.base_url
-    limits = {name: getattr(args, name) for name in DEFAULTS}
-    return EndpointSampler(name.removeprefix(PREFIX), url, **limits)

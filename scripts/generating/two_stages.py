@@ -14,8 +14,8 @@ sketcher's own text is kept if it has no placeholder.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from nl2code.sampling.prompts import Completion, Request
 from scripts.generating.units import Chunk
@@ -96,12 +96,14 @@ class TwoStages:
         codes: list[list[Completion | None]] = [[None] * len(sketches) for sketches in chosen]
         requests, places = [], []
         for index, (chunk, sketches) in enumerate(zip(chunks, chosen, strict=True)):
-            for first, count in _runs(sketches):
-                sketch = sketches[first]
+            first = 0
+            for sketch, run in groupby(sketches):
+                count = len(list(run))
                 if sketch is not None and self._needs_code(sketch):
                     prompt = generator_prompt(sketch, chunk.problem["prompt"])
                     requests.append(Request(prompt, chunk.problem["task_id"] + stream, chunk.first + first, count))
                     places.append((index, first))
+                first += count
         found = self.generator.sample_many(requests, **self.code_settings) if requests else []
         for (index, first), samples in zip(places, found, strict=True):
             codes[index][first : first + len(samples)] = samples
@@ -124,12 +126,3 @@ class TwoStages:
 
 def _sample(found: Completion, sketch: str, case: int) -> dict:
     return {"raw": found.raw, "sketch": sketch, "case": case} | found.fields()
-
-
-def _runs(values: list) -> Iterator[tuple[int, int]]:
-    """(first, count) of every run of equal values."""
-    first = 0
-    for i in range(1, len(values) + 1):
-        if i == len(values) or values[i] != values[first]:
-            yield first, i - first
-            first = i

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from nl2code.errors import UserError
 from nl2code.sampling.truncation import first_block, syntax
 from scripts.file_utils import exclusive, read_jsonl, sha256_file, write_jsonl
 from scripts.generating.backends import open_sampler
 from scripts.generating.names import ENDING, beside
-from scripts.records import Record, RecordError, rank_and_world
+from scripts.records import Record, rank_and_world
 from scripts.sketches.documents import SEGMENTATION
 
 FORMAT = 3
@@ -81,18 +82,18 @@ class SampleFile:
         """Whether the sample file is there, made from the same inputs with the same settings.
 
         Raises:
-            RecordError: samples of other settings or inputs, finished or in parts, or of unknown origin are there.
+            UserError: samples of other settings or inputs, finished or in parts, or of unknown origin are there.
         """
         advice = f"move it away or choose another -o (in the shells: RESULTS_DIR) than {self.output}"
         for record in (self.record, self.begun):
             changed = record.changed_settings() + record.changed_inputs()
             if changed:
-                raise RecordError(f"{record.file} was made with other settings: {'; '.join(changed)}; {advice}")
+                raise UserError(f"{record.file} was made with other settings: {'; '.join(changed)}; {advice}")
         if self.record.is_finished():
             return True
         unknown = self.output.exists() or (self.record.file.exists() and not self.record.known())
         if unknown and not self.begun.known():
-            raise RecordError(f"{self.output} is there, but not as {self.record.file.name} records it; {advice}")
+            raise UserError(f"{self.output} is there, but not as {self.record.file.name} records it; {advice}")
         return False
 
     def plan(self) -> str:
@@ -154,14 +155,14 @@ class SampleFile:
         """The finished samples once more, cut by `syntax`; made again where they changed.
 
         Raises:
-            RecordError: a file of that name is of unknown origin.
+            UserError: a file of that name is of unknown origin.
         """
         output, file = beside(self.output, "_syntax" + ENDING), beside(self.output, "_syntax.meta.json")
         inputs = self.record.inputs | {"samples": sha256_file(self.output)}
         record = replace(self.record, file=file, inputs=inputs, settings=self.record.settings | {"truncate": "syntax"})
         if not record.is_finished():
             if record.known() is None and (output.exists() or file.exists()):
-                raise RecordError(f"{output} was not made by --truncate syntax of this version; move it away")
+                raise UserError(f"{output} was not made by --truncate syntax of this version; move it away")
             record.begin()  # the name is ours from now on
             prompts = {problem["task_id"]: problem["prompt"] for problem in self.problems}
             rows = read_jsonl(self.output)

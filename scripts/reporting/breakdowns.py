@@ -32,14 +32,11 @@ def problems(benchmark: dict, shown: dict[str, dict], prefix: str) -> Section:
     strips = {label: [found.get(task, np.nan) for task in sorted_order] for label, found in shares.items()}
     chart = solved_chart(f"{prefix}_problems", strips, {level: len(tasks) for level, tasks in spans.items()})
     note = "Each cell is a problem; those that most samples pass stand first in their level. " + _at(shown)
-    rows = [
-        {
-            "problem": task,
-            **{NAMES[key]: value for key, value in benchmark["problems"][task].items() if value is not None},
-        }
-        | {label: "{} of {}".format(*run["tasks"][task]) for label, run in runs.items() if task in run["tasks"]}
-        for task in order
-    ]
+    rows = []
+    for task in order:
+        about = {NAMES[key]: value for key, value in benchmark["problems"][task].items() if value is not None}
+        passed = {label: "{} of {}".format(*run["tasks"][task]) for label, run in runs.items() if task in run["tasks"]}
+        rows.append({"problem": task, **about, **passed})
     return Section("Problems", note, [chart], [Table("Samples that pass, by problem", filled(rows), folded=True)])
 
 
@@ -51,7 +48,11 @@ def _at(shown: dict[str, dict]) -> str:
 
 
 def outcomes(shown: dict[str, dict], prefix: str) -> Section:
-    runs = {label: Counter(run["verdicts"]) for label, run in shown.items() if run["verdicts"]}
+    runs = {
+        label: Counter({_column(kind): count for kind, count in run["verdicts"].items()})
+        for label, run in shown.items()
+        if run["verdicts"]
+    }
     if not runs:
         return Section("Failures")
     kinds = [kind for kind, _ in sum(runs.values(), Counter()).most_common() if kind != "passed"]
@@ -66,6 +67,11 @@ def outcomes(shown: dict[str, dict], prefix: str) -> Section:
     return Section("Failures", note, [outcome_chart(f"{prefix}_outcomes", shares)], [Table("Samples", filled(rows))])
 
 
+def _column(kind: str) -> str:
+    """The column of a kind of failure; marked where an exception has the name of a column of ours."""
+    return f"{kind} (exception)" if kind in ("run", "others") else kind
+
+
 def groups(shown: dict[str, dict]) -> Section:
     tables = []
     for key, name in NAMES.items():
@@ -78,11 +84,8 @@ def groups(shown: dict[str, dict]) -> Section:
         if rows:
             ordered = [rows[group] for group in in_order(sorted(rows))]
             tables.append(Table(f"By {name}", filled(ordered)))
-    return Section(
-        "Kinds of problems",
-        f"pass@1 in per cent with its 95 % interval. API calls: those of the first canonical solution. {_at(shown)}",
-        tables=tables,
-    )
+    note = f"pass@1 in per cent with its 95 % interval. API calls: those of the first canonical solution. {_at(shown)}"
+    return Section("Kinds of problems", note, tables=tables)
 
 
 def cases(benchmark: dict, shown: dict[str, dict]) -> Section:
@@ -91,25 +94,18 @@ def cases(benchmark: dict, shown: dict[str, dict]) -> Section:
     for run in (run for run in benchmark["runs"] if has_two_stages and run.get("sketches")):
         row = {"run": run["name"], "T": run["T"]}
         for key, title in SKETCHES.items():
-            mean = (
-                run["sketches"][key] if run["cases"] or key == "reference" else None
-            )  # code is to have no placeholder
+            is_told = run["cases"] or key == "reference"  # code is to have no placeholder
+            mean = run["sketches"][key] if is_told else None
             row[title] = percent(mean) if mean else "-"
         rows.append(row | {f"case {k}": f"{v['passed']} of {v['samples']}" for k, v in run["cases"].items()})
     for label, run in shown.items():
         for case, samples in run.get("examples", {}).items():
-            examples[f"{label}, case {case} ({CASES[case]}): {len(samples)} of {run['cases'][case]['samples']}"] = (
-                samples
-            )
+            title = f"{label}, case {case} ({CASES[case]}): {len(samples)} of {run['cases'][case]['samples']}"
+            examples[title] = samples
     note = "Samples of two stages that passed, by case: " + "; ".join(f"{k}, {text}" for k, text in CASES.items())
     note += (
         ". In per cent, of the problems' most frequent sketches: those with a placeholder, where the canonical solution has "
         "one, and those that are exactly the sketch of a canonical solution. A run of one stage has those of its code."
     )
-    return Section(
-        "Sketches and cases",
-        note,
-        tables=[Table("Passed, of all samples", filled(rows))] if rows else [],
-        examples=examples,
-        printed=True,
-    )
+    tables = [Table("Passed, of all samples", filled(rows))] if rows else []
+    return Section("Sketches and cases", note, tables=tables, examples=examples, printed=True)

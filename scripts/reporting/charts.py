@@ -50,9 +50,8 @@ def _draw(name: str, text: str, size: tuple[float, float], fill: Callable) -> Ch
         svg, png = io.StringIO(), io.BytesIO()
         figure.savefig(svg, format="svg", metadata=NO_DATES, transparent=True)
         figure.savefig(png, format="png", metadata={"Software": None}, dpi=150)
-    return Chart(
-        name, text, svg.getvalue().replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif"), png.getvalue()
-    )
+    drawn = svg.getvalue().replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
+    return Chart(name, text, drawn, png.getvalue())
 
 
 def temperature_chart(name: str, title: str, lines: dict[str, list[tuple[float, float, float, float]]]) -> Chart:
@@ -75,13 +74,11 @@ def temperature_chart(name: str, title: str, lines: dict[str, list[tuple[float, 
         axes.set(xlabel="temperature", ylabel=f"{title}, per cent", ylim=(0, None))
         axes.margins(x=0.1)
         axes.grid(axis="y", alpha=0.25, color=INK)
-        handles = [container for container in axes.containers]
-        axes.figure.legend(handles, list(lines), loc="outside lower left", frameon=False)
+        axes.figure.legend(axes.containers, list(lines), loc="outside lower left", frameon=False)
 
     told = [f"{label}: " + ", ".join(f"{y:.1f} at {x:g}" for x, y, *_ in points) for label, points in lines.items()]
-    return _draw(
-        name, f"{title} in per cent against temperature. {'; '.join(told)}.", (3.7, 2.9 + 0.2 * len(lines)), fill
-    )
+    text = f"{title} in per cent against temperature. {'; '.join(told)}."
+    return _draw(name, text, (3.7, 2.9 + 0.2 * len(lines)), fill)
 
 
 def solved_chart(name: str, shares: dict[str, list[float]], spans: dict[str, int]) -> Chart:
@@ -114,12 +111,8 @@ def solved_chart(name: str, shares: dict[str, list[float]], spans: dict[str, int
     for label, row in zip(shares, grid, strict=True):
         sometimes = (row > 0) & (row < 1)
         told.append(f"{label}: {(row == 1).sum()} always, {sometimes.sum()} sometimes, {(row == 0).sum()} never")
-    return _draw(
-        name,
-        f"Problems solved by all, some or none of the samples. {'; '.join(told)}.",
-        (10, 1.6 + 0.4 * len(shares)),
-        fill,
-    )
+    text = f"Problems solved by all, some or none of the samples. {'; '.join(told)}."
+    return _draw(name, text, (10, 1.6 + 0.4 * len(shares)), fill)
 
 
 def outcome_chart(name: str, shares: dict[str, dict[str, float]]) -> Chart:
@@ -141,6 +134,5 @@ def outcome_chart(name: str, shares: dict[str, dict[str, float]]) -> Chart:
         f"{label}: " + ", ".join(f"{kind} {value:.1f}" for kind, value in found.items())
         for label, found in shares.items()
     ]
-    return _draw(
-        name, f"What happened to the samples, in per cent. {'; '.join(told)}.", (8, 1.5 + 0.35 * len(shares)), fill
-    )
+    text = f"What happened to the samples, in per cent. {'; '.join(told)}."
+    return _draw(name, text, (8, 1.5 + 0.35 * len(shares)), fill)

@@ -31,7 +31,10 @@ def sketch_metrics(samples: list[dict], facts: dict[str, dict], operation: str) 
     drawn: dict[str, Counter] = {}
     for row in samples:
         if (sketch := row.get("sketch")) is None and row["task_id"] in facts:
-            sketch = sketch_of_completion(facts[row["task_id"]]["prompt"], row["completion"], operation)
+            prompt = facts[row["task_id"]]["prompt"]
+            if (text := _written(row, prompt)) is None:
+                continue
+            sketch = sketch_of_completion(prompt, text, operation)
         drawn.setdefault(row["task_id"], Counter())[sketch] += 1
     exact, sketched = [], []
     for task, sketches in drawn.items():
@@ -42,6 +45,13 @@ def sketch_metrics(samples: list[dict], facts: dict[str, dict], operation: str) 
             exact.append(is_reference_sketch(row, "popular"))
             sketched.append(has_due_placeholder(row, "popular", operation))
     return {"reference": mean_of(exact), "placeholder": mean_of(sketched)}
+
+
+def _written(row: dict, prompt: str) -> str | None:
+    """What a sample wrote after its prompt; None of a whole program that does not begin with it."""
+    if "solution" not in row:
+        return row["completion"]
+    return row["solution"].removeprefix(prompt) if row["solution"].startswith(prompt) else None
 
 
 def examples_of(samples: list[dict], facts: dict[str, dict], operation: str) -> dict[str, list[dict]]:

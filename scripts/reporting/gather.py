@@ -72,16 +72,15 @@ def _benchmark(name: str, rows: pd.DataFrame, folder: Path) -> dict:
             run["sketches"] = sketch_metrics(samples, facts, operation)
         if run["cases"]:
             run["examples"] = examples_of(samples, facts, operation) if "by" in run else {}
-    told = [task for task in dict.fromkeys([*facts, *(task for run in runs for task in run["tasks"])])]
-    tasks = {task: {key: facts.get(task, {}).get(key) for key in GROUPS} for task in told}
-    used = {task for run in runs for task in run["tasks"]}
+    used = dict.fromkeys(task for run in runs for task in run["tasks"])
+    told = dict.fromkeys([*(task for task in facts if task in used), *used])
     return {
         "name": name,
         "sha256": sorted({row["benchmark"].get("sha256") or "" for row in rows["metrics"]}),
         "runs": runs,
         "series": series,
-        "differences": differences(runs, series),
-        "problems": {task: about for task, about in tasks.items() if task in used},
+        "differences": differences(runs, series, list(zip(rows["problem_file"], rows["circumstances"], strict=True))),
+        "problems": {task: {key: facts.get(task, {}).get(key) for key in GROUPS} for task in told},
     }
 
 
@@ -89,7 +88,7 @@ def _facts(problem: dict) -> dict:
     solutions = solutions_of(problem)
     prompt = problem["prompt"]
     calls = calls_group(prompt, solutions[0]) if solutions else None
-    facts = {key: problem.get(key) and str(problem[key]) for key in ("level", "category")}
+    facts = {key: None if problem.get(key) is None else str(problem[key]) for key in ("level", "category")}
     return {"prompt": prompt, "solutions": solutions, "calls": calls, **facts}
 
 
@@ -124,7 +123,12 @@ def _series(rows: pd.DataFrame, runs: list[dict]) -> list[dict]:
 def _labels(rows: pd.DataFrame) -> list[str]:
     """The names of runs; equal names are followed by the settings that differ."""
     labels = []
-    own = [{"n": row["n"], "problems": row["problems"], **json.loads(row["settings"])} for _, row in rows.iterrows()]
+    own = [
+        {key: row[key] for key in ("n", "problems", "sandbox", "problem_file")}
+        | json.loads(row["circumstances"])
+        | json.loads(row["settings"])
+        for _, row in rows.iterrows()
+    ]
     for name, settings in zip(rows["run"], own, strict=True):
         others = [one for one, other in zip(own, rows["run"], strict=True) if other == name]
         differing = [key for key in settings if any(one.get(key) != settings[key] for one in others)]
@@ -143,10 +147,11 @@ def _by(key: str, facts: dict, metrics: dict, ks: list[str]) -> dict:
     return by_level(ordered, totals, correct, [int(k) for k in ks])
 
 
-def differences(runs: list[dict], series: list[dict]) -> list[dict]:
+def differences(runs: list[dict], series: list[dict], alike: list[tuple]) -> list[dict]:
     """pass@k of a run minus that of another series at the same temperature, paired by problem.
 
-    Fewer stages are subtracted from more, and a shorter name (of a base model) from a longer one.
+    Fewer stages are subtracted from more, and a shorter name (of a base model) from a longer one. `alike` holds for each
+    run what has to be equal: the problem file, and library versions with limits.
     """
     found = []
     ordered = sorted(series, key=lambda one: (runs[one["shown"]]["stages"], len(one["label"])))
@@ -154,7 +159,7 @@ def differences(runs: list[dict], series: list[dict]) -> list[dict]:
         for i, j in itertools.product(earlier["runs"], later["runs"]):
             one, other = runs[i], runs[j]
             tasks = [task for task in one["tasks"] if task in other["tasks"]]
-            if not tasks or set(one["temperatures"]) != set(other["temperatures"]):
+            if not tasks or alike[i] != alike[j] or set(one["temperatures"]) != set(other["temperatures"]):
                 continue
             about = {"first": later["label"], "second": earlier["label"], "T": [other["T"], one["T"]]}
             for k in (k for k in one["scores"] if k in other["scores"]):

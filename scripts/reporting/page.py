@@ -37,12 +37,11 @@ def write_report(rows: pd.DataFrame, folder: Path) -> list[tuple[str, list[Secti
 def parts_of(data: dict) -> list[tuple[str, list[Section]]]:
     """Headings and sections: a part for each benchmark, and one for the metrics of the stages."""
     names = [benchmark["name"] for benchmark in data["benchmarks"]]
+    prefixes = [re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "benchmark" for name in names]
     parts = []
-    for i, benchmark in enumerate(data["benchmarks"]):
-        prefix = re.sub(r"\W+", "_", names[i], flags=re.ASCII).strip("_") or "benchmark"
-        if sum(re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") == prefix for name in names) > 1:
-            prefix += f"_{i}"
-        parts.append((names[i], sections(benchmark, data["sweeps"], prefix)))
+    for i, (benchmark, prefix) in enumerate(zip(data["benchmarks"], prefixes, strict=True)):
+        own = f"{prefix}_{i}" if prefixes.count(prefix) > 1 else prefix
+        parts.append((names[i], sections(benchmark, data["sweeps"], own)))
     if data["stages"]:
         parts.append(("Metrics of the stages", stage_sections(data["stages"])))
     return parts

@@ -35,10 +35,8 @@ STYLE = """
 
 def style() -> str:
     """CSS of the page, with the colours of code for light and dark."""
-    light, dark = (
-        HtmlFormatter(style=name).get_style_defs(prefix)
-        for name, prefix in ((LIGHT, ".cert code"), (DARK, ".dark .cert code"))
-    )
+    pairs = ((LIGHT, ".cert code"), (DARK, ".dark .cert code"))
+    light, dark = (HtmlFormatter(style=name).get_style_defs(prefix) for name, prefix in pairs)
     return f"{light}\n{dark}\n{STYLE}"
 
 
@@ -76,9 +74,8 @@ def _answer(answer: Answer, result: Result) -> Markup:
     about = Markup("<span>{} of {} samples</span>{}<span class='soft'>{}</span>")
     box = about.format(answer.count, result.wish.n, verdict, stages)
     told = "\n".join(filter(None, [answer.detail, answer.output]))
-    return _box(
-        box, answer.code, Markup("<pre class='told'><code>{}</code></pre>").format(told) if told else Markup("")
-    )
+    rest = Markup("<pre class='told'><code>{}</code></pre>").format(told) if told else Markup("")
+    return _box(box, answer.code, rest)
 
 
 def _box(head: Markup, code: str, rest: str = "") -> Markup:

@@ -31,7 +31,12 @@ def scores_of(folder: Path) -> dict[str, dict[str, dict[str, Score]]]:
         metrics = row["metrics"]
         levels = {f"{level} ({of['problems']})": of["pass@1"] for level, of in metrics.get("by_level", {}).items()}
         for name, score in {f"{ALL} ({row['problems']})": metrics["pass@1"], **levels}.items():
-            found.setdefault(row["benchmark"], {}).setdefault(name, {})[row["run"]] = score
+            of_runs = found.setdefault(row["benchmark"], {}).setdefault(name, {})
+            if row["run"] in of_runs:
+                raise UserError(
+                    f"{row['benchmark']}: {row['run']} is there twice under {folder}; leave one temperature"
+                )
+            of_runs[row["run"]] = score
     for benchmark, levels in found.items():
         if (runs := max(map(len, levels.values()))) > len(COLOURS):
             raise UserError(f"{benchmark}: {runs} runs under {folder}, the picture shows {len(COLOURS)}; remove some")

@@ -34,7 +34,7 @@ def row_of(task: Task) -> dict:
     return {
         "task_id": task.problem["task_id"],
         "prompt": task.prompt,
-        "level": task.problem.get("level") or "all",
+        "level": "all" if task.problem.get("level") in (None, "") else str(task.problem["level"]),
         "calls": calls_group(task.prompt, task.solutions[0]),
         "references": [{"solution": solution, "sketch": sketch} for solution, sketch in references],
         "draft": task.draft,
@@ -43,16 +43,6 @@ def row_of(task: Task) -> dict:
         "nll": task.nll,
         "sketch_nll": task.sketch_nll,
     }
-
-
-def draft_stands(row: dict, operation: str = CONSTANTS) -> bool:
-    """Whether the draft is an answer already: some text without a placeholder (case 2)."""
-    return bool(row["draft"]) and not has_placeholder(row["draft"], operation)
-
-
-def passes(row: dict, source: str, cut: str) -> bool:
-    """Whether the text of a source, cut by a rule, passed its test."""
-    return row["passed"][source][cut]
 
 
 def follows(row: dict, source: str, operation: str = CONSTANTS) -> bool | None:
@@ -91,13 +81,13 @@ def metrics_for(row: dict, operation: str = CONSTANTS) -> dict[str, Metric]:
         "draft has placeholder": lambda r: has_due_placeholder(r, "draft", operation),
         "draft is reference sketch": lambda r: is_reference_sketch(r, "draft"),
         "popular is reference sketch": lambda r: is_reference_sketch(r, "popular"),
-        "draft stands (case 2)": lambda r: draft_stands(r, operation),
+        "draft stands (case 2)": lambda r: bool(r["draft"]) and not has_placeholder(r["draft"], operation),
     }
     for source in LED:
         found[f"follows sketch, {source}"] = lambda r, s=source: follows(r, s, operation)
         found[f"copies placeholders, {source}"] = lambda r, s=source: copies(r, s, operation)
     for cut in CUTS:
-        ways = {source: lambda r, s=source, c=cut: passes(r, s, c) for source in row["passed"]}
+        ways = {source: lambda r, s=source, c=cut: r["passed"][s][c] for source in row["passed"]}
         found |= _with_differences(f"pass@1 {cut}", ways, PASS_PAIRS)
     found |= _with_differences("nll", {s: lambda r, s=s: r["nll"][s] for s in row["nll"]}, NLL_PAIRS)
     of_sketch = {s: lambda r, s=s: r["sketch_nll"][s] for s in row["sketch_nll"]}

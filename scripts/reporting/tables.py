@@ -6,32 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from pandas_numpy_eval.scoring import in_order
+from scripts.reporting.blocks import percent
 from scripts.reporting.cases import read_cases
 
 FIXED = 0.2  # the temperature that is shown beside the best of a sweep
-SHOWN = [
-    "benchmark",
-    "run",
-    "stages",
-    "T",
-    "problems",
-    "n",
-    "pass@1 [95 %]",
-    "pass@10",
-    "pass@100",
-    "ceiling",
-    "sandbox",
-]
+SHOWN = ["benchmark", "run", "stages", "T", "problems", "n"]
+SHOWN += ["pass@1 [95 %]", "pass@10", "pass@100", "ceiling", "sandbox"]
 DETAILS = ("by_level", "versions", "git_revision", "verdicts", "limits", "sampling", "cases")
-SWEEP = [
-    "benchmark",
-    "run",
-    "stages",
-    "problems",
-    "n",
-    "sandbox",
-    "settings",
-]  # equal where only the temperature differs
+# Equal where only the temperature differs.
+SWEEP = ["benchmark", "run", "stages", "problems", "n", "sandbox", "settings", "problem_file", "circumstances"]
+LIBRARIES = ("python", "numpy", "pandas")  # other versions are told where completions import more, which varies by run
 
 
 def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -39,7 +23,7 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
 
     Returns:
         One row per file, by benchmark, settings and run: the columns SHOWN (texts), `scores` (k -> pass@k in [0, 1]),
-        `settings` (of sampling), `path` and `metrics`.
+        `settings` (of sampling), `problem_file` (its sha256), `circumstances` (JSON), `path` and `metrics`.
     """
     rows, complaints = [], []
     for path in sorted(folder.rglob("*_metrics.json")):
@@ -56,24 +40,35 @@ def _row(path: Path, metrics: dict) -> dict:
     settings = settings_of(metrics)
     strategy = settings.get("sketch_strategy", "popular")
     marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), "syntax": "truncate" in settings}
+    if "pass@1" not in metrics:
+        raise ValueError("it has no pass@1, add 1 to --k")
+    # Nothing but their names tells sample files without settings apart.
+    place = path.parent.name if settings else f"{path.parent.name}/{path.name.removesuffix('_metrics.json')}"
     scores = {k[5:]: metrics[k]["value"] for k in metrics if k.startswith("pass@") and k[5:].isdigit()}
-    low, high = metrics["pass@1"]["ci95"]
     return {
         "benchmark": metrics["benchmark"]["name"],
-        "run": " ".join([path.parent.name, *(f"+{mark}" for mark, shown in marks.items() if shown)]),
+        "run": " ".join([place, *(f"+{mark}" for mark, shown in marks.items() if shown)]),
         "stages": "2" if "temperature2" in settings else "1",
         "T": "/".join(f"{settings[key]:g}" for key in ("temperature", "temperature2") if key in settings) or "?",
         "problems": metrics["benchmark"]["evaluated"],
         "n": metrics["n"],
-        "pass@1 [95 %]": f"{100 * scores['1']:.2f} [{100 * low:.1f}, {100 * high:.1f}]",
+        "pass@1 [95 %]": percent(metrics["pass@1"]),
         **{f"pass@{k}": f"{100 * scores[k]:.2f}" if k in scores else "-" for k in ("10", "100")},
         "ceiling": f"{100 * metrics['ceiling']['value']:.1f}",
         "sandbox": metrics["sandbox"]["layer"],
         "scores": scores,
         "settings": json.dumps({k: v for k, v in settings.items() if not k.startswith("temperature")}, sort_keys=True),
+        "problem_file": (metrics["benchmark"].get("sha256") or "")[:12],
+        "circumstances": json.dumps(circumstances_of(metrics), sort_keys=True),
         "path": path,
         "metrics": metrics | {"cases": read_cases(results) if results.is_file() else {}},
     }
+
+
+def circumstances_of(metrics: dict) -> dict:
+    """The library versions and limits that verdicts rest on."""
+    versions, limits = metrics.get("versions") or {}, metrics.get("limits") or {}
+    return {name: versions.get(name) for name in LIBRARIES} | {f"limit {name}": value for name, value in limits.items()}
 
 
 def settings_of(metrics: dict) -> dict:

@@ -36,9 +36,8 @@ def two_stages_picture(example: dict) -> str:
     verdict = "passes the test" if example["passed"] else "fails the test"
     column.verdict(f"{example['count']} of {n} samples", verdict, example["passed"])
     told = f"{example['task_id']}: the most frequent of {n} sketches is {example['sketch'].strip()}; with it the generator "
-    return column.drawing.render(
-        column.width, column.y + EDGE, f"{told}writes {example['code'].strip()}, which {verdict}."
-    )
+    told += f"writes {example['code'].strip()}, which {verdict}."
+    return column.drawing.render(column.width, column.y + EDGE, told)
 
 
 def _lines(text: str, colour: str) -> Lines:
@@ -90,9 +89,8 @@ class _Column:
     def verdict(self, left: str, right: str, good: bool) -> None:
         self.y += 22
         self.drawing.text(EDGE, self.y, left, SOFT, size=12)
-        self.drawing.text(
-            self.width - EDGE, self.y, f"{'✓' if good else '✗'} {right}", GOOD if good else BAD, bold=True, anchor="end"
-        )
+        mark, colour = ("✓", GOOD) if good else ("✗", BAD)
+        self.drawing.text(self.width - EDGE, self.y, f"{mark} {right}", colour, bold=True, anchor="end")
 
     def _write(self, x: float, y: float, lines: Lines, bold: bool = False) -> None:
         for i, (text, colour) in enumerate(lines):

@@ -5,7 +5,7 @@ import json
 from scripts.reporting.blocks import Section, Table, direction, filled, percent
 from scripts.reporting.breakdowns import cases, groups, outcomes, problems
 from scripts.reporting.charts import temperature_chart
-from scripts.reporting.tables import stage_rows
+from scripts.reporting.tables import settings_of, stage_rows
 
 
 def sections(benchmark: dict, sweeps: list[dict], prefix: str) -> list[Section]:
@@ -25,9 +25,8 @@ def sections(benchmark: dict, sweeps: list[dict], prefix: str) -> list[Section]:
 
 def stage_sections(stages: list[dict]) -> list[Section]:
     """A section for each result of `scripts.stage_metrics`."""
-    note = (
-        "Means over problems, in brackets the 95 % interval; nll: nats per token, less is better. All texts are greedy."
-    )
+    note = "Means over problems, in brackets the 95 % interval; nll: nats per token, less is better. "
+    note += "All texts are greedy."
     return [Section(one["file"], note, tables=[Table("", stage_rows(one["groups"]))]) for one in stages]
 
 
@@ -57,17 +56,14 @@ def _scores(benchmark: dict, sweeps: list[dict], prefix: str) -> Section:
                 lines.setdefault(label, []).append(point)
         if any(len(points) > 1 for points in lines.values()):
             charts.append(temperature_chart(f"{prefix}_pass_at_{k}", f"pass@{k}", lines))
-    best = [
-        {k: v for k, v in row.items() if k != "benchmark"} for row in sweeps if row["benchmark"] == benchmark["name"]
-    ]
+    name = benchmark["name"]
+    best = [{k: v for k, v in row.items() if k != "benchmark"} for row in sweeps if row["benchmark"] == name]
     tables = [Table("Every run", filled(rows))]
     if best:
         title = "Best temperature of each run, chosen on the problems that are scored: that favours it over single runs"
         tables.append(Table(title, filled(best)))
-    note = (
-        "pass@k in per cent, in brackets the 95 % interval (bootstrap over problems). Every sample was executed; the "
-    )
-    note += "ceiling is the share of problems of which a canonical solution passes under the same libraries."
+    note = "pass@k in per cent, in brackets the 95 % interval (bootstrap over problems). Every sample was executed; "
+    note += "the ceiling is the share of problems of which a canonical solution passes under the same libraries."
     return Section("Scores", note, charts, tables)
 
 
@@ -75,19 +71,13 @@ def _differences(benchmark: dict) -> Section:
     rows: dict[tuple, dict] = {}
     for one in benchmark["differences"]:
         key = (one["first"], one["second"], *one["T"])
-        row = {
-            "run": one["first"],
-            "minus": one["second"],
-            "T": " and ".join(dict.fromkeys(one["T"])),
-            "problems": one["problems"],
-        }
+        row = {"run": one["first"], "minus": one["second"], "T": " and ".join(dict.fromkeys(one["T"]))}
+        row["problems"] = one["problems"]
         rows.setdefault(key, row)[f"pass@{one['k']}"] = percent(one, "+")
         if one["k"] == "1":
             rows[key]["pass@1 is"] = direction(one)
-    note = (
-        "Differences in percentage points, paired by problem, in brackets the 95 % interval (bootstrap over problems): "
-    )
-    note += "an interval without 0 is a difference that the choice of problems alone does not explain."
+    note = "Differences in percentage points, paired by problem, in brackets the 95 % interval (bootstrap over "
+    note += "problems): an interval without 0 is a difference that the choice of problems alone does not explain."
     tables = [Table("At equal temperatures", filled(list(rows.values())))] if rows else []
     return Section("Differences", note, tables=tables, printed=True)
 
@@ -97,7 +87,7 @@ def _about(benchmark: dict) -> Section:
     for run in benchmark["runs"]:
         about = run["about"]
         sampling = about.get("sampling") or {}
-        settings = sampling.get("settings", sampling)
+        settings = settings_of(about)
         inputs = {k: v for k, v in (sampling.get("inputs") or {}).items() if k in ("model", "sketcher", "generator")}
         versions = about.get("versions") or {}
         row = {"run": run["name"], "T": run["T"]}

@@ -33,7 +33,9 @@ class ModelArguments:
 class DataArguments:
     """The encoded data."""
 
-    train_file: str = HfArg(help="prefix of the training shards, e.g. data/Pandas/sketcher_bin/train")
+    train_file: str = HfArg(
+        help="prefix of the training shards, e.g. data/Pandas/sketcher_bin/smollm2-135m_quick/train"
+    )
     validation_file: str | None = HfArg(default=None, help="prefix of the validation shards (default: no evaluation)")
     block_size: int = HfArg(default=1024, help="tokens per block (default: 1024)")
     resampling_weights: str | None = HfArg(

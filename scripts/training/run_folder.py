@@ -11,8 +11,7 @@ from nl2code.errors import UserError, one_line
 from nl2code.models import tokenizer_sha256
 from nl2code.shards import find_shards
 from scripts.file_utils import sha256_file, write_json
-from scripts.records import Record, RecordError, read_record
-from scripts.training.model_card import model_card
+from scripts.records import Record, read_record
 from scripts.training.starting_model import starting_weights_sha256
 
 STAGE, FORMAT = "training", 1  # raise it where equal inputs and settings give other weights
@@ -46,11 +45,8 @@ def run_record(model_args, data_args, training_args) -> Record:
     """
     from scripts.training.arguments import settings_of
 
-    data, model = (
-        (data_args.train_file, data_args.validation_file),
-        (model_args.tokenizer_name, model_args.config_overrides),
-    )
-    inputs = run_inputs(model_args.model_name_or_path, *data, *model)
+    data, base = (data_args.train_file, data_args.validation_file), model_args.model_name_or_path
+    inputs = run_inputs(base, *data, model_args.tokenizer_name, model_args.config_overrides)
     foreign = foreign_checkpoint(training_args)
     if foreign:
         digests = [sha256_file(file) for file in sorted(foreign.rglob("*")) if file.is_file()]
@@ -74,7 +70,7 @@ def is_finished(record: Record) -> bool:
     """Whether the run's model is there. False: it may begin, or resume from a checkpoint of its own.
 
     Raises:
-        RecordError: the folder holds checkpoints or a model of another run.
+        UserError: the folder holds checkpoints or a model of another run.
     """
     folder = record.file.parent
     if record.is_finished():
@@ -83,10 +79,10 @@ def is_finished(record: Record) -> bool:
         return False
     advice = "choose another --output_dir (in the shells: RUN_NAME), or remove that folder"
     if record.known() is None:
-        raise RecordError(f"{folder} holds checkpoints or a model without the record.json of a run; {advice}")
+        raise UserError(f"{folder} holds checkpoints or a model without the record.json of a run; {advice}")
     changed = record.changed_settings() + record.changed_inputs()
     if changed:
-        raise RecordError(f"{folder} holds a run with other settings or inputs: {'; '.join(changed)}; {advice}")
+        raise UserError(f"{folder} holds a run with other settings or inputs: {'; '.join(changed)}; {advice}")
     return False
 
 
@@ -166,6 +162,8 @@ def save_final(trainer, record: Record, names: dict[str, str], results: dict, co
     trainer.save_model(str(staging), _internal_call=True)  # the stock call would push the whole run folder
     if not trainer.is_world_process_zero():
         return
+    for file in staging.rglob("*.safetensors"):
+        file.chmod(0o644)  # the library writes files that their owner alone can read
     (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle; record.json holds the settings
     (staging / "README.md").write_text(model_card(record, names, results))
     about = {"inputs": record.inputs, "settings": record.settings}
@@ -183,3 +181,38 @@ def save_final(trainer, record: Record, names: dict[str, str], results: dict, co
         os.replace(staging, final)
     facts = {name: value for name, value in results.items() if name != "run"}
     record.finish(files, {**results["run"], "command": command}, results=facts)
+
+
+def model_card(record: Record, names: dict[str, str], results: dict) -> str:
+    """Markdown with a YAML header: base, data hashes, encoding, tokens seen, losses and licence note.
+
+    Args:
+        record: of the run.
+        names: base and train_file as the user named them.
+        results: steps, tokens, losses, encoding and run.
+    """
+    base, rank, overrides = names["base"], record.settings["lora_r"], record.settings["config_overrides"]
+    losses = [f"{results[key]:.4f}" if key in results else "not measured" for key in ("initial_loss", "final_loss")]
+    data = "\n".join(f"- `{name}`: sha256 `{digest}`" for name, digest in record.inputs.items())
+    encoding = ", ".join(f"{name} `{value}`" for name, value in results["encoding"].items()) or "not recorded"
+    title, origin = f"{base}, continually pre-trained on", f"base_model: {base}\n"
+    if overrides is not None:
+        title, origin = f"{base} ({overrides or 'unchanged'}), trained from scratch on", ""
+    return f"""---
+{origin}library_name: {"peft" if rank else "transformers"}
+tags: [code, continual-pre-training, cert]
+---
+# {title} `{names["train_file"]}`
+
+- trained: {f"LoRA, rank {rank}" if rank else "all weights"}; {results["steps"]} steps, {results["tokens"]} tokens
+- held-out loss: {losses[0]} before, {losses[1]} after
+- encoding: {encoding}
+- licence: the base model's terms hold; the corpus folder's `corpus_stats.json` lists the licences of the training documents
+
+Inputs:
+{data}
+
+```json
+{json.dumps(results["run"], indent=2)}
+```
+"""

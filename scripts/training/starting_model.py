@@ -5,18 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nl2code import models
 from nl2code.errors import UserError, first_line, one_line
-from nl2code.models import (
-    ModelError,
-    document_ends,
-    find_folder,
-    id_space,
-    load_model,
-    portable_name,
-    same_tokenizer,
-    tokenizer_sha256,
-    weights_sha256,
-)
 from scripts.records import read_record
 
 if TYPE_CHECKING:
@@ -32,17 +22,16 @@ def starting_model(name: str, *, lora_r: int = 0, lora_alpha: int = 0, checkpoin
         lora_alpha: scale, 0 for 2 x rank.
         checkpointing: activations will be recomputed.
     """
-    model = load_model(name)
+    model = models.load_model(name)
     _make_savable(model)
     if not lora_r:
         return model
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(
-        task_type="CAUSAL_LM", r=lora_r, lora_alpha=lora_alpha or 2 * lora_r, target_modules="all-linear"
-    )
+    alpha = lora_alpha or 2 * lora_r
+    config = LoraConfig(task_type="CAUSAL_LM", r=lora_r, lora_alpha=alpha, target_modules="all-linear")
     model = get_peft_model(model, config)
-    model.peft_config["default"].base_model_name_or_path = portable_name(name)
+    model.peft_config["default"].base_model_name_or_path = models.portable_name(name)
     if checkpointing:
         model.enable_input_require_grads()
     return model
@@ -75,24 +64,24 @@ def new_model(name: str, overrides: str, tokenizer):
     from transformers.configuration_utils import PreTrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    folder, changes = find_folder(name, "config.json"), _parse(overrides)
+    folder, changes = models.find_folder(name, "config.json"), _parse(overrides)
     if folder is None and name in CONFIG_MAPPING_NAMES:
         settings = {"model_type": name}
     else:
         try:
             settings = PreTrainedConfig.get_config_dict(str(folder or name))[0]
         except OSError as error:
-            raise ModelError(
+            raise models.ModelError(
                 f"no config.json for {name!r}; give a folder that has one, or a type such as llama"
             ) from error
     settings |= changes
-    settings |= {"vocab_size": id_space(tokenizer), "bos_token_id": tokenizer.bos_token_id}
+    settings |= {"vocab_size": models.id_space(tokenizer), "bos_token_id": tokenizer.bos_token_id}
     settings |= {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": None}
     with one_line(f"--config_overrides {overrides} make no model of {name}"):
         known = AutoConfig.for_model(settings["model_type"])
         unknown = [key for key in changes if not hasattr(known, key)]
         if unknown:
-            raise ModelError(f"--config_overrides: {settings['model_type']} has no {', '.join(unknown)}")
+            raise models.ModelError(f"--config_overrides: {settings['model_type']} has no {', '.join(unknown)}")
         return AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings))
 
 
@@ -102,7 +91,7 @@ def _parse(overrides: str) -> dict:
     for part in filter(None, overrides.split(",")):
         key, equals, value = part.partition("=")
         if not equals:
-            raise ModelError(f"--config_overrides: {part!r} is not of the form key=value")
+            raise models.ModelError(f"--config_overrides: {part!r} is not of the form key=value")
         try:
             found[key.strip()] = json.loads(value)
         except ValueError:
@@ -113,8 +102,8 @@ def _parse(overrides: str) -> dict:
 def starting_weights_sha256(name: str, overrides: str | None) -> str:
     """What the initial weights depend on, as one hash: the base's files, or a new model's configuration."""
     if overrides is None:
-        return weights_sha256(name)
-    folder = find_folder(name, "config.json")
+        return models.weights_sha256(name)
+    folder = models.find_folder(name, "config.json")
     shape = (folder / "config.json").read_text() if folder else name
     return "new:" + hashlib.sha256(f"{shape}\n{overrides}".encode()).hexdigest()
 
@@ -122,7 +111,7 @@ def starting_weights_sha256(name: str, overrides: str | None) -> str:
 def padding_id(tokenizer, model) -> int:
     """The token that fills short blocks: pad, else eos, else 0; one that the model has."""
     rows = model.get_input_embeddings().num_embeddings
-    found = (tokenizer.pad_token_id, document_ends(tokenizer)[1], 0)
+    found = (tokenizer.pad_token_id, models.document_ends(tokenizer)[1], 0)
     return next(token for token in found if token is not None and token < rows)
 
 
@@ -144,11 +133,11 @@ def check_fit(model, tokenizer_name: str, datasets: "list[CodeBlockDataset]") ->
     prefixes, unlike = [shard.prefix for dataset in datasets for shard in dataset.shards], {}
     for prefix in prefixes:
         recorded = (read_record(Path(f"{prefix}.record.json")) or {"inputs": {}})["inputs"].get("tokenizer")
-        if recorded != tokenizer_sha256(tokenizer_name):
+        if recorded != models.tokenizer_sha256(tokenizer_name):
             unlike[Path(prefix).parent / "model", recorded] = prefix
     for (beside, recorded), prefix in unlike.items():
         is_there = (beside / "tokenizer.json").is_file()
-        if (recorded and not is_there) or (is_there and not same_tokenizer(str(beside), tokenizer_name)):
+        if (recorded and not is_there) or (is_there and not models.same_tokenizer(str(beside), tokenizer_name)):
             raise UserError(
                 f"shard {prefix} was encoded with another tokenizer than that of {tokenizer_name}; encode the corpus again "
                 "with this base, or name the tokenizer's folder with --tokenizer_name"

@@ -11,8 +11,7 @@ from safetensors import safe_open
 from pandas_numpy_eval.data import read_problems
 from scripts import report
 from scripts.generating.playground import PASSED, judge
-from scripts.reporting.case_table import markdown
-from scripts.reporting.cases import case_of
+from scripts.reporting.cases import case_of, markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS, RESULTS = ROOT / "models", ROOT / "docs" / "results"
@@ -61,6 +60,14 @@ def test_stages(domain):
     assert metrics["draft has placeholder"]["value"] >= 0.6
     assert 1 - metrics["draft stands (case 2)"]["value"] >= 0.5
     assert metrics["copies placeholders, generator+draft"]["value"] < 0.1
+
+
+def test_stages_of_the_quick_preset():
+    """What 80 steps of each stage give in a fresh clone: it sketches, and the generator runs and follows."""
+    metrics = json.loads((RESULTS / "stages/PandasDev_quick.json").read_text())["groups"]["all"]["metrics"]
+    assert metrics["draft has placeholder"]["value"] >= 0.6
+    assert 1 - metrics["draft stands (case 2)"]["value"] >= 0.5
+    assert metrics["follows sketch, generator+draft"]["value"] >= 0.5
 
 
 def test_readme_shows_the_committed_metrics(tmp_path, capsys):

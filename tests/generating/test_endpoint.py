@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         status, value, headers = self.server.reply(self.path, body)
         data = (value if isinstance(value, str) else json.dumps(value)).encode()
         self.send_response(status)
-        for name, text in {**headers, "Content-Length": str(len(data))}.items():
+        for name, text in {"Content-Length": str(len(data)), **headers}.items():
             self.send_header(name, text)
         self.end_headers()
         self.wfile.write(data)
@@ -295,3 +295,11 @@ def test_names_of_files(stub, problems, tmp_path, monkeypatch):
     assert eval_cert.main([str(argument) for argument in arguments]) == 0
     (file,) = tmp_path.glob("results/Tiny/openai_org_model_7b/*.samples.jsonl")
     assert file.name == "n1_t0.2_p0.9_l100_s42.samples.jsonl"
+
+
+def test_a_refusal_that_is_cut_off_is_asked_again(stub, monkeypatch):
+    monkeypatch.setattr(endpoint.random, "uniform", lambda low, high: 0.01)
+    answers = iter([(503, "busy", {"Content-Length": "1000"})])
+    stub.reply = lambda path, body: next(answers, None) or Stub.completions(path, body)
+    sampler = EndpointSampler("m", stub.url, "completions")
+    assert len(sampler.sample_many([Request("x =", "T", 0, 1)], **SETTINGS)[0]) == 1 and len(stub.asked) == 2

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import eval_cert
 import eval_cert_unified
+from nl2code.errors import UserError
 from nl2code.sampling import dtype
 from scripts.generating.names import file_name, model_name, run_name
 from scripts.generating.options import DEFAULTS, parse_args, sample_files
@@ -221,3 +222,26 @@ def test_auto_is_bfloat16_where_there_are_units_for_it(monkeypatch, tmp_path, fl
     monkeypatch.setattr(dtype, "CPUINFO", cpuinfo)
     args = parse_args(["-model", "x", "--dtype", "auto", "--device", device], "", False)
     assert args.dtype == expected
+
+
+def test_an_exported_adapter_tells_its_operation(tmp_path, capsys):
+    """Its recipe does; of a checkpoint it is the record of the run."""
+    models = [trained(tmp_path, "Pandas", kind, "both") for kind in ("sketcher", "generator")]
+    for folder, place in zip(models, (models[0] / "recipe.json", models[1].parent / "record.json"), strict=True):
+        results = json.loads((folder / "train_results.json").read_text())
+        (folder / "train_results.json").unlink()
+        place.write_text(json.dumps({"results": results}))
+    (file,) = two_files_of(*models)
+    assert file.record.settings["operation"] == "both"
+    assert eval_cert_unified.main(["-sketcher", str(models[1]), "-generator", str(models[0]), "--dry_run"]) == 1
+    assert "trained as generator" in capsys.readouterr().err
+
+
+def test_one_pair_of_temperatures_twice():
+    with pytest.raises(UserError, match="same temperatures twice"):
+        two_files_of("a/b", "a/c", "-t", "0.2,0.2")
+
+
+def test_tasks_that_are_no_regular_expression():
+    with pytest.raises(UserError, match=r"--tasks '\(' is no regular expression"):
+        two_files_of("a/b", "a/c", "--tasks", "(")

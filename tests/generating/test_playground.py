@@ -156,6 +156,7 @@ def test_in_the_terminal(models, capsys, monkeypatch, tmp_path):
     [
         (["--cli", "--task", "Nope/0"], "no task 'Nope/0'"),
         (["--cli", "--problems", "nope.jsonl", "--task", "x"], "no problem file at nope.jsonl"),
+        (["--cli", "--problems", "Pandsa", "--prompt", os.devnull], "'Pandsa'"),
         (["--cli", "--prompt", "/nonexistent"], "/nonexistent"),
         (["--cli", "--prompt", os.devnull], "the prompt is empty"),
     ],

@@ -105,3 +105,22 @@ def test_files_are_listed_without_what_a_run_leaves_on_its_way(tmp_path):
         (tmp_path / name).write_text("123")
     listed = [line.split()[1].removeprefix(f"{tmp_path}/") for line in report.list_files([tmp_path])]
     assert listed == ["a/model/x.safetensors", "b.txt"]
+
+
+def test_other_libraries_are_another_sweep(tmp_path, capsys):
+    for name, t, value, pandas in (("a", 0.2, 0.1, "3"), ("b", 0.8, 0.2, "3"), ("c", 0.8, 0.3, "1")):
+        write_metrics(tmp_path / name, "base", value, sampling={"temperature": t}, versions={"pandas": pandas})
+    assert report.main([str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "20.00 (0.8)" in out and "30.00 (0.8)" not in out
+    (benchmark,) = json.loads((tmp_path / "report.json").read_text())["benchmarks"]
+    assert [one["label"] for one in benchmark["series"]] == ["base (pandas=3)", "base (pandas=1)"]
+
+
+def test_metrics_without_pass_at_1_are_told(tmp_path, capsys):
+    write_metrics(tmp_path, "base", 0.1)
+    file = next(tmp_path.rglob("*_metrics.json"))
+    file.write_text(file.read_text().replace("pass@1", "pass@10"))
+    write_metrics(tmp_path, "other", 0.1)
+    assert report.main([str(tmp_path)]) == 0
+    assert "it has no pass@1, add 1 to --k" in "".join(capsys.readouterr())

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from result_trees import HOSTILE, write_problems, write_run, write_tree
+from result_trees import HOSTILE, PROMPT, write_problems, write_run, write_tree
 
 from scripts import report
 from scripts.reporting.page import cell, fence
@@ -282,3 +282,58 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
     assert report.main([str(tmp_path / "results")]) == 0
     page = Page((tmp_path / "results/report.html").read_text())
     assert sorted(column(page.tables["Samples"], "run")) == ["base (seed=42)", "base (seed=43)"]
+
+
+def test_whole_programs(tmp_path):
+    """As evalplus writes them: `solution` in place of `completion`."""
+    write_tree(tmp_path / "results", write_problems(tmp_path / "P.jsonl"))
+    file = tmp_path / "results/P/base/t0.2_results.jsonl"
+    rows = [json.loads(line) for line in file.read_text().split("\n") if line]
+    for row in rows:
+        row["solution"] = (PROMPT if row["passed"] else "") + row.pop("completion")
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert report.main([str(tmp_path / "results")]) == 0
+    runs = json.loads((tmp_path / "results/report.json").read_text())["benchmarks"][0]["runs"]
+    found = next(run for run in runs if run["name"] == "base" and run["temperatures"] == [0.2])
+    assert found["sketches"]["reference"]["value"] == 1  # of the problems with a program that begins with the prompt
+
+
+def test_lone_surrogates(tmp_path):
+    """Half of an emoji, where a server has cut an answer."""
+    write_tree(tmp_path / "results", write_problems(tmp_path / "P.jsonl"))
+    for file in (tmp_path / "results").rglob("*_results.jsonl"):
+        file.write_text(file.read_text().replace(json.dumps(HOSTILE)[1:-1], "\\ud83d"))
+    assert report.main([str(tmp_path / "results")]) == 0
+    text = (tmp_path / "results/report.json").read_text()
+    assert "\\ud83d" in text and "\ud83d" in json.dumps(json.loads(text), ensure_ascii=False)
+
+
+def test_levels_that_are_numbers(tmp_path):
+    problems = write_problems(tmp_path / "P.jsonl")
+    rows = [json.loads(line) for line in problems.read_text().split("\n") if line]
+    problems.write_text("".join(json.dumps(row | {"level": int(row["level"] == "hard")}) + "\n" for row in rows))
+    write_tree(tmp_path / "results", problems, levels=False)
+    assert report.main([str(tmp_path / "results")]) == 0
+    by_level = Page((tmp_path / "results/report.html").read_text()).tables["By level"]
+    assert {cell for row in by_level for cell in row} >= {"0", "1"}
+
+
+def test_an_exception_with_the_name_of_a_column(tmp_path):
+    write_tree(tmp_path / "results", write_problems(tmp_path / "P.jsonl"))
+    for file in (tmp_path / "results").rglob("*_metrics.json"):
+        file.write_text(file.read_text().replace("NameError", "run"))
+    assert report.main([str(tmp_path / "results")]) == 0
+    table = Page((tmp_path / "results/report.html").read_text()).tables["Samples"]
+    assert column(table, "run") == ["base", "x_cert"] and "run (exception)" in table[0]
+
+
+def test_sample_files_without_settings_are_runs_of_their_own(tmp_path):
+    problems = write_problems(tmp_path / "P.jsonl")
+    for temperature in (0.2, 0.8):
+        write_run(tmp_path / "results", "base", temperature, problems)
+    for file in (tmp_path / "results").rglob("*_metrics.json"):
+        file.write_text(json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k != "sampling"}))
+    assert report.main([str(tmp_path / "results")]) == 0
+    tables = Page((tmp_path / "results/report.html").read_text()).tables
+    assert column(tables["Every run"], "run") == ["base/t0.2", "base/t0.8"]
+    assert len(tables["At equal temperatures"]) == 2

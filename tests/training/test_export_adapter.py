@@ -81,3 +81,14 @@ def test_a_run_without_validation_has_no_losses(run, tmp_path):
     assert main([str(tmp_path / "run/model"), "-o", str(tmp_path / "small")]) == 0
     card = (tmp_path / "small/README.md").read_text()
     assert "tokens in 2 steps\n" in card and "held-out loss" not in card
+
+
+def test_a_folder_of_others_is_left_alone(run, tmp_path, capsys):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/base").write_text("mine")
+    assert main([str(run / "model"), "-o", str(tmp_path / "models")]) == 1
+    assert "give a folder that is new" in capsys.readouterr().err
+    assert (tmp_path / "models/base").read_text() == "mine"
+    for _ in range(2):  # a folder of its own is made again
+        assert main([str(run / "model"), "-o", str(tmp_path / "small")]) == 0
+    assert (tmp_path / "small" / WEIGHTS).stat().st_mode & 0o044 == 0o044  # others can read it
