@@ -3,6 +3,7 @@
 #
 #   bash run_evaluating_codes.sh                                   # every sample file of the Pandas problems
 #   SAMPLES=results/Pandas/x/y.samples.jsonl bash run_evaluating_codes.sh
+#   DOMAIN=Numpy LIBS=pandas==1.5.3,numpy==1.23.5 bash run_evaluating_codes.sh   # with Python 3.11
 #
 # With --check it looks at the settings and stops. Where there are no samples yet, they are generated first.
 set -euo pipefail

@@ -4,7 +4,8 @@
 #   bash examples/private_library/run.sh             # killed and started again, it resumes
 #   STEPS=30 RUN_NAME=short bash examples/private_library/run.sh
 #
-# The settings of the three commands in the root hold as well. With --check it looks at the settings and stops.
+# The settings of the three commands in the root hold as well, but for DOMAIN, TYPE, SOURCES, MODEL_VERSION, LIBS and pip's, which
+# it sets itself. With --check it looks at the settings and stops.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 HERE=examples/private_library
@@ -15,7 +16,7 @@ export PRESET="${PRESET:-$HERE/preset.yaml}"          # corpus, encoding, traini
 export DATA_DIR="${DATA_DIR:-data}" RESULTS_DIR="${RESULTS_DIR:-results}"
 WORK="$(realpath -m "$DATA_DIR/$DOMAIN")"
 unset PROBLEMS
-if [ "${1:-}" = --help ]; then sed -n '2,7s/^# \{0,1\}//p' "$HERE/run.sh"; exit; fi
+if [ "${1:-}" = --help ]; then sed -n '2,8s/^# \{0,1\}//p' "$HERE/run.sh"; exit; fi
 if [ "${1:-}" = --check ]; then SOURCES=$HERE/library exec bash run_training_cert.sh --check; fi
 [ $# = 0 ] || die "unknown argument $1; settings are environment variables, see the top of $HERE/run.sh"
 ensure_env
