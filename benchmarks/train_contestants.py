@@ -27,6 +27,7 @@ ATTENTION, LOSS, OPTIMIZER = "attention", "output layer and loss", "optimizer an
 MATMUL, COPIES = "other matrix products", "copies and casts"
 COMPILED, ELEMENTWISE = "compiled elementwise", "elementwise, the rest"
 GROUPS = (MATMUL, LOSS, ATTENTION, COPIES, COMPILED, ELEMENTWISE, OPTIMIZER)
+SLOW = 2.0  # seconds; a CPU without units for bfloat16 takes minutes for a large product
 PRODUCTS = re.compile(
     r"aten::(mm|addmm|bmm|baddbmm|linear|matmul)$|mkldnn_linear|_linear_pointwise|mkl_linear|_reorder"
 )
@@ -186,10 +187,14 @@ def gemm_peak(device: torch.device, size: int = 2048, tries: int = 8, dtype: tor
 
 
 def peaks(sizes: list[int]) -> dict[str, float]:
-    """FLOP/s of the fastest matrix product of these sizes, by dtype."""
+    """FLOP/s of the fastest matrix product of these sizes, by dtype; without sizes whose products take over SLOW."""
     device, found = TrainingArguments("unused").device, {}
     for name in ("float32", "bfloat16"):
-        found[name] = max(gemm_peak(device, size, dtype=getattr(torch, name)) for size in sizes)
+        best = 0.0
+        for size in sizes:
+            if not best or 2 * size**3 / best < SLOW:
+                best = max(best, gemm_peak(device, size, dtype=getattr(torch, name)))
+        found[name] = best
     return found
 
 
