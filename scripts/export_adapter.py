@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from scripts.file_utils import replacing_folder, sha256_file, write_json
+from scripts.file_utils import open_weights_to_readers, replacing_folder, sha256_file, write_json
 from scripts.presets import HelpFormatter
 from scripts.records import outputs_are_there, read_record
 
@@ -48,7 +48,6 @@ def halve(source: Path, target: Path) -> int:
         if not torch.isfinite(tensor).all():
             raise UserError(f"{source}: {name} does not fit float16; train it again with a lower learning rate")
     save_file(tensors, target, metadata={"format": "pt"})
-    target.chmod(0o644)  # the library writes files that their owner alone can read
     size = target.stat().st_size
     if size > LIMIT:
         raise UserError(f"{source} takes {size} bytes in float16, the limit is {LIMIT}; train with a lower lora_r")
@@ -134,6 +133,7 @@ def export(args: argparse.Namespace) -> None:
     config["target_modules"] = sorted(config["target_modules"])
     with replacing_folder(args.output) as folder:
         size = halve(args.model / WEIGHTS, folder / WEIGHTS)
+        open_weights_to_readers(folder)
         write_json(folder / CONFIG, config)
         write_json(folder / RECIPE, recipe)
         (folder / "README.md").write_text(card(args, recipe), encoding="utf-8")

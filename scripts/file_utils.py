@@ -64,6 +64,12 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def open_weights_to_readers(folder: Path) -> None:
+    """Let others read the weights in and below a folder, as all files beside them; safetensors lets their owner alone."""
+    for file in folder.rglob("*.safetensors"):
+        file.chmod(0o644)
+
+
 @contextmanager
 def exclusive(lock_file: str | Path, busy: Exception | None, shared: bool = False) -> Iterator[None]:
     """Hold a lock file for the length of the block.

@@ -42,7 +42,7 @@ from scripts.corpus.documents import HarvestOptions, harvest_all
 from scripts.corpus.exercises import FOLDER, NAME, harvest_exercises
 from scripts.corpus.idle import refuse_idle, refuse_with_own_corpus
 from scripts.corpus.ledger import count_tokens
-from scripts.corpus.output import RECORD, STATS, own_corpus, read_stats, refuse_foreign_files, write_parts
+from scripts.corpus.output import RECORD, STATS, making, own_corpus, read_stats, refuse_foreign_files, write_parts
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.sources import Source, resolve
 from scripts.corpus.spill import Document
@@ -50,7 +50,7 @@ from scripts.corpus.split import UNITS, limit, limit_repositories, split, withou
 from scripts.corpus.stats import statistics, summary, why_empty
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
-from scripts.file_utils import PROJECT_ROOT, exclusive, replacing_folder, sha256_file, versions, write_json
+from scripts.file_utils import PROJECT_ROOT, sha256_file, versions, write_json
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
 
@@ -185,11 +185,8 @@ def prepare(args: argparse.Namespace) -> str:
     if asked.is_finished():
         return f"corpus: {output} is up to date, {summary(read_stats(output))}"
     asked.refuse_other_settings(advice)
-    place = Path(os.path.realpath(output))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    busy = UserError(f"another process is making {output}; wait for it or choose another -o")
-    with exclusive(place.with_name(f".{place.name}.lock"), busy), replacing_folder(place) as folder:
-        refuse_foreign_files(place)
+    with making(output) as folder:
+        refuse_foreign_files(Path(os.path.realpath(output)))
         if changed := asked.changed_inputs():
             print(f"corpus: {output} is stale ({'; '.join(changed)}) and made again")
         made = make(args, replace(asked, file=folder / RECORD), sources, options)

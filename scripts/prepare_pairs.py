@@ -14,17 +14,16 @@ The folder is written whole or not at all. A finished corpus is kept, and made a
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from nl2code.errors import UserError, exit_status
+from nl2code.errors import exit_status
 from scripts.corpus.lines import files_of
-from scripts.corpus.output import refuse_foreign_files, write_parts
+from scripts.corpus.output import making, refuse_foreign_files, write_parts
 from scripts.corpus.pairs import Pair, parse_with_comment, read_pairs, squeezed, summary
 from scripts.corpus.split import hashed, lowest_hashes
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
-from scripts.file_utils import exclusive, replacing_folder, sha256_file, write_json
+from scripts.file_utils import sha256_file, write_json
 from scripts.generating.options import number
 from scripts.presets import HelpFormatter
 from scripts.records import Record
@@ -81,10 +80,7 @@ def work(argv: list[str] | None) -> None:
     sides = split(pairs, args.seed, args.valid_share)
     texts = {part: len({pair.key for pair in found}) for part, found in sides.items()}
     rows = {part: [_row(pair, args.comment) for pair in found] for part, found in sides.items()}
-    place = Path(os.path.realpath(args.output))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    busy = UserError(f"another process is making {args.output}; wait for it, or choose another -o")
-    with exclusive(place.with_name(f".{place.name}.lock"), busy), replacing_folder(place) as folder:
+    with making(args.output) as folder:
         written = write_parts(folder, rows)
         write_json(folder / STATS, {"files": account, "texts": texts, "output": written})
         shards = [folder / shard["file"] for part in written.values() for shard in part["shards"]]

@@ -92,11 +92,7 @@ def harvest_all(sources: list[Source], options: HarvestOptions, workers: int, fo
             size = {source.name: source.path.stat().st_size if source.path.is_file() else 1 << 40 for source in sources}
             order = sorted(sources, key=lambda source: -size[source.name])
             jobs = {source.name: pool.submit(harvest, source, options, files[source.name]) for source in order}
-            try:
-                yield from (jobs[source.name].result() for source in sources)
-            except BaseException:  # tell it at once, not after all that waits
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            yield from (jobs[source.name].result() for source in sources)
     except BrokenProcessPool as error:
         advice = "perhaps for want of memory; run again, or with --workers 1"
         raise UserError(f"a worker was killed, {advice}") from error

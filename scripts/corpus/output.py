@@ -1,13 +1,15 @@
 """The folder of a corpus: shards, statistics and record; what lies there that this project did not make."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 from nl2code.errors import UserError
 from scripts.corpus.lines import corpus_files
-from scripts.file_utils import sha256_file, write_jsonl
+from scripts.file_utils import exclusive, replacing_folder, sha256_file, write_jsonl
 from scripts.records import read_record
 
 SHARD_CHARACTERS = 8_000_000  # about 2.5 million tokens; what one worker encodes, and what a killed one does again
@@ -21,6 +23,16 @@ def own_corpus(folder: Path) -> str:
         return ""
     files = {part: corpus_files(folder / part) for part in PARTS}
     return ", ".join(f"{part} {len(found)} files" for part, found in files.items()) if any(files.values()) else ""
+
+
+@contextmanager
+def making(output: Path) -> Iterator[Path]:
+    """`replacing_folder` for one process at a time. Raises UserError where another one is at work."""
+    place = Path(os.path.realpath(output))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    busy = UserError(f"another process is making {output}; wait for it or choose another -o")
+    with exclusive(place.with_name(f".{place.name}.lock"), busy), replacing_folder(place) as folder:
+        yield folder
 
 
 def refuse_foreign_files(folder: Path, record: str = RECORD) -> None:

@@ -59,6 +59,3 @@ def run_shards(shards: list[Shard], settings: DocumentSettings, tokenizer: Token
                 f"a worker process died (killed, or out of memory) with {unfinished} not finished; run the same "
                 f"command again, finished shards are kept; if it dies again, lower -t/--threads (now {threads})"
             ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

@@ -10,7 +10,7 @@ from nl2code.checkpoints import checkpoints, is_weights_only, is_whole, newest_c
 from nl2code.errors import UserError, one_line
 from nl2code.models import tokenizer_sha256
 from nl2code.shards import find_shards
-from scripts.file_utils import sha256_file, write_json
+from scripts.file_utils import open_weights_to_readers, sha256_file, write_json
 from scripts.records import Record, read_record
 from scripts.training.starting_model import starting_weights_sha256
 
@@ -162,8 +162,7 @@ def save_final(trainer, record: Record, names: dict[str, str], results: dict, co
     trainer.save_model(str(staging), _internal_call=True)  # the stock call would push the whole run folder
     if not trainer.is_world_process_zero():
         return
-    for file in staging.rglob("*.safetensors"):
-        file.chmod(0o644)  # the library writes files that their owner alone can read
+    open_weights_to_readers(staging)
     (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle; record.json holds the settings
     (staging / "README.md").write_text(model_card(record, names, results))
     about = {"inputs": record.inputs, "settings": record.settings}
