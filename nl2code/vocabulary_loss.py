@@ -1,20 +1,22 @@
-"""The loss of a causal LM without its logits: output layer and cross entropy in chunks of tokens (torch's own kernel).
+"""The loss of a causal LM without its logits: output layer and cross entropy in chunks of tokens.
 
 Logits are (tokens, vocabulary) floats: 8 blocks of 256 tokens over 49,152 words take 400 MB, several times over in a
-training step. `torch.nn.functional.linear_cross_entropy` computes them a chunk at a time, in the autocast dtype.
+training step. Here they exist a chunk at a time, and the gradient is made from a chunk while it is there, so nothing is
+computed twice (the way of Liger Kernel, https://arxiv.org/abs/2410.10989, section 3.2).
+`torch.nn.functional.linear_cross_entropy` computes the logits again in the backward pass, or returns the sum of the
+losses in bfloat16, which has three digits.
 """
 
 import functools
 
 import torch
-from torch.nn import LinearCrossEntropyOptions
-from torch.nn.functional import linear_cross_entropy
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import log_softmax
 from transformers.modeling_outputs import CausalLMOutput
 
 from nl2code.code_dataset import IGNORED_LABEL
 
-# Chunks of 512 tokens, sums in the accumulation dtype: as fast as any other choice on CPUs, see docs/LOG.md.
-OPTIONS = LinearCrossEntropyOptions(batch_chunk_size=512, acc_policy="accurate")
+CHUNK = 512  # tokens; on CPUs more are no faster, fewer are slower, see docs/LOG.md
 ROWS = 256  # the number of positions that reach the output layer is a multiple of it
 
 
@@ -66,17 +68,51 @@ def _loss(hidden: torch.Tensor, head: torch.nn.Linear, labels: torch.Tensor, num
     # to step the memory of a process grows by gigabytes.
     counted = labels != IGNORED_LABEL
     rows = counted.byte().argsort(descending=True, stable=True)[: -(-int(counted.sum()) // ROWS) * ROWS]
-    hidden, labels = hidden[rows].to(dtype), labels[rows]  # (N, D), (N,)
-    bias = None if head.bias is None else head.bias.to(dtype)
-    with torch.autocast(device, enabled=False):
-        # No reduction inside: a sum in bfloat16 would be rounded to three digits.
-        each = linear_cross_entropy(
-            hidden,
-            head.weight.to(dtype),
-            labels,
-            linear_bias=bias,
-            reduction="none",
-            ignore_index=IGNORED_LABEL,
-            options=OPTIONS,
-        )
-    return each.float().sum() / (counted.sum() if num_items is None else num_items)
+    total = _SumOfLosses.apply(hidden[rows], head.weight, head.bias, labels[rows], dtype, torch.is_grad_enabled())
+    return total / (counted.sum() if num_items is None else num_items)
+
+
+class _SumOfLosses(torch.autograd.Function):
+    """Sum of the cross entropies of one linear layer, float32 (); gradients are summed in the dtypes of the inputs."""
+
+    @staticmethod
+    def forward(ctx, hidden, weight, bias, labels, dtype, with_gradients):  # (N, D), (V, D), (V,) or None, (N,)
+        gradients = [
+            torch.zeros_like(each) if with_gradients and needed else None
+            for each, needed in zip((hidden, weight, bias), ctx.needs_input_grad, strict=False)
+        ]
+        total = torch.zeros((), device=hidden.device)
+        with torch.autocast(hidden.device.type, enabled=False):
+            layer = weight.to(dtype)
+            offset = None if bias is None else bias.to(dtype)
+            for start in range(0, len(hidden), CHUNK):
+                part = slice(start, start + CHUNK)
+                inputs, counted = hidden[part].to(dtype), labels[part, None] != IGNORED_LABEL
+                targets = labels[part, None].masked_fill(~counted, 0)
+                logits = torch.nn.functional.linear(inputs, layer, offset)
+                logarithms = log_softmax(logits, -1, dtype=torch.float32)  # (CHUNK, V)
+                total -= logarithms.gather(1, targets).masked_fill(~counted, 0).sum()
+                if any(each is not None for each in gradients):
+                    # d loss / d logits: the probabilities, less 1 at the target; nothing where there is no label.
+                    of_logits = logarithms.exp_().scatter_add_(1, targets, -counted.float()).to(dtype)
+                    _add_gradients(gradients, part, of_logits.masked_fill_(~counted, 0), inputs, layer)
+        ctx.save_for_backward(*gradients)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, of_total):
+        # In place: saves a copy of the weights. Autograd refuses a second pass, as the saved tensors have changed.
+        return *(None if each is None else each.mul_(of_total) for each in ctx.saved_tensors), None, None, None
+
+
+def _add_gradients(gradients: list, part: slice, of_logits: torch.Tensor, inputs: torch.Tensor, layer: torch.Tensor):
+    of_hidden, of_weight, of_bias = gradients
+    if of_hidden is not None:
+        of_hidden[part] = of_logits @ layer
+    if of_weight is not None and of_weight.dtype == of_logits.dtype:
+        of_weight.addmm_(of_logits.T, inputs)
+    elif of_weight is not None:
+        of_weight += of_logits.T @ inputs
+    if of_bias is not None:
+        of_bias += of_logits.sum(0)

@@ -38,6 +38,46 @@ def test_loss_and_gradients_equal_the_models_own(architecture, num_items):
     assert all(torch.allclose(others[name], gradients[name], atol=1e-5) for name in gradients)
 
 
+@pytest.mark.parametrize("chunk", [1, 16, 100])
+@pytest.mark.parametrize("bias", [False, True])
+def test_chunks_of_any_size_give_the_same_sums(monkeypatch, chunk, bias):
+    monkeypatch.setattr(vocabulary_loss, "CHUNK", chunk)
+    monkeypatch.setattr(vocabulary_loss, "ROWS", 16)
+    model = tiny.tiny_model(TOKENIZER, architecture="codegen").float()  # its output layer has a bias
+    head = model.get_output_embeddings()
+    head.bias = torch.nn.Parameter(torch.linspace(-1, 1, head.out_features)) if bias else None
+    expected, gradients = loss_and_gradients(model)
+    assert ("lm_head.bias" in gradients) == bias
+    assert use_chunked_loss(model)
+    found, others = loss_and_gradients(model)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert others.keys() == gradients.keys()
+    assert all(torch.allclose(others[name], gradients[name], atol=1e-5) for name in gradients)
+
+
+def test_no_gradient_is_made_where_none_is_asked_for(monkeypatch):
+    monkeypatch.setattr(vocabulary_loss, "_add_gradients", lambda *_: pytest.fail("a gradient was computed"))
+    model = tiny.tiny_model(TOKENIZER)
+    expected = model(**batch()).loss
+    assert use_chunked_loss(model)
+    with torch.no_grad():
+        loss = model(**batch()).loss
+    assert loss == pytest.approx(expected.item(), rel=1e-5) and not loss.requires_grad
+
+
+def test_gradients_follow_a_factor_of_the_loss_and_a_second_pass_is_refused():
+    model = tiny.tiny_model(TOKENIZER)
+    assert use_chunked_loss(model)
+    _, once = loss_and_gradients(model)
+    model.zero_grad()
+    loss = model(**batch()).loss
+    (loss * 3).backward(retain_graph=True)
+    for name, parameter in model.named_parameters():
+        assert torch.allclose(parameter.grad, 3 * once[name], atol=1e-5)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
 def test_without_labels_there_are_logits():
     model = tiny.tiny_model(TOKENIZER)
     expected = model(input_ids=batch()["input_ids"]).logits
@@ -85,11 +125,9 @@ def test_a_model_whose_logits_are_more_than_one_linear_layer_is_left_as_it_is():
 
 def test_positions_without_a_label_do_not_reach_the_output_layer(monkeypatch):
     monkeypatch.setattr(vocabulary_loss, "ROWS", 16)
-    rows, own = [], vocabulary_loss.linear_cross_entropy
+    rows, own = [], vocabulary_loss._SumOfLosses.apply
     monkeypatch.setattr(
-        vocabulary_loss,
-        "linear_cross_entropy",
-        lambda hidden, *a, **k: rows.append(len(hidden)) or own(hidden, *a, **k),
+        vocabulary_loss._SumOfLosses, "apply", lambda hidden, *a: rows.append(len(hidden)) or own(hidden, *a)
     )
     model = tiny.tiny_model(TOKENIZER)
     assert use_chunked_loss(model)
