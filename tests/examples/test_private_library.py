@@ -196,6 +196,15 @@ def test_comparison_is_paired(tmp_path, capsys):
     }
 
 
+def test_the_page_shows_the_committed_results(capsys):
+    assert compare.main([str(ROOT / "docs/results/Dorvex")]) == 0
+    values = re.findall(r"([\d.]+) \[([-\d.]+), ([-\d.]+)\]", capsys.readouterr().out)
+    base, normal, cert, cert_normal, cert_base = (f"{float(value):.1f} [{low}, {high}]" for value, low, high in values)
+    page = (ROOT / "docs/private-library.md").read_text().replace("*", "")
+    assert f"| {base} | {normal} | {cert} | {cert_base} | {cert_normal} |" in page
+    assert f"CERT {cert} per cent" in " ".join((ROOT / "README.md").read_text().split())
+
+
 def test_comparison_refuses_what_does_not_fit(tmp_path, capsys):
     base = metrics(tmp_path, "base", {"a": 0})
     assert compare.main([str(tmp_path)]) != 0
