@@ -6,7 +6,7 @@
     python -m benchmarks.bench_train --profile                         # where the time of one step goes
 
 Ways: `fp32-before` has logits of all tokens at once and glibc's own settings, as before the chunked loss; `fp32`, `bf16`
-and `bf16-compiled` (`--torch_compile true`) are what run_training_cert.sh runs now; `bf16-bare` is a plain PyTorch loop
+and the same compiled (`--torch_compile true`) are what run_training_cert.sh runs now; `bf16-bare` is a plain PyTorch loop
 with the same model, loss and batches. Rates count all tokens of a block, with a loss or not. Achieved FLOP/s are those of
 the model's arithmetic (`nl2code.flops`, the output layer only where there is a label); the peak is the fastest of
 products of 1,024, 2,048 and 4,096. Peak memory is that of the process, without compiler processes. Without --train_file,
@@ -31,6 +31,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 WAYS = {
     "fp32-before": {"flags": ["--precision", "fp32"], "whole_logits": True, "keep_memory": False},
     "fp32": {"flags": ["--precision", "fp32"]},
+    "fp32-compiled": {"flags": ["--precision", "fp32", "--torch_compile", "true"]},
     "bf16": {"flags": ["--precision", "bf16"]},
     "bf16-compiled": {"flags": ["--precision", "bf16", "--torch_compile", "true"]},
     "bf16-bare": {"flags": ["--precision", "bf16"], "kind": "bare"},

@@ -52,7 +52,7 @@ def test_generation_ratios_are_those_of_one_round():
 @pytest.mark.slow
 def test_every_way_trains_and_the_peak_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(bench_train, "GEMM_SIZES", (64,))
-    ways = [way for way in WAYS if way != "bf16-compiled"]  # compiling takes minutes
+    ways = [way for way in WAYS if "compiled" not in way]  # compiling takes minutes
     small = ["--model", str(save_tiny(tmp_path / "model")), "--block_size", "32", "--batch", "2", "--steps", "2"]
     output = ["--output", str(tmp_path / "train.json"), "--rounds", "1"]
     assert main([*small, *output, "--train", "all", "--ways", *ways]) == 0
