@@ -14,29 +14,30 @@ from collections.abc import Iterator
 
 Token = tuple[str, int, int]  # kind, start, end
 
+# Groups are kept whole by `(?>...)`: possessive repeats of groups match too much before Python 3.11.5.
 # Like CPython's tokenizer: every non-ASCII character belongs to identifiers; the byte-order mark does not.
 WORD = r"0-9A-Za-z_\x80-\ufefe\uff00-\U0010ffff"
 BREAK = r"(?:\r\n|\r|\n)"
 LINE = re.compile(rf"[^\r\n]*{BREAK}|[^\r\n]+")
 _NAME = rf"(?![0-9])[{WORD}]++"
-_GAP = rf"(?:[ \t\f]|\\{BREAK})++"
-_DIGITS = r"[0-9]++(?:_[0-9]++)*+"
-_BASED = r"0(?:[xX](?:_?[0-9a-fA-F])++|[oO](?:_?[0-7])++|[bB](?:_?[01])++)"
-_NUMBER = rf"(?:{_BASED}|(?:{_DIGITS}(?:\.(?:{_DIGITS})?+)?+|\.{_DIGITS})(?:[eE][+-]?+{_DIGITS})?+[jJ]?+)[lL]?+"
+_GAP = rf"(?>(?:[ \t\f]|\\{BREAK})+)"
+_DIGITS = r"(?>[0-9]+(?:_[0-9]+)*)"
+_BASED = r"0(?>[xX](?:_?[0-9a-fA-F])+|[oO](?:_?[0-7])+|[bB](?:_?[01])+)"
+_NUMBER = rf"(?:{_BASED}|(?>{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?>(?:[eE][+-]?{_DIGITS})?)[jJ]?+)[lL]?+"
 
 _QUOTES = ("'''", '"""', "'", '"')
 _ESCAPE = r"\\(?:\r\n|[\s\S]|\Z)"
 # f-strings whose fields hold no quotes, braces or comments; `_interpolated_end` reads all others.
 _SIMPLE_FIELD = r"""\\[^N{}\r\n]|\{\{|\}\}|\{[^'"{}\#\\\r\n]*+\}"""
-_PLAIN_PREFIX = r"(?:[rR][bB]?+|[bBuU][rR]?+)?+"
+_PLAIN_PREFIX = r"(?>(?:[rR][bB]?+|[bBuU][rR]?+)?)"
 
 
 def _body(quote: str, part: str = _ESCAPE) -> str:
     """What may stand behind opening quotes; `part` matches all but plain characters: escapes, fields."""
     plain = quote[0] + r"\\" + ("" if part == _ESCAPE else "{}")
     if len(quote) == 3:
-        return rf"(?:[^{plain}]++|{quote[0]}(?!{quote[:2]})|{part})*+"
-    return rf"(?:[^{plain}\r\n]++|{part})*+"
+        return rf"(?>(?:[^{plain}]++|{quote[0]}(?!{quote[:2]})|{part})*)"
+    return rf"(?>(?:[^{plain}\r\n]++|{part})*)"
 
 
 def _quoted(part: str = _ESCAPE, closed: bool = True) -> str:
@@ -60,15 +61,15 @@ _OTHERS = rf"""
   | (?P<op>(?:\*\*|//|<<|>>|[-+*/%&|^@<>=!:])=|->|\*\*|//|<<|>>|<>|\.\.\.|[^\s{WORD}\ufeff'\"\#\\])"""
 # A run of names that begin no definition and no string, with what stands between them: one match instead of many.
 _PLAIN_RUN = rf"""
-    (?:(?!(?:def|class)[ \t\f\\]){_NAME}(?!['\"])(?:[^{WORD}'\"\#.]|\.(?![0-9.]))*+)++
+    (?>(?:(?!(?:def|class)[ \t\f\\]){_NAME}(?!['\"])(?>(?:[^{WORD}'\"\#.]|\.(?![0-9.]))*))+)
   | """
 _SPARSE = re.compile(_PLAIN_RUN + _EVENTS.replace("(?P<name>", "(?:") + r"| \.\.\.", re.VERBOSE)
 _COMPLETE = re.compile(_EVENTS + _OTHERS, re.VERBOSE)
 
 # The rule before PEP 701: an f-string ends at the first quotes of its kind.
-_NAIVE_END = {quote: re.compile(_body(quote) + rf"(?P<closed>{quote})?+") for quote in _QUOTES}
+_NAIVE_END = {quote: re.compile(_body(quote) + rf"(?P<closed>{quote})?") for quote in _QUOTES}
 _FIELD_EVENT = re.compile(
-    rf"""\#[^\r\n]*+ | (?:[fFtT](?P<raw>[rR])?+|(?P<raw_first>[rR])[fFtT])(?P<quote>'''|\"\"\"|'|\")
+    rf"""\#[^\r\n]*+ | (?:[fFtT](?P<raw>[rR])?|(?P<raw_first>[rR])[fFtT])(?P<quote>'''|\"\"\"|'|\")
     | {_STRINGS} | {_NUMBER} | {_NAME} | (?P<bracket>[()\[\]{{}}:])""",
     re.VERBOSE,
 )

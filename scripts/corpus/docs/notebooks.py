@@ -12,7 +12,7 @@ from scripts.corpus.docs.sections import Example, Section, code_of, lines_of
 # A cell magic (of Jupyter, or of Databricks) that hands the cell to anything but this notebook's Python. In front of
 # it stand blank lines, comments and magics that run Python.
 _FOREIGN_CELL = re.compile(
-    r"(?:[ \t]*+(?:(?:#|%%(?:time|timeit|capture|prun|python3?|px|debug|memit|[ml]prun|pyinstrument)\b)[^\n]*+)?\n)*+"
+    r"(?>(?:[ \t]*+(?:(?:#|%%(?:time|timeit|capture|prun|python3?|px|debug|memit|[ml]prun|pyinstrument)\b)[^\n]*+)?\n)*)"
     r"[ \t]*+(?:%%|%(?:md|scala|r|sh|fs)\b|%sql[ \t]*+$)",
     re.MULTILINE,
 )

@@ -15,7 +15,7 @@ _SUSPECT = re.compile(
     r"^[ \t\f]*+[%!?,;/@]|\?|=[ \t]*+[%!]|#[ \t]*+(?i:x?doctest:|noqa|type:)|\binstall\b|[ \t]$", re.MULTILINE
 )
 _INDENTATION = re.compile(r"[ \t\f]*+")
-_REST = r"(?:\\\n|[^\n])*+"
+_REST = r"(?>(?:\\\n|[^\n])*)"
 _REST_OF_LINE = re.compile(_REST)
 # Magics, shell commands, help, automatic calls, pip without its magic; the pseudo-decorators of `.. ipython::`.
 _ESCAPE = re.compile(

@@ -9,8 +9,8 @@ from nl2code.parsing import try_parse
 from scripts.corpus.docs.python_lines import python_only
 
 _OPTIONS = re.compile(  # of directives: empty lines, `:name: value`, YAML between two `---`
-    r"(?:[ \t]*+\n|:[\w-]++:[^\n]*+(?:\n[ \t]++[^\s][^\n]*+)*+(?:\n|\Z)|"
-    r"---[ \t]*+\n(?:(?!---)[^\n]*+\n)*+---[ \t]*+(?:\n|\Z))*+"
+    r"(?>(?:[ \t]*+\n|:[\w-]++:[^\n]*+(?>(?:\n[ \t]++[^\s][^\n]*+)*)(?:\n|\Z)|"
+    r"---[ \t]*+\n(?>(?:(?!---)[^\n]*+\n)*)---[ \t]*+(?:\n|\Z))*)"
 )
 # One blank belongs to the prompt; more is indentation.
 _PROMPT = re.compile(r"\s*+(?:(?P<first>>>>|In \[\d*+\]:)|\.{3,}+:?+) ?+(?P<code>.*+)", re.DOTALL)
