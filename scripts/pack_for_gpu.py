@@ -3,19 +3,18 @@
     python -m scripts.pack_for_gpu pack -o pack --model smollm2-135m --shards SHARDS/train --wheels wheels
     python -m scripts.pack_for_gpu join pack -o pack/joined    # there; benchmarks/one_gpu.sh does it by itself
 
-The folder holds `part-000`, `part-001`, ... (a .tar.gz, cut) and `manifest.json` with the size and SHA-256 of each part and
+The folder holds `part-000`, `part-001`, ... (a .zip, cut) and `manifest.json` with the size and SHA-256 of each part and
 of the whole. `join` checks every part, then the whole, and unpacks `model/` (bfloat16 safetensors and tokenizer),
 `shards/` and `wheels/`.
 """
 
 import argparse
-import gzip
 import hashlib
 import json
 import shutil
 import sys
-import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
@@ -47,6 +46,9 @@ class PartWriter:
             self.room -= written
             left = left[written:]
         return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 def save_model(name: str, folder: Path) -> None:
@@ -81,9 +83,9 @@ def pack(output: Path, model: str, shards: str | None, wheels: Path | None, part
         save_model(model, Path(temporary))
         contents |= {f"model/{file.name}": file for file in sorted(Path(temporary).iterdir())}
         writer = PartWriter(folder, part_bytes)
-        with gzip.GzipFile("", "wb", 1, writer) as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
+        with zipfile.ZipFile(writer, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False) as archive:
             for name, file in contents.items():
-                archive.add(file, name)
+                archive.write(file, name)
         parts = {part.name: {"bytes": part.stat().st_size, "sha256": sha256_file(part)} for part in writer.parts}
         write_json(folder / MANIFEST, {"sha256": writer.whole.hexdigest(), "parts": parts})
     size = sum(part["bytes"] for part in parts.values())
@@ -113,15 +115,15 @@ def join(folder: Path, output: Path) -> str:
                 f"{facts['bytes']} bytes with {facts['sha256'][:12]}; copy it again"
             )
     with replacing_folder(output) as new:
-        archive = new / "whole.tar.gz"
+        archive = new / "whole.zip"
         with open(archive, "wb") as target:
             for name in parts:
                 with open(folder / name, "rb") as source:
                     shutil.copyfileobj(source, target, 1 << 20)
         if sha256_file(archive) != whole:
             raise UserError(f"the parts in {folder} are whole, but {MANIFEST} has another hash of all; pack them again")
-        with tarfile.open(archive) as stream:
-            stream.extractall(new, filter="data")
+        with zipfile.ZipFile(archive) as stream:
+            stream.extractall(new)
         archive.unlink()
         (new / MANIFEST).write_text(text, encoding="utf-8")
     return f"joined {len(parts)} parts to {output}"

@@ -207,7 +207,7 @@ def calls(tmp_path):
         f"#!{sys.executable}\nimport json, os, pathlib, sys\n"
         "words = sys.argv[1:]\n"
         "if words[:2] == ['-m', 'scripts.settings'] or words[0] == '-c':\n"
-        f"    os.execv({sys.executable!r}, ['python', *words])\n"
+        f"    os.execv({sys.executable!r}, [{sys.executable!r}, *words])\n"
         f"open({str(log)!r}, 'a').write(json.dumps(words) + '\\n')\n"
         "after = dict(zip(words, words[1:]))\n"
         "if 'run_cert.py' in words:\n"
