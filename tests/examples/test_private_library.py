@@ -197,7 +197,7 @@ def test_comparison_is_paired(tmp_path, capsys):
 
 
 def test_the_page_shows_the_committed_results(capsys):
-    assert compare.main([str(ROOT / "docs/results/Dorvex")]) == 0
+    assert compare.main([str(EXAMPLE / "measured")]) == 0
     values = re.findall(r"([\d.]+) \[([-\d.]+), ([-\d.]+)\]", capsys.readouterr().out)
     base, normal, cert, cert_normal, cert_base = (f"{float(value):.1f} [{low}, {high}]" for value, low, high in values)
     page = (ROOT / "docs/private-library.md").read_text().replace("*", "")
