@@ -15,6 +15,7 @@ from collections.abc import Iterator
 Token = tuple[str, int, int]  # kind, start, end
 
 # Groups are kept whole by `(?>...)`: possessive repeats of groups match too much before Python 3.11.5.
+
 # Like CPython's tokenizer: every non-ASCII character belongs to identifiers; the byte-order mark does not.
 WORD = r"0-9A-Za-z_\x80-\ufefe\uff00-\U0010ffff"
 BREAK = r"(?:\r\n|\r|\n)"
