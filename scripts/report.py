@@ -23,7 +23,7 @@ from scripts.reporting.problem_files import benchmark_of, problem_file
 
 RECORD = "report.record.json"
 PAGES = ("report.html", "report.md", "report.json")
-FORMAT = 1
+FORMAT = 2
 LONGEST = 15  # rows of a table that is printed below that of all runs
 PASSING_FOLDERS = ("checkpoint-", "runs", ".")  # intermediate files of runs
 
@@ -49,7 +49,7 @@ def work(argv: list[str] | None) -> None:
     text = read_record(record.file)["text"] if record.is_finished() else make(record)
     if args.files:
         print("\n".join(["Files (bytes, path):", *list_files(args.files), ""]))
-    print(f"{text}\n\nscores in per cent, every sample executed; details: {args.results / 'report.html'}")
+    print(f"{text}\n\nscores in per cent; details: {args.results / 'report.html'}")
 
 
 def inputs_of(folder: Path) -> dict[str, str]:

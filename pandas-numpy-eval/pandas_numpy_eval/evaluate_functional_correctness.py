@@ -11,6 +11,7 @@ import argparse
 import math
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pandas_numpy_eval import data, libs
@@ -58,7 +59,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     names, layers = ", ".join(data.NAMES), ("auto", *LAYERS)
     add("samples", nargs="?", type=Path, metavar="SAMPLES.jsonl", help="lines with task_id, completion, sample_id")
     add("-d", "--problem_file", help=f"{names} or a .jsonl file (default: the known one that has the first task_id)")
-    add("--k", type=_list_of_k, default=(1, 10, 100), help="values of k, up to the samples per task (default 1,10,100)")
+    add("--k", type=_list_of_k, help="values of k, up to the samples per task (default 1,10,100)")
     add("--n_workers", type=_from(1, int), default=cores, help=f"programs that run at a time (default {cores})")
     add("--timeout", type=_from(0.01), default=3.0, help="seconds that a program may take (default 3.0)")
     clock = "clock of --timeout: cpu (preloaded imports excluded) or wall (default cpu)"
@@ -82,7 +83,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     if args.timer == "wall" and args.wall_timeout is not None:
         parser.error(f"--wall_timeout {args.wall_timeout:g} is for --timer cpu; give --timeout {args.wall_timeout:g}")
     idle = (
-        {"--out_prefix": args.out_prefix, "--ignore_incomplete": args.ignore_incomplete}
+        {"--k": args.k, "--out_prefix": args.out_prefix, "--ignore_incomplete": args.ignore_incomplete}
         if args.check_references
         else {}
     )
@@ -97,14 +98,19 @@ def find_problem_file(args: argparse.Namespace) -> Path:
     """The problem file that was asked for, or the known one that has the first sample's task."""
     if args.problem_file:
         return data.resolve_problem_file(args.problem_file)
-    _, line = next(data.open_lines(args.samples), (0, b""))
+    number, line = next(data.open_lines(args.samples), (0, b""))
+    if not number:
+        raise EvaluationError(f"{args.samples} is empty; give a file of samples")
+    try:
+        task = parse_sample(line)["task_id"]
+    except ValueError as error:
+        advice = "correct it, or choose the problems with -d"
+        raise EvaluationError(f"{args.samples}:{number}: {error}; {advice}") from None
     for name in data.NAMES:
-        try:
+        with suppress(data.ProblemFileError):
             path = data.resolve_problem_file(name)
-            if parse_sample(line)["task_id"] in data.read_problems(path):
+            if task in data.read_problems(path):
                 return path
-        except (data.ProblemFileError, ValueError):
-            continue
     raise EvaluationError(f"{args.samples}: no known problem file has its first task; choose one with -d")
 
 
@@ -156,7 +162,7 @@ def _circumstances(metrics: dict) -> list[str]:
 def evaluate(args: argparse.Namespace) -> int:
     settings = EvaluationSettings(
         problem_file=find_problem_file(args),
-        ks=args.k,
+        ks=args.k or (1, 10, 100),
         limits=Limits(args.timeout, args.timer, args.wall_timeout, args.memory_gb),
         workers=args.n_workers,
         python=libs.environment(args.libs, args.python) if args.libs is not None else args.python,
@@ -166,7 +172,7 @@ def evaluate(args: argparse.Namespace) -> int:
         unsafe=args.unsafe,
     )
     if args.check_references:
-        found = Evaluation(settings).check_references()
+        found = Evaluation(settings, args.samples).check_references()
         print("\n".join([_named(found["benchmark"]), *_circumstances(found)]))
         return 1 if found["ceiling"]["failing"] else 0
     prefix = Path(args.out_prefix) if args.out_prefix else stem_of(args.samples)

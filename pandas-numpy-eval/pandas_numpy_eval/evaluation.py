@@ -188,7 +188,7 @@ class Evaluation:
                     "workers": self.settings.workers,
                     "executed": about["executed"],
                     "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                    "samples": os.path.relpath(self.sample_file, prefix.parent),
+                    "samples": os.path.relpath(os.path.realpath(self.sample_file), os.path.realpath(prefix.parent)),
                     "sampling": self.sampling.run,
                 },
             }
@@ -230,7 +230,9 @@ def refuse_other_samples(metrics_file: Path, sample_file: Path) -> None:
     """Raise EvaluationError where the metrics are those of another sample file that is still there."""
     earlier, other = read_metrics(metrics_file), sample_file
     with suppress(AttributeError, KeyError, TypeError):  # no metrics of ours
-        other = metrics_file.parent / (earlier["run"].get("samples") or earlier["samples"]["file"])
+        other = Path(os.path.realpath(metrics_file.parent)) / (
+            earlier["run"].get("samples") or earlier["samples"]["file"]
+        )
     if other.is_file() and not other.samefile(sample_file):
         raise EvaluationError(f"{metrics_file} holds the scores of {other}: give {sample_file} another prefix with -o")
 

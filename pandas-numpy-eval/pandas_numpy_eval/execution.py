@@ -203,7 +203,10 @@ class Executor:
                     raise SandboxError(f"{layer}: {cause}; run again")
                 failures.append(f"{layer}: {reason}")
         reasons = "; ".join(failures) or f"{wanted}: nothing to run it with"
-        raise SandboxError(f"no sandbox works here ({reasons}): install bubblewrap, or give --unsafe to run without")
+        advice = "install bubblewrap, or give --unsafe to run without"
+        if wanted != "auto":
+            advice = "give --sandbox auto, the strongest that works"
+        raise SandboxError(f"no sandbox works here ({reasons}): {advice}")
 
     def _launchers(self, layer: str) -> list[Callable[[list[str]], Launch]]:
         """Functions from the modules to preload to a Launch, one for every way to have a layer."""

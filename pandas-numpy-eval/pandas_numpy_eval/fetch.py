@@ -10,6 +10,7 @@ Then `-d PandasEval` and `-d NumpyEval` choose them. A file counts only with the
 
 import argparse
 import hashlib
+import http.client
 import os
 import sys
 import tempfile
@@ -47,7 +48,7 @@ def _download(url: str) -> bytes:
             content = answer.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES:,} bytes, so it is not one of the originals")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         advice = "connect, or give a local file or folder: python -m pandas_numpy_eval.fetch FILE"
         raise EvaluationError(f"{url}: {error}; {advice}") from None
     return content

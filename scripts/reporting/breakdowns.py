@@ -79,10 +79,15 @@ def groups(shown: dict[str, dict]) -> Section:
         for label, run in shown.items():
             for group, found in run["by"].get(key, {}).items():
                 if "pass@1" in found:
-                    row = rows.setdefault(group, {name: group, "problems": found["problems"]})
+                    row = rows.setdefault(group, {name: group, "problems": []})
+                    row["problems"].append(found["problems"])
                     row[label] = percent(found["pass@1"])
         if rows:
             ordered = [rows[group] for group in in_order(sorted(rows))]
+            for row in ordered:
+                row["problems"] = " / ".join(
+                    str(count) for count in dict.fromkeys(row["problems"])
+                )  # of the runs, if unequal
             tables.append(Table(f"By {name}", filled(ordered)))
     note = f"pass@1 in per cent with its 95 % interval. API calls: those of the first canonical solution. {_at(shown)}"
     return Section("Kinds of problems", note, tables=tables)

@@ -37,9 +37,9 @@ def read_stages(folder: Path) -> list[dict]:
     """File, models and groups of every result of `scripts.stage_metrics` under a folder."""
     found = []
     for path in sorted(folder.rglob("*.json")):
-        if path.name.endswith(("_metrics.json", ".meta.json")) or path.stat().st_size > LARGEST_JSON:
-            continue
         try:
+            if path.name.endswith(("_metrics.json", ".meta.json")) or path.stat().st_size > LARGEST_JSON:
+                continue
             record = json.loads(path.read_bytes())
         except (OSError, ValueError):
             continue
@@ -103,6 +103,8 @@ def _run(row: dict, folder: Path) -> dict:
         "scores": {k: metrics[f"pass@{k}"] for k in sorted(row["scores"], key=int)},
         "ceiling": metrics["ceiling"]["value"],
         "verdicts": metrics.get("verdicts") or {},
+        "left_out": {key: count for key, count in (metrics.get("skipped") or {}).items() if key != "outside_limit"}
+        | ({"tasks without samples": len(metrics["missing"])} if metrics.get("missing") else {}),
         "tasks": {task: [found["passed"], found["n"]] for task, found in (metrics.get("tasks") or {}).items()},
         "cases": metrics["cases"],
         "about": {key: metrics[key] for key in DETAILS if metrics.get(key)},
@@ -126,6 +128,7 @@ def _labels(rows: pd.DataFrame) -> list[str]:
     own = [
         {key: row[key] for key in ("n", "problems", "sandbox", "problem_file")}
         | json.loads(row["circumstances"])
+        | {name: digest[:12] for name, digest in json.loads(row["models"]).items()}
         | json.loads(row["settings"])
         for _, row in rows.iterrows()
     ]

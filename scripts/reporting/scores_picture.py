@@ -1,5 +1,6 @@
 """pass@1 with 95 % intervals of all runs under a folder: a panel for each benchmark, a row for each level."""
 
+import math
 from pathlib import Path
 
 from nl2code.errors import UserError
@@ -38,7 +39,7 @@ def scores_of(folder: Path) -> dict[str, dict[str, dict[str, Score]]]:
                 )
             of_runs[row["run"]] = score
     for benchmark, levels in found.items():
-        if (runs := max(map(len, levels.values()))) > len(COLOURS):
+        if (runs := len({run for of_runs in levels.values() for run in of_runs})) > len(COLOURS):
             raise UserError(f"{benchmark}: {runs} runs under {folder}, the picture shows {len(COLOURS)}; remove some")
     return found
 
@@ -47,12 +48,12 @@ def scores_picture(found: dict[str, dict[str, dict[str, Score]]]) -> str:
     """The SVG of `scores_of`; all panels have one axis, in per cent."""
     drawing, y = Drawing(), EDGE
     highest = max(s["ci95"][1] for levels in found.values() for runs in levels.values() for s in runs.values())
-    ticks = range(0, int(100 * highest) + 10, 10)
+    ticks = range(0, 10 * max(1, math.ceil(10 * highest)) + 1, 10)
     scale = PLOT / ticks[-1]
     left, width = EDGE + LABEL, EDGE + LABEL + PLOT + VALUE + EDGE
     told = []
     for benchmark, levels in found.items():
-        names = list(next(iter(levels.values())))
+        names = list(dict.fromkeys(name for runs in levels.values() for name in runs))
         drawing.text(EDGE, y + 10, benchmark, bold=True)
         drawing.text(left + PLOT + VALUE, y + 10, "pass@1, per cent, with 95 % intervals", SOFT, size=12, anchor="end")
         for i, name in enumerate(names):

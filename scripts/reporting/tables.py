@@ -14,7 +14,18 @@ SHOWN = ["benchmark", "run", "stages", "T", "problems", "n"]
 SHOWN += ["pass@1 [95 %]", "pass@10", "pass@100", "ceiling", "sandbox"]
 DETAILS = ("by_level", "versions", "git_revision", "verdicts", "limits", "sampling", "cases")
 # Equal where only the temperature differs.
-SWEEP = ["benchmark", "run", "stages", "problems", "n", "sandbox", "settings", "problem_file", "circumstances"]
+SWEEP = [
+    "benchmark",
+    "run",
+    "stages",
+    "problems",
+    "n",
+    "sandbox",
+    "settings",
+    "problem_file",
+    "circumstances",
+    "models",
+]
 LIBRARIES = ("python", "numpy", "pandas")  # other versions are told where completions import more, which varies by run
 
 
@@ -23,7 +34,8 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
 
     Returns:
         One row per file, by benchmark, settings and run: the columns SHOWN (texts), `scores` (k -> pass@k in [0, 1]),
-        `settings` (of sampling), `problem_file` (its sha256), `circumstances` (JSON), `path` and `metrics`.
+        `settings` (of sampling), `problem_file` (its sha256), `circumstances` and `models` (JSON), `path` and `metrics`.
+        `problems` are those that have samples.
     """
     rows, complaints = [], []
     for path in sorted(folder.rglob("*_metrics.json")):
@@ -50,7 +62,7 @@ def _row(path: Path, metrics: dict) -> dict:
         "run": " ".join([place, *(f"+{mark}" for mark, shown in marks.items() if shown)]),
         "stages": "2" if "temperature2" in settings else "1",
         "T": "/".join(f"{settings[key]:g}" for key in ("temperature", "temperature2") if key in settings) or "?",
-        "problems": metrics["benchmark"]["evaluated"],
+        "problems": metrics["benchmark"]["evaluated"] - len(metrics.get("missing") or []),
         "n": metrics["n"],
         "pass@1 [95 %]": percent(metrics["pass@1"]),
         **{f"pass@{k}": f"{100 * scores[k]:.2f}" if k in scores else "-" for k in ("10", "100")},
@@ -60,6 +72,7 @@ def _row(path: Path, metrics: dict) -> dict:
         "settings": json.dumps({k: v for k, v in settings.items() if not k.startswith("temperature")}, sort_keys=True),
         "problem_file": (metrics["benchmark"].get("sha256") or "")[:12],
         "circumstances": json.dumps(circumstances_of(metrics), sort_keys=True),
+        "models": json.dumps(models_of(metrics), sort_keys=True),
         "path": path,
         "metrics": metrics | {"cases": read_cases(results) if results.is_file() else {}},
     }
@@ -69,6 +82,12 @@ def circumstances_of(metrics: dict) -> dict:
     """The library versions and limits that verdicts rest on."""
     versions, limits = metrics.get("versions") or {}, metrics.get("limits") or {}
     return {name: versions.get(name) for name in LIBRARIES} | {f"limit {name}": value for name, value in limits.items()}
+
+
+def models_of(metrics: dict) -> dict:
+    """What the samples came from, by sha256: models and their tokenizers."""
+    inputs = (metrics.get("sampling") or {}).get("inputs") or {}
+    return {name: digest for name, digest in inputs.items() if name != "benchmark"}
 
 
 def settings_of(metrics: dict) -> dict:

@@ -39,6 +39,7 @@ def _scores(benchmark: dict, sweeps: list[dict], prefix: str) -> Section:
             **{f"pass@{k}": percent(score) for k, score in run["scores"].items()},
             "ceiling": f"{100 * run['ceiling']:.1f}",
             "sandbox": run["sandbox"],
+            **({"left out": ", ".join(f"{k} {v}" for k, v in run["left_out"].items())} if run["left_out"] else {}),
         }
         for run in runs
     ]
@@ -62,7 +63,8 @@ def _scores(benchmark: dict, sweeps: list[dict], prefix: str) -> Section:
     if best:
         title = "Best temperature of each run, chosen on the problems that are scored: that favours it over single runs"
         tables.append(Table(title, filled(best)))
-    note = "pass@k in per cent, in brackets the 95 % interval (bootstrap over problems). Every sample was executed; "
+    note = "pass@k in per cent, in brackets the 95 % interval (bootstrap over problems). Every sample was executed"
+    note += ", but for what a run left out; " if any(run["left_out"] for run in runs) else "; "
     note += "the ceiling is the share of problems of which a canonical solution passes under the same libraries."
     return Section("Scores", note, charts, tables)
 

@@ -372,7 +372,7 @@ WALLS = {
     "|os.link('CANARY', 'x')|os.symlink('CANARY', 'y') or open('y', 'w')|os.mkdir('/outside')|open('/outside', 'w')"
     "|open(os.__file__, 'a')|open(sys.prefix + '/outside', 'w')|os.mkdir(sys.prefix + '/outside')|open('/usr/outside', 'w')"
     "|open('/dev/shm/outside', 'w')|open('/etc/outside', 'w')|os.chroot('.')|os.mkfifo('f')|os.mknod('f')"
-    "|os.chown('.', 0, 0)|os.setxattr('.', 'user.x', b'x')|open('/server/server.py', 'a')|os.chmod('/', 0o777)",
+    "|os.chown('.', 0, 0)|os.setxattr('.', 'user.x', b'x')|open('/sandbox-server/server.py', 'a')|os.chmod('/', 0o777)",
     "kernel": "libc.syscall(319, b'x', 0)|libc.syscall(425, 8, b'\\0' * 120)|libc.syscall(323, 0)|libc.syscall(321, 0, 0, 0)"
     "|libc.syscall(298, 0, 0, 0, 0, 0)|libc.syscall(250, 0, 0, 0)|libc.syscall(248, 0, 0, 0, 0, 0)"
     "|libc.syscall(272, 0x10000000)|libc.syscall(272, 0x20000)|libc.syscall(308, 0, 0)|libc.syscall(165, 0, 0, 0, 0, 0)"

@@ -119,6 +119,8 @@ def test_check_references(folder, capsys):
     output = capsys.readouterr().out
     assert "3 of 4 references pass" in output and "Mini/2: NameError" in output
     assert main(["--check_references", "-d", str(folder / "Mini.jsonl"), "--limit", "2"]) == 0
+    (folder / "run.meta.json").write_text('{"settings": {"limit": 2}}')  # the limit of the samples
+    assert main(["--check_references", "-d", str(folder / "Mini.jsonl"), str(folder / "run.samples.jsonl")]) == 0
 
 
 def test_missing_modules_of_references_have_advice(folder, capsys):
@@ -170,6 +172,7 @@ def test_wrong_arguments_are_one_line(folder, capsys, arguments, message):
         ["--timer", "wall", "--wall_timeout", "9"],
         ["--check_references", "--ignore_incomplete"],
         ["--check_references", "-o", "x"],
+        ["--check_references", "--k", "5"],
         ["--nonsense"],
     ],
 )
@@ -177,6 +180,24 @@ def test_wrong_values_stop_at_the_arguments(folder, arguments):
     with pytest.raises(SystemExit) as caught:
         run(folder, *arguments)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "is empty; give a file"), ("{\n", ":1: not JSON"), ('{"task_id": "?", "completion": ""}\n', "choose one")],
+)
+def test_a_benchmark_that_cannot_be_told(folder, capsys, content, message):
+    (folder / "odd.samples.jsonl").write_text(content)
+    assert main([str(folder / "odd.samples.jsonl")]) == 1
+    errors = capsys.readouterr().err
+    assert message in errors and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["", ".", ".jsonl", ".samples.jsonl"])
+def test_a_name_that_is_no_sample_file(folder, capsys, monkeypatch, name):
+    monkeypatch.chdir(folder)
+    assert main([name, "-d", "Mini.jsonl"]) == 1
+    assert "is no name of a sample file; give one such as X.samples.jsonl" in capsys.readouterr().err
 
 
 def test_missing_sample_file(folder, capsys):

@@ -172,9 +172,15 @@ def test_server_that_never_starts_is_one_line(interpreter, monkeypatch):
 
 def test_unknown_interpreter_is_one_line():
     with pytest.raises(
-        SandboxError, match="--python /no/such/python does not run: .*No such file.*Python 3.8 or later"
+        SandboxError,
+        match="--python /no/such/python does not run: .*No such file.*give the path or the name of a Python, 3.8 or later",
     ):
         describe_interpreter("/no/such/python", [])
+
+
+def test_an_interpreter_is_found_by_its_name(monkeypatch):
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable))
+    assert describe_interpreter(os.path.basename(sys.executable), []).path == os.path.abspath(sys.executable)
 
 
 def test_no_layer_is_refused(interpreter, monkeypatch):
@@ -183,6 +189,8 @@ def test_no_layer_is_refused(interpreter, monkeypatch):
     with pytest.raises(SandboxError, match="no sandbox works here .*no landlock.*--unsafe") as caught:
         Executor(interpreter, LIMITS)
     assert "\n" not in str(caught.value)
+    with pytest.raises(SandboxError, match="give --sandbox auto"):
+        Executor(interpreter, LIMITS, layer="landlock", unsafe=True)
 
 
 def test_killed_trials_are_no_reason_for_a_weaker_layer(interpreter, monkeypatch):

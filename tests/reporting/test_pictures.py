@@ -11,7 +11,7 @@ from pandas_numpy_eval.data import read_problems
 from scripts.file_utils import write_json
 from scripts.generating import playground
 from scripts.generating.playground import PASSED, Answer, Result, Wish, judge
-from scripts.reporting import pictures
+from scripts.reporting import pictures, scores_picture
 from scripts.reporting.svg import EM
 from scripts.reporting.two_stages_picture import two_stages_picture
 
@@ -95,6 +95,16 @@ def test_a_new_example(tmp_path, monkeypatch):
     del answers[1]
     (tmp_path / "two-stages.svg").unlink()
     assert pictures.main(flags) == 1 and not (tmp_path / "two-stages.svg").exists()
+
+
+def test_scores_of_any_size_and_runs_of_other_problems_have_a_picture():
+    def score(value: float) -> dict:
+        return {"value": value, "ci95": [value, value]}
+
+    found = {"B": {"all problems (9)": {"base": score(0.0)}, "all problems (5)": {"cert": score(0.004)}}}
+    assert "cert" in scores_picture.scores_picture(found)
+    found["B"]["all problems (5)"]["cert"] = score(0.405)
+    assert ">50</text>" in scores_picture.scores_picture(found)  # the axis goes beyond the highest bound
 
 
 def test_errors_are_one_line(tmp_path, capsys):

@@ -117,6 +117,30 @@ def test_other_libraries_are_another_sweep(tmp_path, capsys):
     assert [one["label"] for one in benchmark["series"]] == ["base (pandas=3)", "base (pandas=1)"]
 
 
+def test_other_models_of_one_name_are_another_sweep(tmp_path, capsys):
+    """A model that was trained again in the same place."""
+    for name, t, value, model in (("a", 0.2, 0.1, "1"), ("b", 0.8, 0.2, "1"), ("c", 0.8, 0.3, "2")):
+        inputs = {"model": model * 64, "benchmark": name}
+        sampling = {"settings": {"temperature": t}, "inputs": inputs}
+        write_metrics(tmp_path / name, "base", value, sampling=sampling)
+    assert report.main([str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "20.00 (0.8)" in out and "30.00 (0.8)" not in out
+    (benchmark,) = json.loads((tmp_path / "report.json").read_text())["benchmarks"]
+    assert [one["label"] for one in benchmark["series"]] == ["base (model=111111111111)", "base (model=222222222222)"]
+
+
+def test_what_was_left_out_is_told(tmp_path, capsys):
+    write_metrics(tmp_path, "base", 0.1, missing=["a", "b"], skipped={"bad_line": 3, "outside_limit": 9})
+    (tmp_path / "link.json").symlink_to(tmp_path / "nowhere")  # as editors leave them
+    assert report.main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out.split("\n")[1].split()[4] == "18"  # problems
+    page = (tmp_path / "report.html").read_text()
+    assert "bad_line 3, tasks without samples 2" in page and "but for what a run left out" in page
+    (benchmark,) = json.loads((tmp_path / "report.json").read_text())["benchmarks"]
+    assert benchmark["runs"][0]["left_out"] == {"bad_line": 3, "tasks without samples": 2}
+
+
 def test_metrics_without_pass_at_1_are_told(tmp_path, capsys):
     write_metrics(tmp_path, "base", 0.1)
     file = next(tmp_path.rglob("*_metrics.json"))

@@ -284,6 +284,20 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
     assert sorted(column(page.tables["Samples"], "run")) == ["base (seed=42)", "base (seed=43)"]
 
 
+def test_numbers_of_problems_that_differ_are_all_told(tmp_path):
+    """Of a run on the first problems, and one on all."""
+    problems = write_problems(tmp_path / "P.jsonl")
+    for run in ("base", "x_cert"):
+        write_run(tmp_path / "results", run, 0.2, problems)
+    file = tmp_path / "results/P/base/t0.2_metrics.json"
+    metrics = json.loads(file.read_text())
+    metrics["by_level"]["basic"]["problems"] = 1
+    file.write_text(json.dumps(metrics))
+    assert report.main([str(tmp_path / "results")]) == 0
+    table = Page((tmp_path / "results/report.html").read_text()).tables["By level"]
+    assert column(table, "problems") == ["1 / 2", "2"]
+
+
 def test_whole_programs(tmp_path):
     """As evalplus writes them: `solution` in place of `completion`."""
     write_tree(tmp_path / "results", write_problems(tmp_path / "P.jsonl"))
