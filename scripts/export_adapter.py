@@ -20,7 +20,12 @@ from scripts.records import outputs_are_there, read_record
 LIMIT = 12_000_000  # bytes of weights: what a repository takes without complaint
 WEIGHTS, CONFIG, RECIPE = "adapter_model.safetensors", "adapter_config.json", "recipe.json"
 SHOWN = ("lora_r", "lora_alpha", "learning_rate", "max_steps", "per_device_train_batch_size", "block_size", "loss_on")
-SHOWN += ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "bf16", "seed")
+SHOWN += ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "bf16", "torch_compile", "seed")
+USES = {  # kind -> setting that names such a model, and what it completes
+    "sketcher": ("SKETCHER", "the prompt, with a sketch"),
+    "generator": ("GENERATOR", 'sketch + "\\n# [segmentation]\\n" + prompt, with code'),
+    "normal": ("MODEL_VERSION", "the prompt, with code"),
+}
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -65,15 +70,17 @@ def corpus_rows(stats: dict) -> list[str]:
 
 
 def score_rows(folder: Path) -> list[str]:
-    """Lines of the card from every *_metrics.json under a folder: benchmark, n, pass@1 with its interval, by level."""
+    """Lines of the card from every *_metrics.json under a folder: benchmark, n, T, pass@1 with its interval, by level."""
     rows = []
     for file in sorted(folder.rglob("*_metrics.json")):
         metrics = json.loads(file.read_text(encoding="utf-8"))
+        settings = (metrics.get("sampling") or {}).get("settings", {})
+        temperatures = "/".join(f"{value:g}" for key, value in settings.items() if key.startswith("temperature")) or "?"
         levels = {level: row["pass@1"]["value"] for level, row in metrics.get("by_level", {}).items()}
         first, (low, high) = metrics["pass@1"]["value"], metrics["pass@1"]["ci95"]
         parts = ", ".join(f"{level} {100 * value:.1f}" for level, value in levels.items()) or "-"
         rows.append(
-            f"| {metrics['benchmark']['name']} | {file.parent.name} | {metrics['n']} | {100 * first:.1f} "
+            f"| {metrics['benchmark']['name']} | {file.parent.name} | {metrics['n']} | {temperatures} | {100 * first:.1f} "
             f"[{100 * low:.1f}, {100 * high:.1f}] | {parts} |"
         )
     return rows
@@ -85,16 +92,18 @@ def card(args: argparse.Namespace, recipe: dict) -> str:
     known = [results.get(name) for name in ("initial_loss", "final_loss")]  # none without validation shards
     losses = "" if None in known else "; held-out loss {:.4f} before, {:.4f} after".format(*known)
     kind = results["encoding"].get("type", "model")
+    setting, completes = USES.get(kind, USES["normal"])
     shown = settings | {"lora_alpha": settings["lora_alpha"] or 2 * settings["lora_r"]}  # 0: twice the rank
     lines = [
         *("---", f"base_model: {args.base}", "library_name: peft", "license: apache-2.0"),
         *("tags: [code, continual-pre-training, cert]", "---", f"# {args.output.name}", ""),
         f"The {kind} of CERT on {args.base}: a LoRA adapter, continually pre-trained on code that uses one library.",
         "",
+        f"- completes {completes}; `{setting}={args.output}` samples from it",
         f"- base: `{args.base}`, weights sha256 `{recipe['inputs']['base']}`",
         f"- trained on {results['tokens']} tokens in {results['steps']} steps{losses}",
         f"- recipe: {', '.join(f'{name} {shown[name]}' for name in SHOWN)}",
-        f"- git revision of the training: `{recipe['run']['git_revision']}`",
+        f"- git revision of the training: `{recipe['run']['git_revision']}` (`+changes`: and uncommitted changes)",
         "- licence: Apache-2.0, as its base; the licences of the training documents are counted in `recipe.json`",
     ]
     if recipe["corpus"]:
@@ -106,9 +115,9 @@ def card(args: argparse.Namespace, recipe: dict) -> str:
             *("| --- | --- | --- | --- | --- |", *corpus_rows(stats)),
         ]
     if args.scores:
-        head = "| benchmark | run | n | pass@1 in % [95 %] | by level |"
+        head = "| benchmark | run | n | T | pass@1 in % [95 %] | by level |"
         lines += ["", "Scores of the run that this adapter belongs to, and of others on the same problems:", ""]
-        lines += [head, "| --- | --- | --- | --- | --- |", *score_rows(args.scores)]
+        lines += [head, "| --- | --- | --- | --- | --- | --- |", *score_rows(args.scores)]
     return "\n".join(lines) + "\n"
 
 

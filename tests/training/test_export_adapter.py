@@ -33,6 +33,7 @@ def test_export(run, tmp_path, capsys):
     scores.mkdir(parents=True)
     first = {"value": 0.25, "ci95": [0.125, 0.5]}
     metrics = {"benchmark": {"name": "B"}, "n": 5, "pass@1": first, "by_level": {"basic": {"pass@1": first}}}
+    metrics["sampling"] = {"settings": {"num_samples": 5, "temperature": 0.2, "temperature2": 0.4}}
     (scores / "x_metrics.json").write_text(json.dumps(metrics))
     flags = [str(run / "model"), "-o", str(tmp_path / "small"), "--base", str(run.parent / "base")]
     assert main([*flags, "--corpus", str(corpus), "--scores", str(tmp_path / "scores")]) == 0
@@ -51,7 +52,9 @@ def test_export(run, tmp_path, capsys):
     assert (one - base).abs().max() > 10 * (one - other).abs().max()
     card = (tmp_path / "small" / "README.md").read_text()
     assert "cleaned of the text of X.jsonl" in card
-    assert "| mined | 9 | 7 | 70 | 1 |" in card and "| B | a_run | 5 | 25.0 [12.5, 50.0] | basic 25.0 |" in card
+    assert "| mined | 9 | 7 | 70 | 1 |" in card
+    assert "| B | a_run | 5 | 0.2/0.4 | 25.0 [12.5, 50.0] | basic 25.0 |" in card
+    assert f"={tmp_path / 'small'}` samples from it" in card
     recipe = json.loads((tmp_path / "small" / "recipe.json").read_text())
     record = json.loads((run / "record.json").read_text())
     assert recipe["inputs"] == record["inputs"] and recipe["corpus"]["stats"] == STATS
