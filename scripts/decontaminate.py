@@ -3,7 +3,7 @@
     python -m scripts.decontaminate BENCHMARK.jsonl ... > fingerprints.json
 
 Fingerprints let a project be cleaned of a benchmark that it does not hold. Of each task the text is prompt + canonical
-solution without import lines, lower-cased; its words are runs of [a-z_][a-z0-9_]*. Digits and punctuation do not count,
+solution without import statements, lower-cased; its words are runs of [a-z_][a-z0-9_]*. Digits and punctuation do not count,
 because `[1, 2, 3, 4` would hit half of all tasks. A run of words is joined by blanks, hashed with SHA-1 and cut to 16
 hex digits. A fingerprint file is a JSON list with one object per benchmark:
 
@@ -13,7 +13,8 @@ hex digits. A fingerprint file is a JSON list with one object per benchmark:
     solution   {hash: {"task_id", "words"}} of the whole solution, where it has 6 words or more
 
 A document matches a task that shares a 10-gram or a whole solution with it; and, where the problem file itself is at
-hand, a solution of 20 characters or more (indentation aside), however few words it has.
+hand, a solution of 20 characters or more (indentation aside), however few words it has. Files of fingerprints made by
+earlier versions lack the words of whole lines that begin with import or from, so a document is compared without these, too.
 """
 
 import argparse
@@ -36,15 +37,24 @@ MIN_SOLUTION_WORDS = 6
 MIN_VERBATIM = 20
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
 IMPORT_LINE = re.compile(r"\s*(import|from)\s")
+_NAME = r"[\w.]+(?:\s+as\s+\w+)?"
+IMPORT = re.compile(rf"^\s*(?:import\s+{_NAME}(?:\s*,\s*{_NAME})*\s*(?=$|[;#\\])|from\s+[\w.]+\s+import\b[^;]*)")
 LINE_END = re.compile(r"\r\n?|\n")  # as Python's tokenizer counts lines
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text that count: lower-cased, without import lines.
+    """The words of a text that count: lower-cased, without the import statements at the beginning of lines.
 
     >>> words_of("import pandas as pd\\nDF = pd.Series([1, 2])")
     ['df', 'pd', 'series']
+    >>> words_of("from the table above\\nimport math; area = math.pi")
+    ['from', 'the', 'table', 'above', 'area', 'math', 'pi']
     """
+    return WORD.findall("\n".join(IMPORT.sub("", line, 1) for line in LINE_END.split(text.lower())))
+
+
+def words_beside_import_lines(text: str) -> list[str]:
+    """The same without whole lines that begin with import or from, as earlier versions counted."""
     return WORD.findall("\n".join(line for line in LINE_END.split(text.lower()) if not IMPORT_LINE.match(line)))
 
 
@@ -139,6 +149,15 @@ class Fingerprints:
     def find(self, text: str) -> tuple[str, str] | None:
         """(task_id, rule) of the first match, or None; the rule is `ngram10`, `solution` or `verbatim`."""
         words = words_of(text)
+        earlier = words_beside_import_lines(text)
+        for counted in [words] if earlier == words else [words, earlier]:
+            if match := self._find_run(counted):
+                return match
+        squeezed = squeeze(text) if self.verbatim else ""
+        return next(((task, "verbatim") for solution, task in self.verbatim.items() if solution in squeezed), None)
+
+    def _find_run(self, words: list[str]) -> tuple[str, str] | None:
+        """(task_id, rule) of the first known run of words, the longest first."""
         joined = " ".join(words).encode()
         starts = list(accumulate((len(word) + 1 for word in words), initial=0))
         for length in sorted(self.runs, reverse=True):
@@ -149,8 +168,7 @@ class Fingerprints:
                 task = known.get(hashlib.sha1(joined[start : end - 1]).digest()[:8])
                 if task:
                     return task, "ngram10" if length == NGRAM else "solution"
-        squeezed = squeeze(text) if self.verbatim else ""
-        return next(((task, "verbatim") for solution, task in self.verbatim.items() if solution in squeezed), None)
+        return None
 
     def why_not(self, text: str) -> str:
         """Why a document is left out, `benchmark NAME: rule`; empty where nothing matches."""

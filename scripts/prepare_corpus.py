@@ -39,6 +39,7 @@ from nl2code.errors import UserError, exit_status
 from nl2code.models import tokenizer_sha256
 from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
 from scripts.corpus.documents import HarvestOptions, harvest_all
+from scripts.corpus.exercise_templates import load
 from scripts.corpus.exercises import FOLDER, NAME, harvest_exercises
 from scripts.corpus.idle import refuse_idle, refuse_with_own_corpus
 from scripts.corpus.ledger import count_tokens
@@ -54,7 +55,7 @@ from scripts.file_utils import PROJECT_ROOT, sha256_file, versions, write_json
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
 
-FORMAT = 3  # raise it where equal inputs and settings give another corpus
+FORMAT = 4  # raise it where equal inputs and settings give another corpus
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
 KINDS = ("code", "mined", "functions", NAME)
 RANGES = {  # of numbers: lowest, highest, what to do
@@ -105,7 +106,7 @@ def sources_of(args: argparse.Namespace) -> list[Source]:
         raise UserError(f"--sources {args.sources!r} names no source; give names, folders or archives")
     repeated = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if repeated:
-        raise UserError(f"two sources are named {repeated[0]!r}; rename one or give the folder that holds both")
+        raise UserError(f"two sources are named {repeated[0]!r}; leave one out, or rename the folder or file of one")
     return sources
 
 
@@ -132,7 +133,10 @@ def templates_of(args: argparse.Namespace) -> Path:
 def drop_exercises_without_templates(args: argparse.Namespace) -> None:
     """A preset asks for exercises in any domain; other kinds do where it has no templates."""
     others = ",".join(kind for kind in args.kinds.split(",") if kind != NAME)
-    if others not in ("", args.kinds) and not args.exercise_templates and not templates_of(args).is_file():
+    is_asked_for = {"kinds", "exercises"} & args.typed
+    if others in ("", args.kinds) or args.exercise_templates or is_asked_for:
+        return
+    if not templates_of(args).is_file():
         print(f"corpus: note: there is no {templates_of(args)}, so the corpus has no exercises")
         args.kinds = others
 
@@ -161,7 +165,7 @@ def prepare(args: argparse.Namespace) -> str:
         advice = f"leave --sources (in the shells: SOURCES) out to use it, or {ANOTHER_PLACE}"
         raise UserError(f"{output} holds a corpus of your own ({own}); {advice}")
     if own:
-        refuse_with_own_corpus(args)
+        refuse_with_own_corpus(args, output)
         return f"corpus: {output} has no {RECORD}, so it is your own corpus and used as it is: {own}"
     has_sources = args.sources or args.kinds == NAME or any(args.domain in entry["domains"] for entry in load_sources())
     library = args.library or LIBRARIES.get(args.domain) or (known or {}).get("settings", {}).get("library")
@@ -180,6 +184,8 @@ def prepare(args: argparse.Namespace) -> str:
     sources, options = sources_of(args), options_of(args, settings)
     if (templates := templates_of(args) if NAME in options.kinds else None) and not templates.is_file():
         raise UserError(f"{templates} is not there; give a template file with --exercise_templates")
+    if templates:
+        load(templates)  # what is wrong in it is told before the sources are read
     inputs = inputs_of(sources, options, templates, args.run_snippets)
     asked = Record(record, "corpus", FORMAT, inputs, settings)
     if asked.is_finished():

@@ -17,7 +17,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from nl2code.errors import exit_status
+from nl2code.errors import UserError, exit_status
 from scripts.corpus.lines import files_of
 from scripts.corpus.output import making, refuse_foreign_files, write_parts
 from scripts.corpus.pairs import Pair, parse_with_comment, read_pairs, squeezed, summary
@@ -57,6 +57,9 @@ def split(pairs: list[Pair], seed: int, valid_share: float) -> dict[str, list[Pa
 def work(argv: list[str] | None) -> None:
     args = parse_args(argv)
     files, clean_of = files_of(args.files), files_to_clean_of([], args.benchmarks)
+    if not files:
+        places = ", ".join(map(str, args.files))
+        raise UserError(f"no .jsonl file (.gz, .zst) in {places}; name .csv files themselves, such as FOLDER/*.csv")
     inputs = {f"pairs {i}, {file.name}": sha256_file(file) for i, file in enumerate(files)}
     inputs |= {f"benchmark {i}, {Path(file).name}": sha256_file(file) for i, file in enumerate(sum(clean_of, ()))}
     settings = {name: getattr(args, name) for name in ("comment", "valid_share", "seed")}
@@ -69,7 +72,7 @@ def work(argv: list[str] | None) -> None:
     fingerprints, seen = fingerprints_from(*clean_of), set()
 
     def why_not(pair: Pair) -> str:
-        if reason := fingerprints.why_not(pair.document(args.comment)):
+        if reason := fingerprints.why_not(pair.document("#")):  # a comment sign that is a word would part lines
             return reason
         known = len(seen)
         seen.add((pair.key, squeezed(pair.code)))

@@ -75,6 +75,9 @@ def main(argv: list[str] | None = None) -> int:
     def work() -> None:
         ledger = Ledger("corpus")
         tokenizer = train_tokenizer(texts(args.corpus, ledger), args.vocab_size)
+        if ledger.seen == ledger.rejected.total():
+            names, reasons = ", ".join(map(str, args.corpus)), ", ".join(sorted(ledger.rejected)) or "empty files"
+            raise UserError(f"no document in {names} ({reasons}); give lines with a text as content")
         with replacing_folder(args.output) as folder:
             tokenizer.save_pretrained(folder)
         for reason, count in sorted(ledger.rejected.items()):

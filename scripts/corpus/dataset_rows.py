@@ -10,15 +10,17 @@ text as a comment above the code. Else `content` (or `code`, or `text`) is its t
 number, or negative, count as 0.
 """
 
+import ast
 import json
 import os
 import textwrap
 from collections.abc import Iterator
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from nl2code.errors import UserError
+from nl2code.parsing import try_parse
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN
 from scripts.corpus.lines import NO_OBJECT, open_corpus, read_objects
@@ -47,6 +49,7 @@ def resolve_dataset(spec: str) -> Source:
     is_name = ":" not in rest or os.path.exists(os.path.expanduser(rest))  # a path may hold a colon
     name, _, split = (rest, "", "") if is_name else rest.rpartition(":")
     split = split or "train"
+    part = "" if split == "train" else f":{split}"  # two splits are two sources
     path = Path(name).expanduser().absolute()
     if path.exists():
         if path.is_file() and builder_of(path) is None:
@@ -56,7 +59,7 @@ def resolve_dataset(spec: str) -> Source:
         lines = "".join(f"{file.relative_to(path)}\0{sha256_file(file)}\n" for file in files)
         total = sha256(lines.encode("utf-8", "surrogateescape"))
         return Source(
-            readable(path.name), path, UNKNOWN, f"{total.hexdigest()}:{split}", dataset=(str(path), "", split)
+            readable(path.name) + part, path, UNKNOWN, f"{total.hexdigest()}:{split}", dataset=(str(path), "", split)
         )
     name, _, revision = name.partition("@")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
@@ -69,7 +72,7 @@ def resolve_dataset(spec: str) -> Source:
         except Exception as error:  # of the network, of the hub, of the id
             reason = str(error).strip().partition("\n")[0]
             raise UserError(f"cannot look up data set {name}: {reason}; check the id, or give @revision") from error
-    return Source(name, Path(name), UNKNOWN, f"{revision}:{split}", revision, dataset=(name, revision, split))
+    return Source(name + part, Path(name), UNKNOWN, f"{revision}:{split}", revision, dataset=(name, revision, split))
 
 
 def builder_of(path: Path) -> str | None:
@@ -147,7 +150,12 @@ def commented(text: str, code: str) -> str:
     'import pandas as pd\\n# Add a row\\ndf.loc[1] = 2\\n'
     """
     lines = code.strip("\n").split("\n")
-    first = next((i for i, line in enumerate(lines) if not line.startswith(("import ", "from "))), len(lines))
+    tree = try_parse("\n".join(lines))
+    if tree:
+        imports = list(takewhile(lambda node: isinstance(node, (ast.Import, ast.ImportFrom)), tree.body))
+        first = imports[-1].end_lineno if imports else 0
+    else:
+        first = next((i for i, line in enumerate(lines) if not line.startswith(("import ", "from "))), len(lines))
     margin = {"initial_indent": "# ", "subsequent_indent": "# "}
     comment = textwrap.wrap(" ".join(text.split()), COMMENT_WIDTH, **margin, break_long_words=False)
     return "\n".join([*lines[:first], *comment, *lines[first:]]) + "\n"

@@ -32,6 +32,7 @@ def load(path: Path) -> dict:
     for key, one in file["objects"].items():
         if lacking := OBJECT_KEYS - one.keys():
             raise UserError(f"{path}: the object {key} lacks {', '.join(sorted(lacking))}; see docs/exercises.md")
+    need_mappings(path, {f"members of {key}": one["members"] for key, one in file["objects"].items()})
     members = [spec for one in file["objects"].values() for spec in one["members"].values()]
     for spec in [*members, *file["slots"].values()]:
         kind = re.fullmatch(r"(\w+) field(?: for \w+)?", str(spec))
@@ -61,16 +62,18 @@ def completed(file: dict, template: dict) -> dict:
     Raises:
         ValueError: what is wrong.
     """
-    objects, codes = file["objects"], template.get("code", "")
-    codes = [codes] if isinstance(codes, str) else codes
+    objects, codes = file["objects"], template.get("code")
+    codes = codes if isinstance(codes, list) else [codes]
+    if not codes or not all(isinstance(code, str) and code.strip() for code in codes):
+        raise ValueError("no code; give a text, or a list of texts")
     used = [slots(code) for code in codes]
     members = {name for one in objects.values() for name in one["members"]}
     definitions = {**file["slots"], **template.get("slots", {})}
     known = {*members, *objects, *definitions}
     needed = set.intersection(*map(set, used)) - objects.keys()
     wordings = [(kind, text) for kind in ("noun", "do", "ask") for text in choices(template.get(kind, []))]
-    if not wordings:
-        raise ValueError("no description; give noun, do or ask")
+    if not wordings or not all(isinstance(text, str) and text.strip() for _, text in wordings):
+        raise ValueError("no description; give noun, do or ask, each a text or a list of texts")
     if unknown := set().union(*used) - known:
         raise ValueError(f"the code uses <{min(unknown)}>, which is not defined")
     for _, text in wordings:
@@ -80,10 +83,10 @@ def completed(file: dict, template: dict) -> dict:
         if unknown := set(slots(text)) - known - file.get("words", {}).keys():
             raise ValueError(f"{text!r} names <{min(unknown)}>, which is not defined")
     if template.get("gives", "any") not in file["results"]:
-        raise ValueError(f"gives {template['gives']!r}, for which there are no names in results")
+        raise ValueError(f"gives {template.get('gives', 'any')!r}, for which there are no names in results")
     plain = try_parse(SLOT.sub("x", codes[0]))
     here = [name for name in used[0] if name in objects]
-    if plain is None:
+    if plain is None or not plain.body:
         raise ValueError(f"the code is no Python: {codes[0]}")
     changes = template.get("changes", len(plain.body) > 1 or not isinstance(plain.body[0], ast.Expr))
     refers_to = [re.findall(r"\w+", str(definitions[name])) for name in needed & definitions.keys()]

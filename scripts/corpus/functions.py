@@ -3,7 +3,7 @@
 A document holds the imports that the function needs, the library's first, and the function as it is written, with its
 decorators. Taken are top-level functions of modules, of at most MAX_LINES lines, with a docstring or a comment, that read
 a name imported from the library or whose text names one of its types (`df : DataFrame`). Left out are tests, and functions
-that need other names of their module or package. Nothing is executed.
+that need other names of their module or package, those of builtins that it defines anew among them. Nothing is executed.
 """
 
 import ast
@@ -11,7 +11,7 @@ import re
 from collections import Counter
 
 from nl2code.parsing import try_parse
-from scripts.corpus.docs.snippets import free_names, is_import, library_names, names_in
+from scripts.corpus.docs.snippets import BUILTINS, is_import, library_names, names_in
 from scripts.mine_docs import Snippet
 
 MAX_LINES = 40
@@ -36,35 +36,43 @@ def mine_functions(text: str, library: str, path: str = "") -> tuple[list[Snippe
     if not of_library:
         return found, left_out
     lines = text.split("\n")
+    plain_builtins = BUILTINS - names_in(tree, inner=False)[1]
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             code = "\n".join(lines[start - 1 : node.end_lineno])
-            if reason := why_not_function(node, code, library, imports, of_library):
+            read, bound = names_in(node)
+            needed = read - bound - plain_builtins
+            reason = why_not_function(node, code, library, of_library)
+            if reason := reason or ("uses other names of its package" if needed - imports.keys() else ""):
                 left_out[reason] += 1
                 continue
-            needed = free_names(node)
             own = [name for name in of_library if name in needed] or of_library[:1]
             others = [name for name in imports if name in needed and name not in own]
-            head = "\n".join(dict.fromkeys(imports[name] for name in [*own, *others]))
+            head = "\n".join(dict.fromkeys(line for name in [*own, *others] for line in imports[name]))
             found.append(Snippet(f"{head}\n\n\n{code}\n", start))
     return found, left_out
 
 
-def imports_of(tree: ast.Module, own: set[str]) -> dict[str, str]:
-    """Name -> the statement that imports it alone, of a module's top-level imports of packages other than `own`."""
-    found = {}
+def imports_of(tree: ast.Module, own: set[str]) -> dict[str, list[str]]:
+    """Name -> statements that import it alone, of a module's top-level imports of packages other than `own`.
+
+    Several where `import a.b` and `import a.c` bind one name; else the last, which counts.
+    """
+    found: dict[str, list[str]] = {}
     for node in tree.body:
         if is_import(node) and not getattr(node, "level", 0) and getattr(node, "module", "") != "__future__":
             for alias in node.names:
                 alone = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
                 if (getattr(node, "module", None) or alias.name).split(".")[0] not in own:
-                    found[alias.asname or alias.name.split(".")[0]] = ast.unparse(alone)
+                    name = alias.asname or alias.name.split(".")[0]
+                    adds = isinstance(node, ast.Import) and not alias.asname
+                    found[name] = [*(found.get(name, []) if adds else []), ast.unparse(alone)]
     return found
 
 
-def why_not_function(node: ast.FunctionDef, code: str, library: str, imports: dict, of_library: list[str]) -> str:
-    """Why a function is no document; empty where it is one."""
+def why_not_function(node: ast.FunctionDef, code: str, library: str, of_library: list[str]) -> str:
+    """Why a function is no document by itself; empty where it is one."""
     if node.name.startswith("test") or "pytest" in names_in(node)[0]:
         return "test"
     if code.count("\n") >= MAX_LINES:
@@ -78,7 +86,7 @@ def why_not_function(node: ast.FunctionDef, code: str, library: str, imports: di
     types = _TYPES.get(library, library.rpartition(".")[2])
     if not names_in(node)[0] & set(of_library) and not re.search(rf"\b({types})\b", code):
         return "does not use the library"
-    return "uses other names of its package" if free_names(node) - imports.keys() else ""
+    return ""
 
 
 def is_ellipsis(node: ast.stmt) -> bool:

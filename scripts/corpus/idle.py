@@ -1,6 +1,7 @@
 """Flags of scripts/prepare_corpus.py that would change nothing beside the others; they are refused by name."""
 
 import argparse
+from pathlib import Path
 
 from nl2code.errors import UserError
 from scripts.corpus.dataset_rows import PREFIX
@@ -38,7 +39,7 @@ def refuse_idle(args: argparse.Namespace, kinds: list[str]) -> None:
             raise UserError(f"--{name} {value} changes nothing without a source {PREFIX}...; leave it out")
 
 
-def refuse_with_own_corpus(args: argparse.Namespace) -> None:
+def refuse_with_own_corpus(args: argparse.Namespace, output: Path) -> None:
     """Refuse a typed flag that would have to change a corpus of the user's own. Raises UserError."""
     for name in sorted(args.typed - WITH_OWN_CORPUS):
-        raise UserError(f"--{name} changes nothing: {args.output} is your own corpus, used as it is; leave it out")
+        raise UserError(f"--{name} changes nothing: {output} is your own corpus, used as it is; leave it out")

@@ -19,7 +19,7 @@ from scripts.corpus.ledger import Ledger
 
 MAX_CHARACTERS = 10_000_000  # of a document: no source file is longer, and its syntax tree would take gigabytes
 NO_OBJECT = "no JSON object"
-_CORPUS_FILE = re.compile(r"[^.].*\.(jsonl?|json.*\.(gz|zst))")
+_CORPUS_FILE = re.compile(r"[^.].*\.(jsonl?|json.*\.(gz|zst))", re.DOTALL | re.IGNORECASE)
 
 
 class BadLine(Exception):
@@ -45,9 +45,9 @@ def files_of(paths: list[Path]) -> list[Path]:
 
 def open_corpus(path: Path) -> BinaryIO:
     """A binary stream of a plain, `.gz` or `.zst` file."""
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         return gzip.open(path, "rb")
-    if path.suffix == ".zst":
+    if path.suffix.lower() == ".zst":
         import pyarrow  # it reads frames one after another and notices a missing end
 
         return io.BufferedReader(pyarrow.input_stream(str(path), compression="zstd"), 1 << 13)

@@ -71,7 +71,7 @@ def read_pairs(files: list[Path], why_not: Callable[[Pair], str]) -> tuple[list[
     pairs, account = [], {}
     for file in files:
         ledger, before = Ledger(str(file)), len(pairs)
-        for row, place in (_csv_rows if ".csv" in file.suffixes else _json_rows)(file, ledger):
+        for row, place in (_csv_rows if ".csv" in map(str.lower, file.suffixes) else _json_rows)(file, ledger):
             pair = row if isinstance(row, str) else _pair(row, place)
             if reason := pair if isinstance(pair, str) else why_not(pair):
                 ledger.reject(reason, place=place)

@@ -205,8 +205,8 @@ def folder_entries(folder: Path) -> Iterator[Entry]:
 
 
 def readable(path: str | Path) -> str:
-    """A path as text that can be written: whatever is no UTF-8 is replaced."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    """A path as text that can be written: bytes that are no UTF-8 become `\\xe9`, so that names stay apart."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def parts_of(name: str) -> list[str]:
@@ -227,7 +227,7 @@ def project_files(entries: list[Entry]) -> list[Entry]:
     """Entries in the order of their paths, the last of equal paths, without what is skipped (see the module)."""
     files = {}
     for name, size, read in entries:
-        path = "/".join(parts_of(name)).encode("utf-8", "replace").decode()
+        path = "/".join(parts_of(name)).encode("utf-8", "backslashreplace").decode()
         if path and not SKIPPED.fullmatch(path):
             files[path] = (size, read)
     environments = tuple(path.removesuffix("pyvenv.cfg") for path in files if path.endswith("/pyvenv.cfg"))

@@ -83,12 +83,14 @@ def refuse_others(output: Path, asked: dict) -> None:
         UserError: one line with what differs.
     """
     advice = f"{ANOTHER_PLACE}, or delete the folder"
+    # Listed before the records are read: other shares may be at work, and a record is there before its shard.
+    files = sorted(output.iterdir()) if output.is_dir() else []
     ours = records_in(output)
     for known in ours.values():
         sides = [side["settings"] | {"tokenizer": str(side["inputs"].get("tokenizer"))[:12]} for side in (known, asked)]
         if changed := changes(*sides):
             raise UserError(f"{output} was made with other settings: {'; '.join(changed)}; {advice}")
-    for file in sorted(output.iterdir()) if output.is_dir() else ():
+    for file in files:
         match = _SHARD.fullmatch(file.name)
         if match and match[1] + match[2] not in ours:
             raise UserError(f"{file} is no shard of this program (it has no valid record); {advice}")

@@ -15,7 +15,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from nl2code.errors import UserError
 from scripts.corpus.dataset_rows import commented, member_of, resolve_dataset
-from scripts.corpus.lines import parse_line
+from scripts.corpus.ledger import Ledger
+from scripts.corpus.lines import corpus_files, parse_line, read_lines
 from scripts.corpus.near_copies import grams, jaccard, near_copies, signature
 from scripts.corpus.sources import resolve
 from scripts.prepare_corpus import main
@@ -282,6 +283,31 @@ def test_a_data_set_out_of_reach_is_one_line(monkeypatch):
         resolve_dataset("dataset:owner/name")
     source = resolve_dataset("dataset:owner/name@abc:test")
     assert source.dataset == ("owner/name", "abc", "test") and source.sha256 == "abc:test"
+    assert source.name == "owner/name:test" and resolve_dataset("dataset:owner/name@abc:train").name == "owner/name"
+
+
+def test_two_splits_of_one_data_set(tmp_path):
+    for split, row in zip(("train", "validation"), ROWS, strict=False):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        (tmp_path / f"set/{split}.jsonl").write_text(json.dumps(row | {"repo_name": None}) + "\n")
+    specs = [f"dataset:{tmp_path}/set", f"dataset:{tmp_path}/set:validation"]
+    assert run(tmp_path / "out", specs, "--kinds", "code", "--valid_share", "0") == 0
+    assert {row["repo_name"] for row in rows_of(tmp_path / "out")} == {"set", "set:validation"}
+
+
+def test_a_description_stands_below_whole_imports():
+    code = "from pandas import (\n    Series,\n)\ns = Series()"
+    assert commented("Make it", code) == "from pandas import (\n    Series,\n)\n# Make it\ns = Series()\n"
+    assert commented("Make it", "'Doc.'\nimport x") == "# Make it\n'Doc.'\nimport x\n"
+
+
+def test_corpus_files_of_any_name(tmp_path):
+    names = ("a\nb.jsonl", "x.JSONL", "y.Json.GZ", "z.jsonl.zst")
+    for name in (*names, ".hidden.jsonl", "notes.txt"):
+        (tmp_path / name).touch()
+    assert {file.name for file in corpus_files(tmp_path)} == set(names)
+    (tmp_path / "y.Json.GZ").write_bytes(gzip.compress(b"{}\n"))
+    assert list(read_lines(tmp_path / "y.Json.GZ", Ledger())) == [b"{}\n"]
 
 
 @pytest.mark.parametrize("content", ['{"content": 1}\n{"content": [', "junk", ""])

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from training_runs import environment
 
 from nl2code.errors import UserError
-from scripts.decontaminate import Fingerprints, fingerprints_from, fingerprints_of, main, read_problems, words_of
+from scripts.decontaminate import (
+    Fingerprints,
+    digest,
+    fingerprints_from,
+    fingerprints_of,
+    main,
+    read_problems,
+    words_of,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "scripts" / "fingerprints" / "pandas_numpy_eval_original.json"
@@ -96,6 +104,24 @@ def test_import_lines_do_not_count(prints):
         + "df.groupby('city').agg(first=('a', 'sum'), second=('b', 'mean')).reset_index().head(3)"
     )
     assert prints.find(text.replace("\n", "\r")) == prints.find(text)
+
+
+def test_text_beside_an_import_and_prose_that_begins_like_one_count():
+    problem = {"task_id": "Demo/7", "canonical_solution": "x", "entry_point": "none", "test": ""}
+    prose = "from the sales table keep rows\nwhere the region equals north and sort"
+    prints = of_problems([problem | {"prompt": f'"""\n{prose}\n"""\n'}])
+    assert match(prints, prose) == match(prints, f"import math; '{prose[5:]} it'") == "Demo/7"
+    assert words_of("import data from the file") == ["import", "data", "from", "the", "file"]
+    assert words_of("import a.b as c, d  # e\nfrom . import (f, g); h") == ["e", "h"]
+
+
+def test_fingerprints_of_earlier_versions_match_what_they_matched():
+    """Their runs of words pass over whole lines that begin with import or from."""
+    words = [f"w{letter}" for letter in "abcdefghij"]
+    found = Fingerprints()
+    found.add({"benchmark": "Old", "ngram10": {digest(words): "Old/0"}, "solution": {}})
+    text = " ".join(words[:5]) + "\nfrom here on it goes\n" + " ".join(words[5:])
+    assert match(found, text) == "Old/0" and match(found, text.replace("from", "so from")) is None
 
 
 def test_a_short_solution_matches_verbatim_whatever_its_indentation(prints):

@@ -48,6 +48,9 @@ FILE = {
 }
 
 
+NO_MEMBERS = {"objects": {**FILE["objects"], "xs": {**FILE["objects"]["xs"], "members": None}}}
+
+
 @pytest.fixture
 def templates(tmp_path) -> Path:
     """A template file of the standard library, one of whose templates fails."""
@@ -110,6 +113,12 @@ def test_equal_seed_and_file_give_equal_programs(templates):
         ({"noun": [], "do": []}, "no description"),
         ({"code": "sum(<row>[<x>]"}, "no Python"),
         ({"gives": "thing"}, "gives 'thing'"),
+        ({"code": None}, "no code"),
+        ({"code": 5}, "no code"),
+        ({"code": []}, "no code"),
+        ({"code": " # nothing"}, "no Python"),
+        ({"noun": [1]}, "each a text"),
+        ({"noun": ""}, "each a text"),
     ],
 )
 def test_mistakes_in_a_template_are_named(templates, change, message):
@@ -140,6 +149,21 @@ def test_other_files_are_refused(tmp_path, text):
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match=r"is no template file|lacks exercises"):
         load(path)
+
+
+def test_names_for_any_result_are_needed(templates):
+    templates.write_text(yaml.safe_dump(FILE | {"results": {"xs": "found"}}))
+    with pytest.raises(UserError, match="gives 'any', for which there are no names in results"):
+        load(templates)
+
+
+def test_mistakes_are_told_before_the_sources_are_read(templates, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("scripts.prepare_corpus.harvest_all", lambda *_: pytest.fail("sources are read"))
+    (tmp_path / "source").mkdir()
+    templates.write_text(yaml.safe_dump(FILE | {"slots": None}))
+    flags = ["-d", "Json", "--sources", str(tmp_path / "source"), "--exercise_templates", str(templates)]
+    assert main([*flags, "--kinds", "code,exercises", "-o", str(tmp_path / "out")]) == 1
+    assert "slots has no keys below it" in capsys.readouterr().err
 
 
 def test_templates_can_be_used_up(templates):
@@ -186,7 +210,10 @@ def test_a_domain_without_templates(tmp_path, capsys):
         'import nothing\n\n\ndef f():\n    """Do.\n\n    >>> nothing.do(1)\n    >>> 2\n    """\n'
     )
     flags = ["-d", "Nothing", "--sources", str(tmp_path / "source"), "-o", str(tmp_path / "other"), "--workers", "1"]
-    assert main([*flags, "--kinds", "code,exercises"]) == 0
+    assert main([*flags, "--kinds", "code,exercises"]) == 1  # they are asked for
+    assert "Nothing.yaml is not there; give a template file" in capsys.readouterr().err
+    (tmp_path / "preset.yaml").write_text("corpus: {kinds: 'code,exercises'}")  # of a preset for all domains
+    assert main([str(tmp_path / "preset.yaml"), *flags]) == 0
     assert "no exercises" in capsys.readouterr().out
     assert read_record(tmp_path / "other" / "record.json")["settings"]["kinds"] == ["code"]
 
@@ -221,7 +248,8 @@ def test_definitions_that_cannot_be_drawn(templates, capsys, change, told):
 
 
 @pytest.mark.parametrize(
-    "change", [{"exercises": {"mean": None}}, {"objects": {"row": None}}, {"slots": None}, {"objects": ["xs"]}]
+    "change",
+    [{"exercises": {"mean": None}}, {"objects": {"row": None}}, {"slots": None}, {"objects": ["xs"]}, NO_MEMBERS],
 )
 def test_unfinished_lines_of_a_template_file(templates, capsys, change):
     templates.write_text(yaml.safe_dump(FILE | change))

@@ -1,8 +1,13 @@
 """Flags of the corpus that would change nothing are refused by name; a preset file may hold them."""
 
+from argparse import Namespace
+from pathlib import Path
+
 import pytest
 from test_prepare_corpus import CODE, DOC, rows_of
 
+from nl2code.errors import UserError
+from scripts.corpus.idle import refuse_with_own_corpus
 from scripts.prepare_corpus import main
 
 
@@ -53,8 +58,13 @@ def test_exercises_for_a_domain_without_templates(flags, tmp_path, capsys):
     preset.write_text("corpus: {kinds: 'code,exercises', exercises: 4000}\n")
     command = [str(preset), "-d", "Nothing", "--library", "pandas", *flags]
     assert main([*command, "--exercises", "10"]) == 1
-    assert "--exercises 10 changes nothing" in capsys.readouterr().err
+    assert "Nothing.yaml is not there; give a template file" in capsys.readouterr().err
     assert main(command) == 0
+
+
+def test_the_folder_of_a_corpus_of_ones_own_is_named():
+    with pytest.raises(UserError, match="--kinds changes nothing: data/X is your own corpus"):
+        refuse_with_own_corpus(Namespace(typed={"kinds"}), Path("data/X"))
 
 
 def test_a_corpus_of_ones_own_takes_no_flags(tmp_path, capsys):

@@ -123,17 +123,18 @@ def test_the_marker_may_be_two_dashes(tmp_path, flags):
 
 
 def test_copies_and_benchmarks_are_left_out(tmp_path, capsys):
-    words = "alpha beta gamma delta epsilon zeta eta theta iota kappa lamda"
+    words = "alpha beta gamma delta epsilon\nzeta eta theta iota kappa lamda"
     problem = {
         "task_id": "My/0",
-        "prompt": f"# {words}\n",
+        "prompt": f'"""{words}"""\n',
         "canonical_solution": "x = 1",
         "entry_point": "none",
         "test": "",
     }
     (tmp_path / "problems.jsonl").write_text(json.dumps(problem))
     rows = [("one", "f( 1)"), ("One ", "f(\n1)"), (words, "y = 2"), ("two", "f(2)")]
-    _, sides = prepared(tmp_path, rows, "--benchmarks", str(tmp_path / "problems.jsonl"))
+    flags = ("--benchmarks", str(tmp_path / "problems.jsonl"), "--comment", "REM")  # a word, in front of each line
+    _, sides = prepared(tmp_path, rows, *flags)
     assert sorted(row["text"] for rows in sides.values() for row in rows) == ["one", "two"]
     told = capsys.readouterr().out
     assert f"1 benchmark My: ngram10 ({tmp_path}/pairs.jsonl:3)" in told
@@ -150,6 +151,14 @@ def test_a_finished_corpus_is_kept_and_other_settings_are_refused(tmp_path, caps
     assert prepared(tmp_path, many(9))[0] == 0 and "wrote" in capsys.readouterr().out  # the file changed
     (tmp_path / "out/mine.txt").touch()
     assert prepared(tmp_path, many(6))[0] == 1 and "mine.txt" in capsys.readouterr().err
+
+
+def test_a_folder_of_csv_files(tmp_path, capsys):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs/A.CSV").write_text("text,code\none,f(1)\n")
+    assert prepare_pairs.main([str(tmp_path / "pairs"), "-o", str(tmp_path / "out")]) == 1
+    assert f"no .jsonl file (.gz, .zst) in {tmp_path}/pairs; name .csv files" in capsys.readouterr().err
+    assert prepare_pairs.main([str(tmp_path / "pairs/A.CSV"), "-o", str(tmp_path / "out")]) == 0
 
 
 @pytest.mark.parametrize("rows", [[], [("t", " ")]])

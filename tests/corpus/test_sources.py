@@ -128,10 +128,14 @@ def test_entries_that_are_no_plain_files(tmp_path):
 
 def test_a_name_that_is_no_unicode_stays_writable(tmp_path):
     (tmp_path / "r").mkdir()
-    with open(os.fsencode(tmp_path / "r") + b"/caf\xe9.py", "wb") as stream:
-        stream.write(TREE["mylib/alpha.py"].encode())
-    (one,) = harvest(resolve(str(tmp_path / "r"), tmp_path), OPTIONS, tmp_path / "texts").documents
-    assert one.path == one.row()["path"] == "caf\ufffd.py"
+    for name in (b"caf\xe8.py", b"caf\xe9.py"):  # they stay apart
+        with open(os.fsencode(tmp_path / "r") + b"/" + name, "wb") as stream:
+            stream.write(TREE["mylib/alpha.py"].encode())
+    found = harvest(resolve(str(tmp_path / "r"), tmp_path), OPTIONS, tmp_path / "texts").documents
+    assert [one.path for one in found] == [one.row()["path"] for one in found] == ["caf\\xe8.py", "caf\\xe9.py"]
+    with tarfile.open(tmp_path / "r.tar", "w") as archive:
+        archive.add(tmp_path / "r", "r")
+    assert [one.path for one in members(tmp_path / "r.tar")] == ["caf\\udce8.py", "caf\\udce9.py"]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -61,6 +61,13 @@ def test_the_same_corpus_gives_the_same_files(corpus, trained, tmp_path, capsys)
     assert "is there" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", ["", "text,code\na,b\n", "\n\n"])
+def test_a_corpus_without_documents(tmp_path, capsys, content):
+    (tmp_path / "a.jsonl").write_text(content)
+    assert train_tokenizer.main([str(tmp_path), "-o", str(tmp_path / "x")]) == 1
+    assert f"no document in {tmp_path} (" in capsys.readouterr().err and not (tmp_path / "x").exists()
+
+
 def test_bad_input_is_named(tmp_path, capsys):
     assert train_tokenizer.main([str(tmp_path), "-o", str(tmp_path / "x")]) == 1
     assert "prepare_corpus" in capsys.readouterr().err

@@ -93,6 +93,27 @@ def test_functions_stand_alone_below_their_imports():
     }
 
 
+@pytest.mark.parametrize(
+    ("head", "code", "imports"),
+    [
+        ("from numpy import array, sum", "array(sum(x))", "from numpy import array\nfrom numpy import sum"),
+        ("import numpy as np\ndef round(x):\n    pass", "round(np.abs(x))", None),  # not the builtin
+        (
+            "import numpy as np\nimport scipy.stats\nimport scipy.linalg",
+            "scipy.stats.zmap(np.abs(x), x)",
+            "import numpy as np\nimport scipy.stats\nimport scipy.linalg",
+        ),
+        ("import numpy\nimport numpy as np\nimport scipy as np", "numpy.abs(np)", "import numpy\nimport scipy as np"),
+    ],
+)
+def test_the_imports_that_a_function_needs(head, code, imports):
+    found, left_out = mine_functions(f"{head}\n\n\ndef f(x):\n    # numbers\n    return {code}\n", "numpy")
+    if imports is None:
+        assert not found and left_out["uses other names of its package"] == 1
+    else:
+        assert [one.content.partition("\n\n\n")[0] for one in found] == [imports]
+
+
 @pytest.mark.parametrize(("lines", "count"), [(MAX_LINES, 1), (MAX_LINES + 1, 0)])
 def test_a_function_of_too_many_lines(lines, count):
     body = "".join(f"    x = np.abs({n})\n" for n in range(lines - 2))

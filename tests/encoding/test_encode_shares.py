@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from test_encode_domain import ROOT, TEXTS, corpus, model, row, run, run_here  # noqa: F401 - model is a fixture
 
+from nl2code.errors import UserError
 from scripts import encode_domain
 from scripts.file_utils import exclusive
 
@@ -55,6 +56,25 @@ def shards(folder: Path) -> dict[str, bytes]:
 
 def totals(folder: Path) -> dict:
     return json.loads((folder / "encode_stats.json").read_text())["total"]
+
+
+def test_a_share_that_begins_a_shard_meanwhile_is_no_stranger(tmp_path, monkeypatch):
+    """Its record appears after the records were read, and before the folder is listed, if that comes second."""
+    from scripts.encoding import plan
+
+    read = plan.records_in
+
+    def read_then_another_begins(output: Path) -> dict:
+        found = read(output)
+        (output / "train1.record.json").write_text('{"stage": "encoding", "settings": {}, "inputs": {}}')
+        return found
+
+    monkeypatch.setattr(plan, "records_in", read_then_another_begins)
+    plan.refuse_others(tmp_path, {"settings": {}, "inputs": {}})
+    monkeypatch.undo()
+    (tmp_path / "train2.bin").touch()
+    with pytest.raises(UserError, match=r"train2\.bin is no shard of this program"):
+        plan.refuse_others(tmp_path, {"settings": {}, "inputs": {"tokenizer": "None"}})
 
 
 def test_slurm_gives_what_one_machine_gives(tmp_path, arguments, slurm):
