@@ -21,6 +21,7 @@ from nl2code.hf_trainer import CertTrainer
 from nl2code.models import load_model, load_tokenizer
 from nl2code.sampling import Request, Sampler
 from nl2code.sampling.row_cache import RowCache
+from nl2code.sampling.shared_prompt import SharedCache
 from nl2code.vocabulary_loss import use_chunked_loss
 from pandas_numpy_eval.data import read_problems
 from scripts.training.run import build_trainer, parse
@@ -264,8 +265,9 @@ def split(setup: Setup) -> dict:
             torch.cuda.synchronize()
         return time.perf_counter()
 
-    parts = [(sampler, "_first_logits", "prefill"), (sampler.model, "forward", "decode"), (sampler, "_draw", "draw")]
-    parts += [(RowCache, name, "rows") for name in ("join", "leave", "inputs", "advance")]
+    parts = [(sampler, "_read", "prefill"), (sampler.model, "forward", "decode"), (sampler, "_draw", "draw")]
+    of_cache = ("join", "leave", "inputs", "advance")
+    parts += [(cache, name, "rows") for cache in (RowCache, SharedCache) for name in of_cache]
     with contextlib.ExitStack() as stack:
         for part in parts:
             stack.enter_context(timed(*part))

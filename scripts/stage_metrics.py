@@ -55,7 +55,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--operation", choices=OPERATIONS, help="what sketches replace (default: the same as in training)")
     add("--dtype", choices=DTYPES, default="float32", help=HELP)
     add("--device", default="cpu", help="torch device")
-    add("-b", "--batch_size", type=size, default=64, help="rows decoded together")
+    add("-b", "--batch_size", type=size, default=128, help="rows decoded together")
     add("--n_workers", type=number(int, 1, 1024), default=cores, help="programs that run at a time in the sandbox")
     add("-o", "--output", type=Path, required=True, help="JSON file of the result")
     parser.set_defaults(backend="torch")

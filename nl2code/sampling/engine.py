@@ -3,7 +3,7 @@
 Sample i of a task draws from its own random stream (`nucleus.uniforms`), so batch size, number of workers and restarts
 change nothing but the rounding of the logits. A prompt is computed once for all its samples. A row ends as soon as its
 text is decided (end token, or a `first_block` boundary); the next sample, of the same prompt or another, takes its place
-in the batch (`nl2code.sampling.row_cache`).
+in the batch (`nl2code.sampling.row_cache`, on CPUs `shared_prompt`).
 """
 
 from collections import deque
@@ -17,9 +17,11 @@ from nl2code.models import ModelError
 from nl2code.sampling.nucleus import nucleus_sample, uniforms
 from nl2code.sampling.prompts import Completion, PromptEncoder, Request
 from nl2code.sampling.row_cache import RowCache
+from nl2code.sampling.shared_prompt import SharedCache, share_prompts
 from nl2code.sampling.truncation import BOUNDARIES, first_block
 
-BATCH_SIZE = 64
+BATCH_SIZE = 128
+PROMPT_TOKENS = 1024  # of prompts that are computed together, padding included
 
 
 class Sampler(PromptEncoder):
@@ -64,22 +66,25 @@ class Sampler(PromptEncoder):
         prompts: dict[str, _Prompt] = {}
         rows = [self._rows(request, prompts, max_new_tokens, seed, boundaries) for request in requests]
         waiting = deque(row for group in rows for row in group)
-        cache = RowCache(
-            layers=self.model.config.num_hidden_layers,
-            rows=min(batch_size, len(waiting)),
-            prompt_length=max((len(row.prompt.ids) for row in waiting), default=0),
-            new_length=max_new_tokens,
-            device=self.model.device,
-        )
+        sizes = {
+            "layers": self.model.config.num_hidden_layers,
+            "rows": min(batch_size, len(waiting)),
+            "prompt_length": max((len(row.prompt.ids) for row in waiting), default=0),
+            "new_length": max_new_tokens,
+            "device": self.model.device,
+        }
+        shares = share_prompts(self.model)
+        cache = SharedCache(**sizes, slots=min(sizes["rows"], len(prompts))) if shares else RowCache(**sizes)
         live: list[_Row] = []
         while waiting or live:
             while waiting and len(live) < cache.rows:
                 fresh = [waiting.popleft() for _ in range(min(cache.rows - len(live), len(waiting)))]
-                logits = torch.cat([self._first_logits(row.prompt) for row in fresh])  # (F, V)
+                self._read([row.prompt for row in fresh])
+                logits = torch.stack([row.prompt.logits for row in fresh])  # (F, V)
                 self._draw(logits, fresh, temperature, top_p)
                 for row in fresh:
                     if row.finish is None:
-                        cache.join(row.prompt.cache)
+                        cache.join(row.prompt)
                         live.append(row)
                     row.prompt.release()
             if not live:
@@ -106,14 +111,26 @@ class Sampler(PromptEncoder):
         draws = uniforms(seed, request.task_id, request.first, request.count, max_new_tokens)
         return [_Row(prompt, u, prompt.pending, boundaries) for u in draws]
 
-    def _first_logits(self, prompt: "_Prompt") -> torch.Tensor:
-        """Logits after a prompt, (1, V); computed without other prompts, so that they cannot affect it."""
-        if prompt.logits is None:
-            prompt.cache = DynamicCache()
-            ids = torch.tensor([prompt.ids], device=self.model.device)
-            output = self.model(input_ids=ids, past_key_values=prompt.cache, use_cache=True, logits_to_keep=1)
-            prompt.logits = output.logits[:, -1]
-        return prompt.logits
+    def _read(self, prompts: list["_Prompt"]) -> None:
+        """Fill in logits and cache of the prompts that have none, those of like lengths together.
+
+        They are padded on the right, where causal attention keeps the padding out.
+        """
+        unread = sorted({id(p): p for p in prompts if p.logits is None}.values(), key=lambda p: len(p.ids))
+        while unread:
+            longest = len(unread[-1].ids)
+            count = max(1, PROMPT_TOKENS // longest)
+            batch, unread = unread[-count:], unread[:-count]
+            ids = torch.tensor(
+                [p.ids + [0] * (longest - len(p.ids)) for p in batch], device=self.model.device
+            )  # (P, T)
+            ends = sorted({len(p.ids) - 1 for p in batch})
+            cache, keep = DynamicCache(), torch.tensor(ends, device=self.model.device)
+            output = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=keep)
+            for row, prompt in enumerate(batch):
+                length = len(prompt.ids)
+                prompt.logits = output.logits[row, ends.index(length - 1)].clone()  # (V,)
+                prompt.cache = [(layer.keys[row, :, :length], layer.values[row, :, :length]) for layer in cache.layers]
 
     def _draw(self, logits: torch.Tensor, rows: list["_Row"], temperature: float, top_p: float) -> None:
         """Give each row its next token, drawn from logits (B, V)."""
@@ -137,12 +154,16 @@ class Sampler(PromptEncoder):
 
 @dataclass
 class _Prompt:
-    """A prompt that several samples share; its cache and logits are kept until the last of them has begun."""
+    """A prompt that several samples share; its cache and logits are kept until the last of them has begun.
+
+    Attributes:
+        cache: keys and values of each layer, (heads, tokens, head size).
+    """
 
     ids: list[int]
     pending: bytes  # taken back by healing
     waiting: int = 0  # samples that have not begun
-    cache: DynamicCache | None = None
+    cache: list[tuple[torch.Tensor, torch.Tensor]] | None = None
     logits: torch.Tensor | None = None
 
     def release(self) -> None:

@@ -10,7 +10,7 @@ the right is correct for every causal model, with local attention (GPT-Neo) too.
 """
 
 import torch
-from transformers import Cache, DynamicCache
+from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
 
 SLACK = 64  # columns beyond the longest row; when they are used up, all rows move back to the left
@@ -50,26 +50,28 @@ class RowLayer(CacheLayerMixin):
 class RowCache(Cache):
     """The cache of up to `rows` rows with prompts of at most `prompt_length` and `new_length` more tokens."""
 
+    layer_type = RowLayer
+
     def __init__(self, layers: int, rows: int, prompt_length: int, new_length: int, device: torch.device):
         self.rows, self.prompt_length, self.columns = rows, prompt_length, prompt_length + new_length + SLACK
         self.device = device
         self.starts: list[int] = []  # first column of each live row; live ones are the first
         self.first = self.end = prompt_length  # first column in use; the one that the next token is written to
-        super().__init__(layers=[RowLayer(self) for _ in range(layers)])
+        super().__init__(layers=[self.layer_type(self) for _ in range(layers)])
 
     @property
     def live(self) -> int:
         """Rows in use."""
         return len(self.starts)
 
-    def join(self, prompt: DynamicCache) -> None:
-        """Add a row, as the last one, with the keys and values of a prompt (a cache of batch size 1)."""
-        row, length = self.live, prompt.get_seq_length()
-        for layer, source in zip(self.layers, prompt.layers, strict=True):
+    def join(self, prompt) -> None:
+        """Add a row, as the last one, with the keys and values of a prompt: its `cache`, see `engine`."""
+        row, length = self.live, len(prompt.ids)
+        for layer, (keys, values) in zip(self.layers, prompt.cache, strict=True):
             if not layer.is_initialized:
-                layer.lazy_initialization(source.keys, source.values)
-            layer.keys[row, :, self.end - length : self.end] = source.keys[0]
-            layer.values[row, :, self.end - length : self.end] = source.values[0]
+                layer.lazy_initialization(keys[None], values[None])
+            layer.keys[row, :, self.end - length : self.end] = keys
+            layer.values[row, :, self.end - length : self.end] = values
         self.starts.append(self.end - length)
         self.first = min(self.starts)
 

@@ -7,6 +7,7 @@ each process does its share of the units; the process that sees all of them fini
 """
 
 import argparse
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -65,15 +66,17 @@ class SampleFile:
         return replace(self.record, file=self.parts / "record.json")
 
     def units(self) -> list[tuple[Path, list[Chunk]]]:
-        """The file of every unit and its chunks: consecutive ones, until they hold `unit_size` samples."""
+        """The file of every unit and its chunks: consecutive ones, about `unit_size` samples at most, in like shares."""
         n, unit_size = (self.record.settings[key] for key in ("num_samples", "unit_size"))
+        total = n * len(self.problems)
+        size = math.ceil(total / max(1, math.ceil(total / unit_size)))
         groups: list[list[Chunk]] = []
         room = 0
         for problem in self.problems:
             for first in range(0, n, self.chunk_size):
                 if room <= 0:
                     groups.append([])
-                    room = unit_size
+                    room = size
                 groups[-1].append(Chunk(problem, first, min(self.chunk_size, n - first)))
                 room -= groups[-1][-1].count
         return [(self.parts / f"{index:06d}.jsonl", group) for index, group in enumerate(groups)]

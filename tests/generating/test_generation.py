@@ -339,8 +339,8 @@ def test_other_inputs_are_refused(base, other, problems, tmp_path, capsys):
         ("--limit", 2, "limit: null -> 2"),
         ("--tasks", "T/1", "tasks: null -> T/1"),
         ("--dtype", "bfloat16", "dtype: float32 -> bfloat16"),
-        ("-b", 3, "batch_size: 64 -> 3"),
-        ("-u", 7, "unit_size: 500 -> 7"),
+        ("-b", 3, "batch_size: 128 -> 3"),
+        ("-u", 7, "unit_size: 1024 -> 7"),
         ("--backend", "vllm", "backend: torch -> vllm"),
     ],
 )

@@ -110,9 +110,9 @@ SETTINGS = st.fixed_dictionaries(
         "operation": st.sampled_from(["constants", "names", "both"]),
         "backend": st.sampled_from(["torch", "vllm"]),
         "dtype": st.sampled_from(["float32", "bfloat16"]),
-        "batch_size": st.sampled_from([64, 1, None]),
+        "batch_size": st.sampled_from([128, 1, None]),
         "chunk_size": st.sampled_from([50, 7]),
-        "unit_size": st.sampled_from([500, 5]),
+        "unit_size": st.sampled_from([1024, 5]),
     }
 )
 

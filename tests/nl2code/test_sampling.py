@@ -9,6 +9,7 @@ import tiny
 import torch
 
 from nl2code.models import ModelError
+from nl2code.sampling import engine, shared_prompt
 from nl2code.sampling.engine import Sampler, _Row, context_of, sample_completions
 from nl2code.sampling.nucleus import nucleus_sample, uniforms
 from nl2code.sampling.packed_linear import PackedLinear, pack_linears
@@ -131,6 +132,51 @@ def test_neighbours_and_batch_size_change_nothing(any_sampler, batch_size):
         assert samples == alone
 
 
+@pytest.mark.parametrize("batch_size", [3, 8, 64])
+def test_sharing_prompts_changes_nothing(tokenizer, monkeypatch, batch_size):
+    """Rows of several prompts join and leave, so that places of rows and of prompts are given to others."""
+    llama = Sampler(tiny.tiny_model(tokenizer, architecture="llama"), tokenizer)
+    counts = [1, 9, 2, 5, 1, 1, 4]
+    requests = [Request(p, f"T/{i}", 0, n) for i, (p, n) in enumerate(zip(many_prompts(7), counts, strict=True))]
+    settings = {"temperature": 0.8, "top_p": 0.95, "max_new_tokens": 40, "seed": 7, "batch_size": batch_size}
+    settings["boundaries"] = ("e",)  # so that rows leave at many times
+    shared = llama.sample_many(requests, **settings)
+    assert llama.model.config._attn_implementation == shared_prompt.NAME
+    monkeypatch.setattr(engine, "share_prompts", lambda model: False)
+    assert llama.sample_many(requests, **settings) == shared
+    assert len({one.num_tokens for group in shared for one in group}) > 5
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_attention_over_two_parts_is_one_softmax(dtype, tolerance):
+    """Against the plain formula: 5 rows of 2 prompts, 4 heads that share 2 heads of keys."""
+    generator = torch.Generator().manual_seed(1)
+
+    def states(*shape):
+        return torch.randn(*shape, generator=generator, dtype=dtype)
+
+    prompts = [SimpleNamespace(ids=[0] * n, cache=[(states(2, n, 8), states(2, n, 8))]) for n in (7, 3)]
+    cache = shared_prompt.SharedCache(1, rows=5, slots=2, prompt_length=7, new_length=9, device=torch.device("cpu"))
+    own: list[list] = []
+    for step, joining in enumerate([[0, 1, 0], [], [1, 0], []]):
+        for prompt in joining:
+            cache.join(prompts[prompt])
+            own.append([prompt])
+        query, key, value = states(len(own), 4, 1, 8), states(len(own), 2, 1, 8), states(len(own), 2, 1, 8)
+        inputs = cache.inputs(dtype)
+        keys, values = cache.update(key, value, 0)
+        found, _ = shared_prompt.attention(None, query, keys, values, inputs["attention_mask"], scaling=0.5)
+        for row, tokens in enumerate(own):
+            tokens.append((key[row], value[row]))
+            (prompt_keys, prompt_values), *_ = prompts[tokens[0]].cache
+            whole = torch.cat([prompt_keys, *(k for k, _ in tokens[1:])], 1).repeat_interleave(2, 0).double()
+            weights = torch.softmax(0.5 * query[row].double() @ whole.mT, -1)  # (4, 1, tokens)
+            whole = torch.cat([prompt_values, *(v for _, v in tokens[1:])], 1).repeat_interleave(2, 0).double()
+            torch.testing.assert_close(found[row, 0].double(), (weights @ whole)[:, 0], atol=tolerance, rtol=tolerance)
+            assert inputs["position_ids"][row] == whole.shape[1] - 1, step
+        cache.advance()
+
+
 def test_first_tokens_have_the_exact_distribution(any_sampler, tokenizer, monkeypatch):
     """20,000 draws of three tokens: chi-square against probabilities that a plain forward pass of each prefix gives."""
     monkeypatch.setattr(any_sampler, "stop_ids", set())
@@ -138,10 +184,10 @@ def test_first_tokens_have_the_exact_distribution(any_sampler, tokenizer, monkey
     prompt = [any_sampler.bos, 5, 9, 40]
     monkeypatch.setattr(any_sampler, "encode", lambda text, length: (prompt, b""))
     # A temperature at which the nucleus holds a few tokens, so that every triple is drawn often enough.
-    heat, top_p = 1.0, 0.8
-    while np.count_nonzero(reference_nucleus(next_logits(any_sampler, prompt), heat, top_p)) > 5:
-        heat *= 0.8
-    settings = {"temperature": heat, "top_p": top_p, "max_new_tokens": 3, "seed": 11, "batch_size": 500}
+    temperature, top_p = 1.0, 0.8
+    while np.count_nonzero(reference_nucleus(next_logits(any_sampler, prompt), temperature, top_p)) > 5:
+        temperature *= 0.8
+    settings = {"temperature": temperature, "top_p": top_p, "max_new_tokens": 3, "seed": 11, "batch_size": 500}
     settings["boundaries"] = ()
     counts = Counter()
     pushed = _Row.push
@@ -158,7 +204,7 @@ def test_first_tokens_have_the_exact_distribution(any_sampler, tokenizer, monkey
     for _ in range(3):
         longer = {}
         for prefix, p in expected.items():
-            nucleus = reference_nucleus(next_logits(any_sampler, [*prompt, *prefix]), heat, top_p)
+            nucleus = reference_nucleus(next_logits(any_sampler, [*prompt, *prefix]), temperature, top_p)
             longer.update({(*prefix, int(i)): p * nucleus[i] for i in np.flatnonzero(nucleus)})
         expected = longer
     assert set(counts) <= set(expected) and len(expected) >= 5
