@@ -14,6 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 settings "$@"
 ensure_env
 [[ "$MODEL_VERSION" == openai:* ]] || ensure_base
+keep_memory
 
 for type in "${MISSING[@]}"; do
   say "no $type yet at ${RUNS[$type]}/model; training it first"

@@ -80,7 +80,7 @@ ensure_base() {
   "$PYTHON" -m scripts.fetch_model
 }
 
-# glibc then keeps freed memory for the next training step, which makes it faster on CPUs. A value of your own wins.
+# glibc then keeps freed memory for the next step, which makes training and sampling on CPUs faster. A value of your own wins.
 keep_memory() {
   export MALLOC_MMAP_MAX_="${MALLOC_MMAP_MAX_-0}" MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_-100000000000}"
 }

@@ -21,7 +21,7 @@ from scripts.generating.options import DEFAULTS
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")]
 PAGES = [file.read_text(encoding="utf-8") for file in sorted(FILES) if not file.name.startswith("LOG")]  # not the past
-SHELL, PROGRAM = r"([A-Z_]+=\S+ )*bash ", r"([A-Z_]+=\S+ )*(python|evaluate_functional_correctness|sbatch) "
+SHELL, PROGRAM = r"([A-Z_]+=\S+ )*bash ", r"([A-Z_]+=\S+ )*(python3?|evaluate_functional_correctness|sbatch) "
 
 
 def blocks() -> list[str]:
@@ -112,7 +112,7 @@ def test_programs(line):
         rest = words[words.index(script) + 1 :]
         program = ("run_cert.py",) if script.endswith("/train.sbatch") else (rest[0],)
         assert (ROOT / script).is_file()
-    elif words[0] == "python":
+    elif words[0] in ("python", "python3"):
         program, rest = (tuple(words[1:3]), words[3:]) if words[1] == "-m" else ((words[1],), words[2:])
     else:
         program, rest = ("-m", f"pandas_numpy_eval.{words[0]}"), words[1:]

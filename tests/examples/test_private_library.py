@@ -21,9 +21,10 @@ from evaluation.problem_checks import (
     truncate,
 )
 
-from examples.private_library import compare, make_corpus, tasks, wording, wording_conditions
+from examples.private_library import make_corpus, tasks, wording, wording_conditions
 from examples.private_library.pools import NUMBER_WORDS
 from pandas_numpy_eval import evaluate_functional_correctness
+from scripts import report
 from scripts.decontaminate import fingerprints_from, squeeze
 from scripts.file_utils import read_jsonl
 
@@ -172,48 +173,26 @@ def test_descriptions_hold_what_the_code_needs():
         assert [text for text in used - adjectives if text not in one.text] == [], (one.text, one.code)
 
 
-def metrics(folder: Path, run: str, passed: dict[str, int]) -> Path:
-    """A metrics file of ten samples of each task."""
-    (folder / run).mkdir(parents=True)
-    file = folder / run / "n10_metrics.json"
-    file.write_text(json.dumps({"tasks": {task: {"n": 10, "passed": count} for task, count in passed.items()}}))
-    return file
+def test_the_page_shows_the_committed_results(tmp_path):
+    """Scores of base, normal and CERT, and CERT's differences to both, paired by problem."""
+    shutil.copytree(EXAMPLE / "measured", tmp_path / "measured")
+    assert report.main([str(tmp_path / "measured")]) == 0
+    (found,) = json.loads((tmp_path / "measured/report.json").read_text())["benchmarks"]
 
+    def cell(entry: dict) -> str:
+        value, low, high = (f"{100 * number:.1f}" for number in (entry["value"], *entry["ci95"]))
+        return f"{value} [{low}, {high}]"
 
-def test_comparison_is_paired(tmp_path, capsys):
-    """CERT is 40 points above the normal model in every problem: an interval without pairing would not be a point."""
-    metrics(tmp_path, "smollm2-135m", {"a": 0, "b": 0})
-    metrics(tmp_path, "Dorvex_x_normal", {"a": 0, "b": 6})
-    metrics(tmp_path, "Dorvex_x_cert", {"b": 10, "a": 4})
-    assert compare.main([str(tmp_path)]) == 0
-    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.replace("CERT - ", "CERT-").split("\n")[1:-1]]
-    assert dict(lines) == {
-        "base": "0.00 [0.0, 0.0]",
-        "normal": "30.00 [0.0, 60.0]",
-        "CERT": "70.00 [40.0, 100.0]",
-        "CERT-normal": "40.00 [40.0, 40.0]",
-        "CERT-base": "70.00 [40.0, 100.0]",
-    }
+    def kind(run: str) -> str:
+        return {"normal": "normal", "cert": "cert"}.get(run.rpartition("_")[2], "base")
 
-
-def test_the_page_shows_the_committed_results(capsys):
-    assert compare.main([str(EXAMPLE / "measured")]) == 0
-    values = re.findall(r"([\d.]+) \[([-\d.]+), ([-\d.]+)\]", capsys.readouterr().out)
-    base, normal, cert, cert_normal, cert_base = (f"{float(value):.1f} [{low}, {high}]" for value, low, high in values)
+    scores = {kind(run["name"]): cell(run["scores"]["1"]) for run in found["runs"]}
+    scores |= {(kind(pair["first"]), kind(pair["second"])): cell(pair) for pair in found["differences"]}
     page = (ROOT / "docs/private-library.md").read_text().replace("*", "")
-    assert f"| {base} | {normal} | {cert} | {cert_base} | {cert_normal} |" in page
-    assert f"CERT {cert} per cent" in " ".join((ROOT / "README.md").read_text().split())
-
-
-def test_comparison_refuses_what_does_not_fit(tmp_path, capsys):
-    base = metrics(tmp_path, "base", {"a": 0})
-    assert compare.main([str(tmp_path)]) != 0
-    assert "no *_metrics.json of normal, CERT" in capsys.readouterr().err
-    assert compare.main([str(base), str(base)]) != 0
-    assert "a second file of base" in capsys.readouterr().err
-    metrics(tmp_path, "x_normal", {"a": 0}), metrics(tmp_path, "x_cert", {"b": 0})
-    assert compare.main([str(tmp_path)]) != 0
-    assert "different problems" in capsys.readouterr().err
+    cells = (scores[name] for name in ("base", "normal", "cert", ("cert", "base"), ("cert", "normal")))
+    assert f"| {' | '.join(cells)} |" in page
+    shown = f"a normal model {scores['normal']} and CERT {scores['cert']} per cent"
+    assert shown in " ".join((ROOT / "README.md").read_text().split())
 
 
 def test_a_changed_library_gets_another_environment(tmp_path):
