@@ -28,7 +28,7 @@ from scripts.generating.served import is_served
 from scripts.presets import HelpFormatter
 from scripts.records import Record, read_record
 
-FORMAT = 1  # raise it where equal inputs and settings give another result
+FORMAT = 2  # raise it where equal inputs and settings give another result
 SETTINGS = ("comment", "limit", "max_tokens", "dtype", "batch_size")
 MISSES = 20  # examples that are kept
 

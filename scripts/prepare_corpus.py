@@ -180,6 +180,8 @@ def prepare(args: argparse.Namespace) -> str:
         Record(record, "corpus", FORMAT, known["inputs"], settings).refuse_other_settings(advice)
         if not outputs_are_there(record):
             raise UserError(f"{output} lacks files of its corpus; give --sources again to make it")
+        if known.get("format") != FORMAT:
+            print(f"corpus: note: {output} was made by an earlier version; with --sources it is made again")
         return f"corpus: {output} is kept as it is (no --sources given), {summary(read_stats(output))}"
     sources, options = sources_of(args), options_of(args, settings)
     if (templates := templates_of(args) if NAME in options.kinds else None) and not templates.is_file():

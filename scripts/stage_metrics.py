@@ -31,7 +31,7 @@ from scripts.records import Record, read_record
 from scripts.reporting.stages import markdown, row_of, summary
 from scripts.sketches.sketch import OPERATIONS, sketch_of_completion
 
-FORMAT = 1
+FORMAT = 2
 SETTINGS = ("num_samples", "temperature", "top_p", "max_tokens", "seed", "dtype", "batch_size")
 
 

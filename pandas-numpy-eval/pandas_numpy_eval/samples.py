@@ -65,7 +65,7 @@ def read_samples(path: Path, problems: dict[str, dict], evaluated: list[str]) ->
 def stem_of(sample_file: Path) -> Path:
     """`X` of `X.samples.jsonl` or `X.jsonl` (plain or gzipped), with its folder. Raises EvaluationError: no name is left."""
     name = sample_file.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".samples")
-    if not name:
+    if not name.strip("."):
         raise EvaluationError(f"{str(sample_file)!r} is no name of a sample file; give one such as X.samples.jsonl")
     return sample_file.with_name(name)
 

@@ -62,6 +62,11 @@ def completed(file: dict, template: dict) -> dict:
     Raises:
         ValueError: what is wrong.
     """
+    for kind in ("noun", "do", "ask"):
+        if kind in template and not (template[kind] and isinstance(template[kind], str | list)):
+            raise ValueError(f"{kind}: {template[kind]!r} is no description; give a text, a list of texts, or no line")
+    if not isinstance(template.get("slots", {}), dict):
+        raise ValueError("slots has no keys below it; leave the line out, or define a slot")
     objects, codes = file["objects"], template.get("code")
     codes = codes if isinstance(codes, list) else [codes]
     if not codes or not all(isinstance(code, str) and code.strip() for code in codes):

@@ -22,7 +22,7 @@ from scripts.records import Record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
 DEFAULTS = {"sketch_strategy": "popular", "operation": CONSTANTS, "backend": "torch", "dtype": "float32"}
-DEFAULTS |= {"batch_size": 128, "unit_size": 1024, "endpoint": "auto", "samples_per_request": 1}
+DEFAULTS |= {"batch_size": 128, "unit_size": 512, "endpoint": "auto", "samples_per_request": 1}
 CHUNK = 50  # samples of a problem that are not parted between units, with one model
 
 
@@ -92,7 +92,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     add("--device", help="torch device; cuda is the process's own GPU under torchrun (default: cpu)")
     add("-gpu", "--gpu_device", type=number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
     add("-b", "--batch_size", type=size, help="rows decoded together (default: 128)")
-    unit = f"samples per saved unit; a kill loses at most one (default: 1024, of servers {served.UNIT})"
+    unit = f"samples per saved unit, about; a kill loses at most one (default: 512, of servers {served.UNIT})"
     add("-u", "--unit_size", type=count, help=unit)
     served.add_flags(add, number, two_stages)
     add("--dry_run", action="store_true", help="print what would be done and stop")

@@ -66,20 +66,16 @@ class SampleFile:
         return replace(self.record, file=self.parts / "record.json")
 
     def units(self) -> list[tuple[Path, list[Chunk]]]:
-        """The file of every unit and its chunks: consecutive ones, about `unit_size` samples at most, in like shares."""
+        """The file of every unit and its chunks: consecutive ones, in like shares of about `unit_size` samples."""
         n, unit_size = (self.record.settings[key] for key in ("num_samples", "unit_size"))
-        total = n * len(self.problems)
-        size = math.ceil(total / max(1, math.ceil(total / unit_size)))
-        groups: list[list[Chunk]] = []
-        room = 0
+        total, done = n * len(self.problems), 0
+        groups: list[list[Chunk]] = [[] for _ in range(math.ceil(total / unit_size))]
         for problem in self.problems:
             for first in range(0, n, self.chunk_size):
-                if room <= 0:
-                    groups.append([])
-                    room = size
-                groups[-1].append(Chunk(problem, first, min(self.chunk_size, n - first)))
-                room -= groups[-1][-1].count
-        return [(self.parts / f"{index:06d}.jsonl", group) for index, group in enumerate(groups)]
+                chunk = Chunk(problem, first, min(self.chunk_size, n - first))
+                groups[done * len(groups) // total].append(chunk)
+                done += chunk.count
+        return [(self.parts / f"{index:06d}.jsonl", group) for index, group in enumerate(filter(None, groups))]
 
     def is_finished(self) -> bool:
         """Whether the sample file is there, made from the same inputs with the same settings.
@@ -188,6 +184,11 @@ def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile
         print("\n".join(file.plan() for file in files))
         return
     finished = [file.is_finished() for file in files]
+    (rank, world), units = rank_and_world(), len(files[0].units())
+    if rank == 0 and world > units and not all(finished):
+        print(
+            f"note: {world} processes share {units} units, so some have nothing to do; a lower --unit_size gives more"
+        )
     if not all(finished):
         samplers = [open_sampler(name, args, stage) for stage, name in enumerate(models)]
         for problem in files[0].problems:

@@ -114,10 +114,15 @@ def test_a_second_run_without_sources_keeps_the_corpus(source, tmp_path, capsys)
     before = bytes_of(output)
     capsys.readouterr()
     assert run(None, output, domain="Mylib") == 0
-    assert "is kept as it is (no --sources given)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "is kept as it is (no --sources given)" in out and "earlier version" not in out
     assert run(None, output, "--seed", "3", domain="Mylib") == 1
     assert "seed: 42 -> 3" in capsys.readouterr().err
     assert bytes_of(output) == before
+    record = json.loads((output / "record.json").read_text())
+    (output / "record.json").write_text(json.dumps(record | {"format": 1}))
+    assert run(None, output, domain="Mylib") == 0
+    assert "was made by an earlier version; with --sources it is made again" in capsys.readouterr().out
     next(output.glob("train/*")).unlink()
     assert run(None, output, domain="Mylib") == 1
     assert "give --sources again" in capsys.readouterr().err

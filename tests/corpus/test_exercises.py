@@ -110,7 +110,10 @@ def test_equal_seed_and_file_give_equal_programs(templates):
         ({"code": "sum(<row>[<q>])"}, "<q>, which is not defined"),
         ({"noun": "the sum[ of <x>]"}, "does not say <x>"),
         ({"noun": "the sum of <x> and <q>"}, "names <q>"),
-        ({"noun": [], "do": []}, "no description"),
+        ({"noun": [], "do": "add <x>"}, "noun: [] is no description"),
+        ({"do": None}, "do: None is no description"),
+        ({"do": 5}, "do: 5 is no description"),
+        ({"slots": None}, "slots has no keys below it"),
         ({"code": "sum(<row>[<x>]"}, "no Python"),
         ({"gives": "thing"}, "gives 'thing'"),
         ({"code": None}, "no code"),
@@ -118,7 +121,7 @@ def test_equal_seed_and_file_give_equal_programs(templates):
         ({"code": []}, "no code"),
         ({"code": " # nothing"}, "no Python"),
         ({"noun": [1]}, "each a text"),
-        ({"noun": ""}, "each a text"),
+        ({"noun": " "}, "each a text"),
     ],
 )
 def test_mistakes_in_a_template_are_named(templates, change, message):

@@ -193,7 +193,7 @@ def test_a_benchmark_that_cannot_be_told(folder, capsys, content, message):
     assert message in errors and errors.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["", ".", ".jsonl", ".samples.jsonl"])
+@pytest.mark.parametrize("name", ["", ".", ".jsonl", ".samples.jsonl", "..jsonl"])
 def test_a_name_that_is_no_sample_file(folder, capsys, monkeypatch, name):
     monkeypatch.chdir(folder)
     assert main([name, "-d", "Mini.jsonl"]) == 1

@@ -15,6 +15,7 @@ import eval_cert_unified
 from scripts.file_utils import exclusive
 from scripts.generating.options import parse_args, sample_files
 from scripts.generating.units import SampleFile
+from scripts.records import Record
 
 TASKS = [
     {"task_id": "T/0", "prompt": "def f(x):\n    return ", "entry_point": "f", "canonical_solution": ["x"]},
@@ -126,11 +127,11 @@ def test_an_interrupted_run_ends_with_the_same_bytes(base, other, problems, tmp_
         if run(output) == 130:
             interruptions += 1
             assert not output.exists()
-    assert interruptions == 1  # 18 samples in chunks of 4 and 2, units of 4 or more: 3 units
+    assert interruptions == 2  # 18 samples in chunks of 4 and 2: 5 units
     assert output.read_bytes() == (tmp_path / "whole.samples.jsonl").read_bytes()
 
 
-def test_processes_share_the_units(base, problems, tmp_path, monkeypatch):
+def test_processes_share_the_units(base, problems, tmp_path, monkeypatch, capsys):
     """Two processes, as torchrun starts them, write what one writes; the one that ends last puts it together."""
     assert single(base, problems, tmp_path / "one.samples.jsonl", "-u", 4) == 0
     output = tmp_path / "two.samples.jsonl"
@@ -139,6 +140,9 @@ def test_processes_share_the_units(base, problems, tmp_path, monkeypatch):
         assert not output.exists()
         monkeypatch.setenv("RANK", rank)
         assert single(base, problems, output, "-u", 4) == 0
+    assert "some have nothing to do" not in capsys.readouterr().out
+    assert single(base, problems, tmp_path / "three.samples.jsonl", "-u", 400) == 0
+    assert "2 processes share 1 units, so some have nothing to do; a lower --unit_size" in capsys.readouterr().out
     assert output.read_bytes() == (tmp_path / "one.samples.jsonl").read_bytes()
     assert not list(tmp_path.glob("two.parts*"))
 
@@ -180,6 +184,20 @@ def test_one_run_sweeps_temperatures(base, other, problems, tmp_path, capsys):
     }
     assert two_stages(base, other, problems, name, "-t", "0.2,0.6", "-t2", "0.8,0.1,0.2") == 1
     assert "equally many" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("count", "n", "chunk", "unit"), [(201, 5, 5, 512), (201, 200, 50, 512), (8, 600, 600, 512), (1, 3, 2, 9)]
+)
+def test_units_are_of_like_sizes(tmp_path, count, n, chunk, unit):
+    record = Record(tmp_path / "x.meta.json", "generation", 1, {}, {"num_samples": n, "unit_size": unit})
+    problems = [{"task_id": str(i)} for i in range(count)]
+    units = [chunks for _, chunks in SampleFile(problems, tmp_path / "x.samples.jsonl", record, {}, chunk).units()]
+    sizes = [sum(chunk.count for chunk in chunks) for chunks in units]
+    assert sum(sizes) == n * count and max(sizes) - min(sizes) <= chunk and max(sizes) < unit + chunk
+    assert [c.problem["task_id"] for chunks in units for c in chunks if c.first == 0] == [
+        p["task_id"] for p in problems
+    ]
 
 
 def test_dry_run_and_tasks(base, problems, tmp_path, capsys):
@@ -340,7 +358,7 @@ def test_other_inputs_are_refused(base, other, problems, tmp_path, capsys):
         ("--tasks", "T/1", "tasks: null -> T/1"),
         ("--dtype", "bfloat16", "dtype: float32 -> bfloat16"),
         ("-b", 3, "batch_size: 128 -> 3"),
-        ("-u", 7, "unit_size: 1024 -> 7"),
+        ("-u", 7, "unit_size: 512 -> 7"),
         ("--backend", "vllm", "backend: torch -> vllm"),
     ],
 )

@@ -112,7 +112,7 @@ SETTINGS = st.fixed_dictionaries(
         "dtype": st.sampled_from(["float32", "bfloat16"]),
         "batch_size": st.sampled_from([128, 1, None]),
         "chunk_size": st.sampled_from([50, 7]),
-        "unit_size": st.sampled_from([1024, 5]),
+        "unit_size": st.sampled_from([512, 5]),
     }
 )
 
