@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A library that no model has seen: corpus, three models, samples of 40 problems, one table with paired differences.
+# A library that no model has seen: corpus, three models, samples of 40 problems, tables of pass@1 and paired differences.
 #
 #   bash examples/private_library/run.sh             # killed and started again, it resumes
 #   STEPS=30 RUN_NAME=short bash examples/private_library/run.sh
 #
-# The settings of the three commands in the root hold as well, but for DOMAIN, TYPE, SOURCES, MODEL_VERSION, LIBS and pip's, which
+# The settings of the three commands in the root work here too, except DOMAIN, TYPE, SOURCES, MODEL_VERSION, LIBS and pip's, which
 # it sets itself. With --check it looks at the settings and stops.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
@@ -42,4 +42,3 @@ for model in base normal cert; do
   MODEL_VERSION=$model bash run_generating_codes.sh
 done
 bash run_evaluating_codes.sh
-"$PYTHON" -m examples.private_library.compare "$RESULTS_DIR/$(basename "$PROBLEMS" .jsonl)"
