@@ -50,12 +50,20 @@ def words_of(text: str) -> list[str]:
     >>> words_of("from the table above\\nimport math; area = math.pi")
     ['from', 'the', 'table', 'above', 'area', 'math', 'pi']
     """
-    return WORD.findall("\n".join(IMPORT.sub("", line, 1) for line in LINE_END.split(text.lower())))
+    return countings_of(text)[0]
 
 
-def words_beside_import_lines(text: str) -> list[str]:
-    """The same without whole lines that begin with import or from, as earlier versions counted."""
-    return WORD.findall("\n".join(line for line in LINE_END.split(text.lower()) if not IMPORT_LINE.match(line)))
+def countings_of(text: str) -> list[list[str]]:
+    """`words_of`, and where they are others, the words without whole lines that begin with import or from."""
+    lines, rests, has_more = [], [], False
+    for line in LINE_END.split(text.lower()):
+        if IMPORT_LINE.match(line):
+            rests.append(IMPORT.sub("", line, count=1))
+            has_more = has_more or WORD.search(rests[-1]) is not None
+        else:
+            lines.append(line)
+            rests.append(line)
+    return [WORD.findall("\n".join(kept)) for kept in ([rests, lines] if has_more else [rests])]
 
 
 def digest(run: Sequence[str]) -> str:
@@ -148,10 +156,8 @@ class Fingerprints:
 
     def find(self, text: str) -> tuple[str, str] | None:
         """(task_id, rule) of the first match, or None; the rule is `ngram10`, `solution` or `verbatim`."""
-        words = words_of(text)
-        earlier = words_beside_import_lines(text)
-        for counted in [words] if earlier == words else [words, earlier]:
-            if match := self._find_run(counted):
+        for words in countings_of(text):
+            if match := self._find_run(words):
                 return match
         squeezed = squeeze(text) if self.verbatim else ""
         return next(((task, "verbatim") for solution, task in self.verbatim.items() if solution in squeezed), None)

@@ -71,11 +71,12 @@ def corpus_rows(stats: dict) -> list[str]:
 
 def score_rows(folder: Path) -> list[str]:
     """Lines of the card from every *_metrics.json under a folder: benchmark, n, T, pass@1 with its interval, by level."""
+    from scripts.reporting.tables import settings_of, temperatures_of  # loads pandas
+
     rows = []
     for file in sorted(folder.rglob("*_metrics.json")):
         metrics = json.loads(file.read_text(encoding="utf-8"))
-        settings = (metrics.get("sampling") or {}).get("settings", {})
-        temperatures = "/".join(f"{value:g}" for key, value in settings.items() if key.startswith("temperature")) or "?"
+        temperatures = "/".join(f"{value:g}" for value in temperatures_of(settings_of(metrics))) or "?"
         levels = {level: row["pass@1"]["value"] for level, row in metrics.get("by_level", {}).items()}
         first, (low, high) = metrics["pass@1"]["value"], metrics["pass@1"]["ci95"]
         parts = ", ".join(f"{level} {100 * value:.1f}" for level, value in levels.items()) or "-"

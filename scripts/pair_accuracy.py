@@ -17,7 +17,7 @@ import numpy as np
 
 from nl2code.errors import UserError, exit_status
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
-from nl2code.sampling.prompts import PromptError, Request
+from nl2code.sampling.prompts import BATCH_SIZE, PromptError, Request
 from pandas_numpy_eval.scoring import mean_with_interval
 from scripts.corpus.lines import files_of
 from scripts.corpus.pairs import Pair, parse_with_comment, read_pairs, squeezed, summary
@@ -44,7 +44,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("-l", "--max_tokens", type=size, default=200, help="maximum number of new tokens")
     add("--dtype", choices=DTYPES, default="float32", help=HELP)
     add("--device", default="cpu", help="torch device")
-    add("-b", "--batch_size", type=size, default=128, help="rows decoded together")
+    add("-b", "--batch_size", type=size, default=BATCH_SIZE, help="rows decoded together")
     add("-o", "--output", type=Path, required=True, help="JSON file of the result")
     parser.set_defaults(backend="torch")
     args = parse_with_comment(parser, argv)
@@ -52,7 +52,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def answers(sampler, prompts: list[str], max_tokens: int, batch_size: int = 128) -> list[tuple[str, str]]:
+def answers(sampler, prompts: list[str], max_tokens: int, batch_size: int = BATCH_SIZE) -> list[tuple[str, str]]:
     """(text, how it ended) of the greedy completion of each prompt; one beyond the context has no text."""
     found, requests = {}, []
     for prompt in prompts:

@@ -186,13 +186,13 @@ def prepare(args: argparse.Namespace) -> str:
     sources, options = sources_of(args), options_of(args, settings)
     if (templates := templates_of(args) if NAME in options.kinds else None) and not templates.is_file():
         raise UserError(f"{templates} is not there; give a template file with --exercise_templates")
-    if templates:
-        load(templates)  # what is wrong in it is told before the sources are read
     inputs = inputs_of(sources, options, templates, args.run_snippets)
     asked = Record(record, "corpus", FORMAT, inputs, settings)
     if asked.is_finished():
         return f"corpus: {output} is up to date, {summary(read_stats(output))}"
     asked.refuse_other_settings(advice)
+    if templates:
+        load(templates)  # what is wrong in it is told before the sources are read
     with making(output) as folder:
         refuse_foreign_files(Path(os.path.realpath(output)))
         if changed := asked.changed_inputs():

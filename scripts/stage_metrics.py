@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
+from nl2code.sampling.prompts import BATCH_SIZE
 from pandas_numpy_eval.data import resolve_problem_file, solutions_of
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.evaluation import Evaluation, EvaluationSettings
@@ -55,7 +56,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--operation", choices=OPERATIONS, help="what sketches replace (default: the same as in training)")
     add("--dtype", choices=DTYPES, default="float32", help=HELP)
     add("--device", default="cpu", help="torch device")
-    add("-b", "--batch_size", type=size, default=128, help="rows decoded together")
+    add("-b", "--batch_size", type=size, default=BATCH_SIZE, help="rows decoded together")
     add("--n_workers", type=number(int, 1, 1024), default=cores, help="programs that run at a time in the sandbox")
     add("-o", "--output", type=Path, required=True, help="JSON file of the result")
     parser.set_defaults(backend="torch")

@@ -15,12 +15,11 @@ from transformers import DynamicCache, PreTrainedConfig, PreTrainedModel, PreTra
 
 from nl2code.models import ModelError
 from nl2code.sampling.nucleus import nucleus_sample, uniforms
-from nl2code.sampling.prompts import Completion, PromptEncoder, Request
+from nl2code.sampling.prompts import BATCH_SIZE, Completion, PromptEncoder, Request
 from nl2code.sampling.row_cache import RowCache
 from nl2code.sampling.shared_prompt import SharedCache, share_prompts
 from nl2code.sampling.truncation import BOUNDARIES, first_block
 
-BATCH_SIZE = 128
 PROMPT_TOKENS = 1024  # of prompts that are computed together, padding included
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 
+BATCH_SIZE = 128  # rows decoded together by default
+
+
 class PromptError(UserError):
     """A prompt that the model cannot read: too long for its context, empty without a bos token, or no valid text."""
 

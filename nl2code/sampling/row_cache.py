@@ -9,6 +9,8 @@ the right is correct for every causal model, with local attention (GPT-Neo) too.
     row 1      . . . . . p p p t t t
 """
 
+from collections.abc import Iterator
+
 import torch
 from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
@@ -67,13 +69,18 @@ class RowCache(Cache):
     def join(self, prompt) -> None:
         """Add a row, as the last one, with the keys and values of a prompt: its `cache`, see `engine`."""
         row, length = self.live, len(prompt.ids)
-        for layer, (keys, values) in zip(self.layers, prompt.cache, strict=True):
-            if not layer.is_initialized:
-                layer.lazy_initialization(keys[None], values[None])
+        for layer, keys, values in self._states_of(prompt):
             layer.keys[row, :, self.end - length : self.end] = keys
             layer.values[row, :, self.end - length : self.end] = values
         self.starts.append(self.end - length)
         self.first = min(self.starts)
+
+    def _states_of(self, prompt) -> Iterator[tuple[RowLayer, torch.Tensor, torch.Tensor]]:
+        """Each layer with the keys and values that a prompt has for it, (heads, tokens, head size)."""
+        for layer, (keys, values) in zip(self.layers, prompt.cache, strict=True):
+            if not layer.is_initialized:
+                layer.lazy_initialization(keys[None], values[None])
+            yield layer, keys, values
 
     def leave(self, row: int) -> None:
         """Remove a row; the last one takes its number."""

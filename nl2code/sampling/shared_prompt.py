@@ -42,21 +42,19 @@ class SharedCache(RowCache):
     def __init__(self, layers: int, rows: int, slots: int, prompt_length: int, new_length: int, device: torch.device):
         super().__init__(layers, rows, 0, new_length, device)  # rows hold their own tokens alone
         self.slots, self.longest = slots, prompt_length
-        self.prompts: list[tuple[object, int]] = []  # of each slot in use: prompt, its tokens
+        self.prompts: list = []  # of each slot in use
         self.slot_of: list[int] = []  # of each live row
         self.layout: tuple[torch.Tensor, ...] | None = None  # see `_lay_out`; None where rows have joined or left
 
     def join(self, prompt) -> None:
-        known = next((slot for slot, (other, _) in enumerate(self.prompts) if other is prompt), None)
-        if known is None:
-            known, length = len(self.prompts), len(prompt.ids)
-            for layer, (keys, values) in zip(self.layers, prompt.cache, strict=True):
-                if not layer.is_initialized:
-                    layer.lazy_initialization(keys[None], values[None])
-                layer.prompt_keys[known, :, :length] = keys
-                layer.prompt_values[known, :, :length] = values
-            self.prompts.append((prompt, length))
-        self.slot_of.append(known)
+        slot = next((slot for slot, other in enumerate(self.prompts) if other is prompt), len(self.prompts))
+        if slot == len(self.prompts):
+            length = len(prompt.ids)
+            for layer, keys, values in self._states_of(prompt):
+                layer.prompt_keys[slot, :, :length] = keys
+                layer.prompt_values[slot, :, :length] = values
+            self.prompts.append(prompt)
+        self.slot_of.append(slot)
         self.starts.append(self.end)
         self.first, self.layout = min(self.starts), None
 
@@ -68,20 +66,25 @@ class SharedCache(RowCache):
         if slot not in self.slot_of:
             last, moved = len(self.prompts) - 1, self.prompts.pop()
             if slot < last:
+                length = len(moved.ids)
                 for layer in self.layers:
-                    layer.prompt_keys[slot, :, : moved[1]] = layer.prompt_keys[last, :, : moved[1]]
-                    layer.prompt_values[slot, :, : moved[1]] = layer.prompt_values[last, :, : moved[1]]
+                    layer.prompt_keys[slot, :, :length] = layer.prompt_keys[last, :, :length]
+                    layer.prompt_values[slot, :, :length] = layer.prompt_values[last, :, :length]
                 self.prompts[slot] = moved
                 self.slot_of = [slot if other == last else other for other in self.slot_of]
 
     def inputs(self, dtype: torch.dtype) -> dict:
         self.layout = self.layout or self._lay_out(dtype)
         found = super().inputs(dtype)
-        lengths = torch.tensor([self.prompts[slot][1] for slot in self.slot_of], device=self.device)
-        return found | {"position_ids": found["position_ids"] + lengths[:, None]}
+        return found | {"position_ids": found["position_ids"] + self.layout[3]}
 
     def _lay_out(self, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
-        """Rows of each slot, (slots, R), filled up with 0; place of each row in it, (live,); mask (slots, 1, 1, tokens)."""
+        """What is true until a row joins or leaves.
+
+        Returns:
+            Rows of each slot, (slots, R), filled up with 0; place of each row in it, (live,); mask (slots, 1, 1, tokens);
+            tokens of each row's prompt, (live, 1).
+        """
         members: list[list[int]] = [[] for _ in self.prompts]
         for row, slot in enumerate(self.slot_of):
             members[slot].append(row)
@@ -90,11 +93,11 @@ class SharedCache(RowCache):
         places = torch.empty(self.live, dtype=torch.long, device=self.device)
         for slot, rows in enumerate(members):
             places[rows] = torch.arange(len(rows), device=self.device) + slot * most
-        lengths = torch.tensor([length for _, length in self.prompts], device=self.device)[:, None]
+        lengths = torch.tensor([len(prompt.ids) for prompt in self.prompts], device=self.device)[:, None]
         columns = torch.arange(int(lengths.max()), device=self.device)
         mask = torch.zeros(len(lengths), len(columns), dtype=dtype, device=self.device)
         mask.masked_fill_(columns >= lengths, torch.finfo(dtype).min)
-        return order, places, mask[:, None, None]
+        return order, places, mask[:, None, None], lengths[self.slot_of]
 
 
 def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=None, **kwargs):
@@ -109,7 +112,7 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
     flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    order, places, mask = layer.cache.layout
+    order, places, mask, _ = layer.cache.layout
     rows, heads, _, size = query.shape
     groups = key.shape[1]
     slots, most = order.shape
@@ -129,10 +132,11 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
 def share_prompts(model: PreTrainedModel) -> bool:
     """Give a model this attention where it can have it, on a CPU; whether it has."""
     able = model.config.model_type in MODEL_TYPES and model.config._attn_implementation in ("sdpa", NAME)
-    if able and model.device.type == "cpu":
+    if not able or model.device.type != "cpu":
+        return False
+    if model.config._attn_implementation != NAME:
         model.set_attn_implementation(NAME)
-        return True
-    return False
+    return True
 
 
 AttentionInterface.register(NAME, attention)

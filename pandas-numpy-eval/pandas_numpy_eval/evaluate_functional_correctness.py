@@ -162,7 +162,7 @@ def _circumstances(metrics: dict) -> list[str]:
 def evaluate(args: argparse.Namespace) -> int:
     settings = EvaluationSettings(
         problem_file=find_problem_file(args),
-        ks=args.k or (1, 10, 100),
+        ks=args.k or EvaluationSettings.ks,
         limits=Limits(args.timeout, args.timer, args.wall_timeout, args.memory_gb),
         workers=args.n_workers,
         python=libs.environment(args.libs, args.python) if args.libs is not None else args.python,

@@ -43,7 +43,7 @@ def mine_functions(text: str, library: str, path: str = "") -> tuple[list[Snippe
             code = "\n".join(lines[start - 1 : node.end_lineno])
             read, bound = names_in(node)
             needed = read - bound - plain_builtins
-            reason = why_not_function(node, code, library, of_library)
+            reason = why_not_function(node, read, code, library, of_library)
             if reason := reason or ("uses other names of its package" if needed - imports.keys() else ""):
                 left_out[reason] += 1
                 continue
@@ -71,9 +71,9 @@ def imports_of(tree: ast.Module, own: set[str]) -> dict[str, list[str]]:
     return found
 
 
-def why_not_function(node: ast.FunctionDef, code: str, library: str, of_library: list[str]) -> str:
-    """Why a function is no document by itself; empty where it is one."""
-    if node.name.startswith("test") or "pytest" in names_in(node)[0]:
+def why_not_function(node: ast.FunctionDef, read: set[str], code: str, library: str, of_library: list[str]) -> str:
+    """Why a function, which reads these names, is no document by itself; empty where it is one."""
+    if node.name.startswith("test") or "pytest" in read:
         return "test"
     if code.count("\n") >= MAX_LINES:
         return f"more than {MAX_LINES} lines"
@@ -84,7 +84,7 @@ def why_not_function(node: ast.FunctionDef, code: str, library: str, of_library:
     if all(isinstance(part, (ast.Pass, ast.Raise)) or is_ellipsis(part) for part in body):
         return "no body"
     types = _TYPES.get(library, library.rpartition(".")[2])
-    if not names_in(node)[0] & set(of_library) and not re.search(rf"\b({types})\b", code):
+    if not read & set(of_library) and not re.search(rf"\b({types})\b", code):
         return "does not use the library"
     return ""
 

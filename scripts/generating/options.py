@@ -11,6 +11,7 @@ from pathlib import Path
 from nl2code.errors import UserError
 from nl2code.models import resolve_model, tokenizer_sha256, weights_sha256
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
+from nl2code.sampling.prompts import BATCH_SIZE
 from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.file_utils import sha256_file
@@ -22,7 +23,7 @@ from scripts.records import Record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
 DEFAULTS = {"sketch_strategy": "popular", "operation": CONSTANTS, "backend": "torch", "dtype": "float32"}
-DEFAULTS |= {"batch_size": 128, "unit_size": 512, "endpoint": "auto", "samples_per_request": 1}
+DEFAULTS |= {"batch_size": BATCH_SIZE, "unit_size": 512, "endpoint": "auto", "samples_per_request": 1}
 CHUNK = 50  # samples of a problem that are not parted between units, with one model
 
 
@@ -91,8 +92,9 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     add("--backend", choices=("torch", "vllm"), help="engine; vllm needs that package (default: torch)")
     add("--device", help="torch device; cuda is the process's own GPU under torchrun (default: cpu)")
     add("-gpu", "--gpu_device", type=number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
-    add("-b", "--batch_size", type=size, help="rows decoded together (default: 128)")
-    unit = f"samples per saved unit, about; a kill loses at most one (default: 512, of servers {served.UNIT})"
+    add("-b", "--batch_size", type=size, help=f"rows decoded together (default: {BATCH_SIZE})")
+    usual = f"default: {DEFAULTS['unit_size']}, of servers {served.UNIT}"
+    unit = f"samples per saved unit, about; a kill loses at most one ({usual})"
     add("-u", "--unit_size", type=count, help=unit)
     served.add_flags(add, number, two_stages)
     add("--dry_run", action="store_true", help="print what would be done and stop")

@@ -184,12 +184,11 @@ def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile
         print("\n".join(file.plan() for file in files))
         return
     finished = [file.is_finished() for file in files]
-    (rank, world), units = rank_and_world(), len(files[0].units())
-    if rank == 0 and world > units and not all(finished):
-        print(
-            f"note: {world} processes share {units} units, so some have nothing to do; a lower --unit_size gives more"
-        )
     if not all(finished):
+        rank, world = rank_and_world()
+        if rank == 0 and world > (units := len(files[0].units())):
+            advice = "so some have nothing to do; a lower --unit_size gives more"
+            print(f"note: {world} processes share {units} units, {advice}")
         samplers = [open_sampler(name, args, stage) for stage, name in enumerate(models)]
         for problem in files[0].problems:
             # Errors in a prompt are found before any work; the generator's also holds a sketch of up to max_tokens.

@@ -21,7 +21,7 @@ from scripts.reporting.cases import operation_of
 from scripts.reporting.examples import examples_of, sketch_metrics
 from scripts.reporting.problem_files import benchmark_of, problems_of
 from scripts.reporting.references import calls_group
-from scripts.reporting.tables import DETAILS, FIXED, SWEEP, settings_of, sweeps
+from scripts.reporting.tables import DETAILS, FIXED, SWEEP, settings_of, sweeps, temperatures_of
 
 GROUPS = ("level", "category", "calls")
 LARGEST_JSON = 64 * 2**20  # bytes; larger JSON files are no stage metrics
@@ -98,7 +98,7 @@ def _run(row: dict, folder: Path) -> dict:
     return {
         "file": str(row["path"].relative_to(folder)),
         "name": row["run"],
-        "temperatures": [settings[key] for key in ("temperature", "temperature2") if key in settings],
+        "temperatures": temperatures_of(settings),
         **{key: row[key] for key in ("stages", "T", "problems", "n", "sandbox")},
         "scores": {k: metrics[f"pass@{k}"] for k in sorted(row["scores"], key=int)},
         "ceiling": metrics["ceiling"]["value"],

@@ -61,7 +61,7 @@ def _row(path: Path, metrics: dict) -> dict:
         "benchmark": metrics["benchmark"]["name"],
         "run": " ".join([place, *(f"+{mark}" for mark, shown in marks.items() if shown)]),
         "stages": "2" if "temperature2" in settings else "1",
-        "T": "/".join(f"{settings[key]:g}" for key in ("temperature", "temperature2") if key in settings) or "?",
+        "T": "/".join(f"{value:g}" for value in temperatures_of(settings)) or "?",
         "problems": metrics["benchmark"]["evaluated"] - len(metrics.get("missing") or []),
         "n": metrics["n"],
         "pass@1 [95 %]": percent(metrics["pass@1"]),
@@ -94,6 +94,11 @@ def settings_of(metrics: dict) -> dict:
     """The settings of sampling: of a record, or of the flat form of earlier versions."""
     sampling = metrics.get("sampling") or {}
     return sampling.get("settings", sampling)
+
+
+def temperatures_of(settings: dict) -> list[float]:
+    """Of the stages, in order."""
+    return [settings[key] for key in ("temperature", "temperature2") if key in settings]
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:

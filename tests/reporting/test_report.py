@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from scripts import report
 
 
@@ -107,27 +109,29 @@ def test_files_are_listed_without_what_a_run_leaves_on_its_way(tmp_path):
     assert listed == ["a/model/x.safetensors", "b.txt"]
 
 
-def test_other_libraries_are_another_sweep(tmp_path, capsys):
-    for name, t, value, pandas in (("a", 0.2, 0.1, "3"), ("b", 0.8, 0.2, "3"), ("c", 0.8, 0.3, "1")):
-        write_metrics(tmp_path / name, "base", value, sampling={"temperature": t}, versions={"pandas": pandas})
+@pytest.mark.parametrize(
+    ("about", "labels"),
+    [
+        (
+            lambda temperature, value: {"sampling": {"temperature": temperature}, "versions": {"pandas": value}},
+            ["base (pandas=3)", "base (pandas=1)"],
+        ),
+        (  # a model that was trained again in the same place
+            lambda temperature, value: {
+                "sampling": {"settings": {"temperature": temperature}, "inputs": {"model": value * 64}}
+            },
+            ["base (model=333333333333)", "base (model=111111111111)"],
+        ),
+    ],
+)
+def test_other_libraries_and_other_models_are_another_sweep(tmp_path, capsys, about, labels):
+    for name, temperature, score, value in (("a", 0.2, 0.1, "3"), ("b", 0.8, 0.2, "3"), ("c", 0.8, 0.3, "1")):
+        write_metrics(tmp_path / name, "base", score, **about(temperature, value))
     assert report.main([str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "20.00 (0.8)" in out and "30.00 (0.8)" not in out
     (benchmark,) = json.loads((tmp_path / "report.json").read_text())["benchmarks"]
-    assert [one["label"] for one in benchmark["series"]] == ["base (pandas=3)", "base (pandas=1)"]
-
-
-def test_other_models_of_one_name_are_another_sweep(tmp_path, capsys):
-    """A model that was trained again in the same place."""
-    for name, t, value, model in (("a", 0.2, 0.1, "1"), ("b", 0.8, 0.2, "1"), ("c", 0.8, 0.3, "2")):
-        inputs = {"model": model * 64, "benchmark": name}
-        sampling = {"settings": {"temperature": t}, "inputs": inputs}
-        write_metrics(tmp_path / name, "base", value, sampling=sampling)
-    assert report.main([str(tmp_path)]) == 0
-    out = capsys.readouterr().out
-    assert "20.00 (0.8)" in out and "30.00 (0.8)" not in out
-    (benchmark,) = json.loads((tmp_path / "report.json").read_text())["benchmarks"]
-    assert [one["label"] for one in benchmark["series"]] == ["base (model=111111111111)", "base (model=222222222222)"]
+    assert [one["label"] for one in benchmark["series"]] == labels
 
 
 def test_what_was_left_out_is_told(tmp_path, capsys):
