@@ -13,7 +13,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 settings "$@"
 ensure_env
-[[ "$MODEL_VERSION" == openai:* ]] || ensure_base
+[ -z "$NEEDS_BASE" ] || ensure_base
 keep_memory
 
 for type in "${MISSING[@]}"; do

@@ -15,7 +15,7 @@ import traceback
 import warnings
 
 from benchmarks.bench_sketch import load_files
-from nl2code.parsing import parse_statements
+from nl2code.parsing import parse_module
 from scripts.ast_utils import OPERATIONS, code_to_blocks, sketch_spans, transform_code_to_sketch
 from scripts.sketches.continuations import cut_points
 from scripts.sketches.lexer import literals, tokens
@@ -61,7 +61,7 @@ def check_lexer(text: str) -> None:
 def check(text: str) -> None:
     """All properties of one text. Raises AssertionError or whatever the sketcher raises."""
     try:
-        parse_statements(text)
+        parse_module(text)
         parses = True
     except SyntaxError:
         parses = False

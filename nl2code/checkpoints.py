@@ -11,12 +11,9 @@ logger = logging.getLogger(__name__)
 
 def checkpoints(run_dir: Path) -> list[Path]:
     """The checkpoint folders of a run, whole or not, in the order of their steps."""
-    found = {int(folder.name[11:]): folder for folder in run_dir.glob("checkpoint-*") if _is_ours(folder)}
-    return [found[step] for step in sorted(found)]
-
-
-def _is_ours(folder: Path) -> bool:
-    return folder.is_dir() and re.fullmatch(r"checkpoint-(0|[1-9]\d*)", folder.name, re.ASCII) is not None
+    ours = re.compile(r"checkpoint-(0|[1-9]\d*)", re.ASCII)
+    found = [folder for folder in run_dir.glob("checkpoint-*") if folder.is_dir() and ours.fullmatch(folder.name)]
+    return sorted(found, key=lambda folder: int(folder.name[11:]))
 
 
 def is_whole(checkpoint: Path) -> bool:

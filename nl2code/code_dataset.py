@@ -225,7 +225,7 @@ class CodeBlockDataset(Dataset):
         given = np.zeros(self.block_size, bool)
         starts, end = [], 0
         for shard, document, first, length in self.segments(epoch, index):
-            ids[end : end + length] = self.shards[shard].read(document, first, length)
+            ids[end : end + length] = self.shards[shard].get(document, first, length)
             if self.targets:
                 given[end : end + length] = ~self._written(self.targets, shard, document, first, length)
             starts.append(end)

@@ -16,14 +16,13 @@ same magic in front of another layout, which is recognised and refused.
 """
 
 import argparse
-import mmap
 import os
 import shutil
 import struct
 import sys
 import weakref
 from collections.abc import Iterable, Iterator
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,8 +59,8 @@ def best_fitting_int_dtype(vocab_size: int | None) -> type[np.integer]:
 class MMapIndexedDataset:
     """Documents of one shard: a map-style dataset; picklable, for DataLoader workers.
 
-    `dataset[i]` and `get` are views of a memory map. `read` is one system call, which is faster than page faults for pages
-    that are not in memory yet; blocks of training are read by it.
+    A document is read by one system call, which is faster than the page faults of a memory map where its pages are not in
+    memory yet.
 
     Attributes:
         sizes: int32 (N,), tokens per document.
@@ -95,43 +94,27 @@ class MMapIndexedDataset:
         return len(self.sizes)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Document `index`: the stored dtype, (size,), read-only, no copy."""
+        """Document `index`: the stored dtype, (size,), read-only."""
         return self.get(index)
 
     def get(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
-        """Tokens start .. start + length - 1 of a document, read-only, no copy."""
-        offset, length = self._place(index, start, length)
-        return np.frombuffer(self._map, self.dtype, length, offset) if length else np.empty(0, self.dtype)
-
-    def read(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
-        """What `get` gives, read from the file.
+        """Tokens start .. start + length - 1 of a document, or all from start on: the stored dtype, read-only.
 
         Raises:
+            IndexError: the document is shorter.
             IndexedDatasetError: the file became shorter after it was opened.
         """
-        offset, length = self._place(index, start, length)
+        size = int(self.sizes[index])
+        length = size - start if length is None else length
+        if not 0 <= start <= start + length <= size:
+            raise IndexError(f"tokens {start}..{start + length} of document {index}, which has {size}")
         wanted = length * self.dtype.itemsize
-        data = os.pread(self._file, wanted, offset)
+        data = os.pread(self._file, wanted, int(self.offsets[index]) + start * self.dtype.itemsize)
         if len(data) < wanted:
             raise IndexedDatasetError(
                 f"{data_file_path(self.prefix)} ends within document {index}: it changed while it was read; run again"
             )
         return np.frombuffer(data, self.dtype)
-
-    def _place(self, index: int, start: int, length: int | None) -> tuple[int, int]:
-        """Byte offset and length in tokens of a part of a document."""
-        size = int(self.sizes[index])
-        length = size - start if length is None else length
-        if not 0 <= start <= start + length <= size:
-            raise IndexError(f"tokens {start}..{start + length} of document {index}, which has {size}")
-        return int(self.offsets[index]) + start * self.dtype.itemsize, length
-
-    @cached_property
-    def _map(self) -> mmap.mmap:
-        """The file of tokens, mapped on first use, without read-ahead because documents are read in random order."""
-        mapped = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
-        mapped.madvise(mmap.MADV_RANDOM)
-        return mapped
 
     def parts(self) -> Iterator[np.ndarray]:
         """All tokens in order, about four million at a time. Raises IndexedDatasetError where one is no integer."""

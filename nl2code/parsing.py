@@ -1,8 +1,13 @@
 """Python's own parser, quiet and with one kind of error, for texts of any origin."""
 
 import ast
+import re
 import warnings
 from functools import lru_cache
+
+LINE_END = re.compile(r"\r\n?|\n")  # as Python's tokenizer counts lines
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+TYPE_PARAMETERS = tuple(getattr(ast, name) for name in ("TypeVar", "ParamSpec", "TypeVarTuple") if hasattr(ast, name))
 
 
 @lru_cache(maxsize=1)
@@ -20,11 +25,6 @@ def parse_module(code: str) -> ast.Module:
         raise
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(f"does not parse: {type(error).__name__}: {error}") from error
-
-
-def parse_statements(code: str) -> list[ast.stmt]:
-    """The top-level statements of a module. Raises SyntaxError as `parse_module` does."""
-    return parse_module(code).body
 
 
 def try_parse(code: str) -> ast.Module | None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from nl2code.errors import UserError
 
+SHARD_FILES = (".bin", "_features.npy", "_targets.npy", ".idx")  # in the order of writing
+
 
 def find_shards(prefix: str | Path) -> list[str]:
     """Prefixes of the shards of a dataset, in order.

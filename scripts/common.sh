@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 SELF="$(basename "$0")"
+unset CDPATH
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$ROOT" || exit
 export PYTHONPATH="$ROOT:$ROOT/pandas-numpy-eval${PYTHONPATH:+:$PYTHONPATH}"
@@ -38,6 +39,7 @@ find_python() {
 take_lock() {
   [ -z "${CERT_LOCKED:-}" ] || return 0
   command -v flock > /dev/null || return 0
+  { : > "$ROOT/.lock"; } 2> /dev/null || die "cannot write $ROOT/.lock; run as the owner of this checkout, or delete that file"
   exec 9> "$ROOT/.lock"
   flock -n 9 || { say "another run is at work in this checkout; waiting for it to end"; flock 9; }
   export CERT_LOCKED=1
@@ -48,7 +50,9 @@ take_lock() {
 ensure_env() {
   if [ -n "${CERT_PYTHON:-}" ] || [ -n "${VIRTUAL_ENV:-}" ]; then
     PYTHON="${CERT_PYTHON:-${VIRTUAL_ENV:-}/bin/python}"
-    command -v "$PYTHON" > /dev/null || die "no Python at $PYTHON; correct CERT_PYTHON, or unset it to get a .venv"
+    local name=VIRTUAL_ENV
+    [ -z "${CERT_PYTHON:-}" ] || name=CERT_PYTHON
+    command -v "$PYTHON" > /dev/null || die "no Python at $PYTHON; correct $name, or unset it to get a .venv"
     "$PYTHON" -m scripts.shell.requirements "${1:-requirements.txt}" || exit 2
     return
   fi
@@ -56,7 +60,7 @@ ensure_env() {
   local stamp=.venv/.installed wanted python
   wanted="$(cat requirements.txt requirements-dev.txt pandas-numpy-eval/pyproject.toml | sha256sum)"
   PYTHON="$ROOT/.venv/bin/python"
-  [ "$(cat "$stamp" 2> /dev/null)" != "$wanted" ] || return 0
+  [ "$(cat "$stamp" 2> /dev/null)" != "$wanted" ] || [ ! -x "$PYTHON" ] || return 0
   # An installation that was cut off may be broken in ways that pip does not see: it is made anew.
   if [ -e .venv/.installing ]; then rm -rf .venv; fi
   say "making .venv with requirements.txt and requirements-dev.txt (minutes)"

@@ -26,10 +26,11 @@ import sys
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
+from nl2code.parsing import LINE_END
 from scripts.file_utils import PROJECT_ROOT, sha256_file
 
 NGRAM = 10
@@ -39,7 +40,6 @@ WORD = re.compile(r"[a-z_][a-z0-9_]*")
 IMPORT_LINE = re.compile(r"\s*(import|from)\s")
 _NAME = r"[\w.]+(?:\s+as\s+\w+)?"
 IMPORT = re.compile(rf"^\s*(?:import\s+{_NAME}(?:\s*,\s*{_NAME})*\s*(?=$|[;#\\])|from\s+[\w.]+\s+import\b[^;]*)")
-LINE_END = re.compile(r"\r\n?|\n")  # as Python's tokenizer counts lines
 
 
 def words_of(text: str) -> list[str]:
@@ -50,20 +50,23 @@ def words_of(text: str) -> list[str]:
     >>> words_of("from the table above\\nimport math; area = math.pi")
     ['from', 'the', 'table', 'above', 'area', 'math', 'pi']
     """
-    return countings_of(text)[0]
+    return [word for part in _parts_of(text) for word in part]
 
 
-def countings_of(text: str) -> list[list[str]]:
-    """`words_of`, and where they are others, the words without whole lines that begin with import or from."""
-    lines, rests, has_more = [], [], False
+def _parts_of(text: str) -> list[list[str]]:
+    """The words that count, in turns those of other lines and those that stand beside `import` or `from` in a line.
+
+    >>> _parts_of("import math; area = math.pi\\nprint(area)")
+    [[], ['area', 'math', 'pi'], ['print', 'area']]
+    """
+    parts, lines = [], []
     for line in LINE_END.split(text.lower()):
-        if IMPORT_LINE.match(line):
-            rests.append(IMPORT.sub("", line, count=1))
-            has_more = has_more or WORD.search(rests[-1]) is not None
-        else:
+        if not IMPORT_LINE.match(line):
             lines.append(line)
-            rests.append(line)
-    return [WORD.findall("\n".join(kept)) for kept in ([rests, lines] if has_more else [rests])]
+        elif beside := WORD.findall(IMPORT.sub("", line, count=1)):
+            parts += [WORD.findall("\n".join(lines)), beside]
+            lines = []
+    return [*parts, WORD.findall("\n".join(lines))]
 
 
 def digest(run: Sequence[str]) -> str:
@@ -156,22 +159,25 @@ class Fingerprints:
 
     def find(self, text: str) -> tuple[str, str] | None:
         """(task_id, rule) of the first match, or None; the rule is `ngram10`, `solution` or `verbatim`."""
-        for words in countings_of(text):
-            if match := self._find_run(words):
-                return match
+        parts = _parts_of(text)
+        plain = parts[::2]  # the words without whole lines that begin with import or from
+        gaps = list(accumulate(map(len, plain[:-1])))  # only runs that span one of them are not among all words
+        if match := self._find_run(chain(*parts)) or (gaps and self._find_run(chain(*plain), gaps)):
+            return match
         squeezed = squeeze(text) if self.verbatim else ""
         return next(((task, "verbatim") for solution, task in self.verbatim.items() if solution in squeezed), None)
 
-    def _find_run(self, words: list[str]) -> tuple[str, str] | None:
-        """(task_id, rule) of the first known run of words, the longest first."""
+    def _find_run(self, words: Iterable[str], gaps: Sequence[int] = ()) -> tuple[str, str] | None:
+        """(task_id, rule) of the first known run of words, the longest first; with gaps, of runs that span one."""
+        words = list(words)
         joined = " ".join(words).encode()
         starts = list(accumulate((len(word) + 1 for word in words), initial=0))
         for length in sorted(self.runs, reverse=True):
             known = self.runs[length]
-            if not known:
-                continue
-            for start, end in zip(starts, starts[length:], strict=False):
-                task = known.get(hashlib.sha1(joined[start : end - 1]).digest()[:8])
+            last = len(words) - length
+            spanning = sorted({i for gap in gaps for i in range(max(0, gap - length + 1), min(gap, last + 1))})
+            for i in spanning if gaps else range(last + 1 if known else 0):
+                task = known.get(hashlib.sha1(joined[starts[i] : starts[i + length] - 1]).digest()[:8])
                 if task:
                     return task, "ngram10" if length == NGRAM else "solution"
         return None

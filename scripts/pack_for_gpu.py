@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from nl2code.shards import find_shards
+from nl2code.shards import SHARD_FILES, find_shards
 from scripts.file_utils import replacing_folder, sha256_file, write_json
 
 PART_BYTES = 48_000_000
@@ -64,10 +64,8 @@ def save_model(name: str, folder: Path) -> None:
 
 def shard_files(prefix: str) -> dict[str, Path]:
     """The files of all shards of a prefix, by their names in the pack: `shards/train.bin`, ... Raises UserError."""
-    ends = (".bin", ".idx", "_features.npy", "_targets.npy")
-    places = {
-        f"train{number or ''}{end}": f"{shard}{end}" for number, shard in enumerate(find_shards(prefix)) for end in ends
-    }
+    shards = enumerate(find_shards(prefix))
+    places = {f"train{number or ''}{end}": f"{shard}{end}" for number, shard in shards for end in SHARD_FILES}
     return {f"shards/{name}": Path(file) for name, file in places.items() if Path(file).is_file()}
 
 

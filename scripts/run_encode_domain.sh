@@ -9,6 +9,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 settings "$@"
 ensure_env
+ensure_base
 
 for type in "${TYPES[@]}"; do
   say "encoding for the $type"

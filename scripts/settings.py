@@ -7,7 +7,6 @@ scripts/common.sh evaluates what is printed: settings, flags of the programs, pl
 made, so it needs the standard library alone.
 """
 
-import importlib.metadata
 import os
 import re
 import shlex
@@ -18,9 +17,11 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from scripts.corpus.lines import corpus_files
-from scripts.shell.checks import ROOT, SOURCES, flag_advice, has_gpu, need_disk, preset_file, refuse_misspelt, wrong
+from scripts.shell.checks import ROOT, SOURCES, has_gpu, need_disk, refuse_misspelt, wrong
 from scripts.shell.models import model_folders
-from scripts.shell.together import refuse_idle, refuse_single, refuse_unfetched
+from scripts.shell.presets import preset_file, preset_values
+from scripts.shell.together import refuse_idle, refuse_single, refuse_unfetched, refuse_unpaired
+from scripts.shell.training_flags import training_arguments, training_help
 
 COMMANDS = {"run_training_cert.sh": "t", "run_generating_codes.sh": "g", "run_evaluating_codes.sh": "e"}
 COMMANDS |= {"run_quickstart.sh": "q", "run_encode_domain.sh": "n", "run_tests.sh": "s"}
@@ -28,8 +29,6 @@ SECTIONS = ("corpus", "encoding", "training", "sampling", "two_stages", "evaluat
 TABLE = re.sub(r"^#.*\n|\n(?=[ ])", "", (ROOT / "configs/settings.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
 ROWS = [[cell.strip() for cell in re.split(r" \|(?= |$)", row)] for row in TABLE.strip().split("\n")]
 DOMAINS = list(dict.fromkeys(domain for entry in SOURCES for domain in entry["domains"]))
-OWNED = {"--output_dir": "RUN_NAME", "--model_name_or_path": "BASE_MODEL", "--train_file": "DATA_DIR"}
-OWNED |= {"--validation_file": "DATA_DIR"}
 
 
 class Settings:
@@ -58,7 +57,11 @@ class Settings:
         self.shell: dict[str, str | list | dict] = {}
         self.notes: list[str] = []
         refuse_misspelt(environment, {row[0] for row in ROWS})
-        extra = training_arguments(arguments, self.given) if self.letter == "t" else []
+        if "CERT_LOCKED" not in environment and self.letter in "tgen":  # not started by another command
+            set_here = {row[0] for row in ROWS if environment.get(row[0])} - {"RESULTS_DIR"}  # a place may be exported
+            others = sorted(set_here - {row[0] for row in self.rows})
+            self.notes += [f"{name} is no setting of {script}; it changes nothing" for name in others]
+        extra = training_arguments(arguments, self.given, self.training_settings()) if self.letter == "t" else []
         if arguments and self.letter not in "ts":
             raise UserError(f"unknown argument {arguments[0]}; settings are environment variables, see {script} --help")
         self.value = {row[0]: self.given.get(row[0], row[2]) for row in self.rows}
@@ -84,6 +87,11 @@ class Settings:
         follow.get(self.letter, dict)()
         self.shell["TRAINING_FLAGS"] += extra
 
+    def training_settings(self) -> dict[str, str]:
+        """Flag of run_cert.py -> the setting that stands for it. SEED also sets other programs' seeds."""
+        flags = {flag: row[0] for row in self.rows for flag in row[4].split() if row[0] != "SEED"}
+        return {flag.removeprefix("training:"): name for flag, name in flags.items() if flag.startswith("training:")}
+
     def need_domain(self) -> None:
         """DOMAIN is known, or a library of the user's own that has sources or data."""
         domain, known = self.value["DOMAIN"], DOMAINS + ["HumanEval"] * (self.letter in "ge")
@@ -92,19 +100,16 @@ class Settings:
         own = re.fullmatch("[A-Za-z][A-Za-z0-9_]*", domain) and has_data
         if domain not in known and not own:
             advice = "for a library of your own set SOURCES to its folders or archives as well"
+            if self.letter in "ge":
+                advice = "a library of your own is trained first, see run_training_cert.sh --help"
             raise UserError(f"DOMAIN={domain} is not one of: {' '.join(known)}; {advice}")
 
     def read_presets(self) -> None:
-        """Give settings that the user left unset the values of the preset files (of their plain lines)."""
-        found, section = {}, ""
+        """Give settings that the user left unset the values of the preset files."""
+        found: dict[str, str] = {}
         for name, check in ((row[0], row[3]) for row in self.rows if row[3].startswith("preset ")):
             file = self.shell[f"{name}_FILE"] = preset_file(check.split()[1], self.value[name])
-            for line in Path(file).read_text(encoding="utf-8", errors="replace").split("\n"):
-                line = re.sub(r"(^|\s)#.*", "", line).rstrip()
-                if re.fullmatch(r"\w+:", line):
-                    section = line
-                elif pair := re.fullmatch(r"\s+(\w+):\s+(.+)", line):
-                    found[f"{section}--{pair[1]}"] = pair[2].strip("\"'")
+            found |= preset_values(Path(file).read_text(encoding="utf-8", errors="replace"))
         for name, _, _, _, flags, _ in self.rows:
             self.value[name] = self.value[name] or next((found[flag] for flag in flags.split() if flag in found), "")
 
@@ -124,8 +129,10 @@ class Settings:
         suffix = "" if value["OPERATION"] == "constants" or kind == "normal" else f"_{value['OPERATION']}"
         two = set(types) & set(both)
         idle = [] if two else ["OPERATION", "TEMP2", "SKETCH_STRATEGY", "SKETCHER", "GENERATOR"]
-        idle += [] if kind.startswith("openai:") else ["BASE_URL", "ENDPOINT", "CONCURRENCY", "REQUESTS_PER_MINUTE"]
-        self.notes = [f"{name} changes nothing for {kind}" for name in idle if name in self.given]
+        served = kind.startswith("openai:")
+        idle += ["BASE_MODEL"] if served else ["BASE_URL", "ENDPOINT", "CONCURRENCY", "REQUESTS_PER_MINUTE"]
+        idle += ["RUN_NAME"] if self.letter == "g" and kind not in ("cert", "normal") else []
+        self.notes += [f"{name} changes nothing for {kind}" for name in idle if name in self.given]
         self.given = {name: text for name, text in self.given.items() if name not in idle}
         if not two and self.letter in "tn":
             self.given["OPERATION"] = "constants"  # whatever the preset says
@@ -154,7 +161,8 @@ class Settings:
         """CORPUS and LAUNCH."""
         value, shell = self.value, self.shell
         shell["CORPUS"] = self.corpus()
-        refuse_idle(self.given, value["KINDS"] or "code,mined")
+        if value["KINDS"]:  # else the preset says nothing that is read here
+            refuse_idle(self.given, value["KINDS"])
         if value["PRECISION"] == "fp16" and not has_gpu():
             raise UserError(f"PRECISION={value['PRECISION']} needs a GPU, none is here; use PRECISION=auto")
         need_disk(2000, value["DATA_DIR"])
@@ -174,7 +182,7 @@ class Settings:
         """PROGRAM, its models, the types that have to be trained first, and the launcher."""
         value, shell = self.value, self.shell
         models = model_folders(value, self.given, shell["RUNS"], self.notes)
-        missing = [of for of, folder in models.items() if not Path(folder).is_dir()]
+        missing = [of for of, folder in models.items() if not value.get(of.upper()) and not Path(folder).is_dir()]
         if missing and not self.made:
             if value["PRESET"] != "quick":
                 names = ["DOMAIN", *({"PRESET", "BASE_MODEL", "OPERATION", "RUN_NAME", "DATA_DIR"} & self.given.keys())]
@@ -191,6 +199,12 @@ class Settings:
         shell["PROGRAM"] = "eval_cert_unified.py" if staged else "eval_cert.py"
         shell["MODELS"] = two if staged else ["-model", single]
         shell["MISSING"] = missing
+        adapter = any(
+            (folder / "adapter_config.json").is_file() for folder in (Path(version), ROOT / "models" / version)
+        )
+        shell["NEEDS_BASE"] = "1" if version in ("cert", "shipped", "base", "normal") or adapter else ""
+        if staged:
+            refuse_unpaired(value["TEMP"], value["TEMP2"])
         shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"]
         value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")
         if "DEVICE" not in self.given and value["BACKEND"] != "vllm" and not version.startswith("openai:"):
@@ -230,40 +244,6 @@ class Settings:
             else:
                 lines.append(f"{name}=" + (f"({shlex.join(value)})" if isinstance(value, list) else shlex.quote(value)))
         return "\n".join(lines)
-
-
-def training_arguments(arguments: list[str], given: dict[str, str]) -> list[str]:
-    """Flags for run_cert.py, checked by name; N_GPUS NODE_SIZE of the original become NPROC."""
-    if arguments and all(re.fullmatch("[0-9]+", argument) for argument in arguments):
-        if arguments[1:] not in ([], ["1"]):
-            how = "configs/accelerate/ddp.yaml says how several machines are started"
-            raise UserError(f"N_GPUS NODE_SIZE = {' '.join(arguments)}: {how}; on one, give NPROC={arguments[0]}")
-        given["NPROC"] = arguments[0]
-        return []
-    known = training_flags((ROOT / "configs/training/help.txt").read_text(encoding="utf-8"))
-    for position, argument in enumerate(arguments):
-        flag = argument.partition("=")[0]
-        if setting := OWNED.get("--" + flag[2:].replace("-", "_")):
-            raise UserError(f"{flag} is set by this command; use the setting {setting}, or run run_cert.py itself")
-        if flag.startswith("--") and flag not in known:
-            raise UserError(f"run_cert.py has no flag {flag}; {flag_advice(flag, known)}")
-        if position == 0 and not flag.startswith("--"):
-            raise UserError(f"unknown argument {argument}; give flags of run_cert.py, or settings, see --help")
-    return list(arguments)
-
-
-def training_help() -> str:
-    """The version of transformers, and the help of run_cert.py as it builds it with that version."""
-    command = [sys.executable, "-c", "from scripts.training.run import parse; parse(['--help'])"]
-    environment = {**os.environ, "COLUMNS": "120"}
-    told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-    return f"transformers {importlib.metadata.version('transformers')}\n{told.rstrip()}"
-
-
-def training_flags(text: str) -> set[str]:
-    """The flags that a help text explains."""
-    heads = [line.strip().partition("  ")[0] for line in text.split("\n") if line.startswith("  -")]
-    return {flag for head in heads for flag in re.findall(r"--[\w-]+", head)}
 
 
 def help_text(script: str) -> str:

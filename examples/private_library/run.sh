@@ -9,6 +9,9 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 HERE=examples/private_library
+for name in DOMAIN TYPE SOURCES MODEL_VERSION LIBS; do
+  [ -z "${!name:-}" ] || die "$name=${!name} is set by this command; unset it (env -u $name ...)"
+done
 FILES="${FILES:-3000}"                                # programs in the corpus; 3000 are about 490K tokens
 BENCHMARK="${PROBLEMS:-$HERE/problems/Dorvex.jsonl}"  # DorvexDev.jsonl: 20 problems to choose settings with
 export DOMAIN=Dorvex LIMIT="${LIMIT:-0}"              # LIMIT=0: all problems
@@ -17,8 +20,15 @@ export DATA_DIR="${DATA_DIR:-data}" RESULTS_DIR="${RESULTS_DIR:-results}"
 WORK="$(realpath -m "$DATA_DIR/$DOMAIN")"
 unset PROBLEMS
 if [ "${1:-}" = --help ]; then sed -n '2,8s/^# \{0,1\}//p' "$HERE/run.sh"; exit; fi
-if [ "${1:-}" = --check ]; then SOURCES=$HERE/library exec bash run_training_cert.sh --check; fi
-[ $# = 0 ] || die "unknown argument $1; settings are environment variables, see the top of $HERE/run.sh"
+[ $# = 0 ] || [ "$*" = --check ] || die "unknown argument $1; settings are environment variables, see the top of $HERE/run.sh"
+# What the later steps would refuse is refused before hours of training.
+export CERT_LOCKED="${CERT_LOCKED-}"
+SOURCES=$HERE/library bash run_training_cert.sh --check
+for command in run_generating_codes.sh run_evaluating_codes.sh; do
+  SOURCES=$HERE/library MODEL_VERSION=base PROBLEMS="$BENCHMARK" bash "$command" --check
+done
+if [ "${1:-}" = --check ]; then exit; fi
+take_lock
 ensure_env
 
 "$PYTHON" -m examples.private_library.make_corpus -o "$WORK/programs" --files "$FILES"
@@ -36,7 +46,9 @@ rm -rf "$WORK/build" && cp -r "$HERE/library" "$WORK/build"
 "$PYTHON" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$WORK/wheels" "$WORK/build"
 # An environment is kept by name and version; a library that changed under one version gets another folder.
 CONTENT="$(cd "$HERE/library" && find . -name '*.py' -o -name pyproject.toml | LC_ALL=C sort | xargs sha256sum | sha256sum)"
-export PROBLEMS="$BENCHMARK" LIBS=dorvex==1.0.0 PIP_FIND_LINKS="$WORK/wheels" PIP_NO_INDEX=1
+# As an address, since pip cuts folders at their blanks.
+PIP_FIND_LINKS="$("$PYTHON" -c 'import pathlib, sys; print(pathlib.Path(sys.argv[1]).as_uri())' "$WORK/wheels")"
+export PROBLEMS="$BENCHMARK" LIBS=dorvex==1.0.0 PIP_FIND_LINKS PIP_NO_INDEX=1
 export CERT_LIBS="$WORK/libs/${CONTENT:0:16}"
 for model in base normal cert; do
   MODEL_VERSION=$model bash run_generating_codes.sh

@@ -1,15 +1,13 @@
 """Where a completion ends: the paper's `first_block` rule, and a stricter one that looks at the syntax tree."""
 
 import ast
-import re
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from nl2code.parsing import parse_module
+from nl2code.parsing import LINE_END, parse_module
 
 BOUNDARIES = ("\nclass", "\ndef", "\n#", "\n@", "\nprint", "\nif")
 MAX_PARSES = 100  # of one completion in `syntax`
-_LINE_END = re.compile(r"\r\n?|\n")  # as Python's own parser counts lines
 
 
 def first_block(text: str, boundaries: tuple[str, ...] = BOUNDARIES) -> str:
@@ -37,8 +35,8 @@ def syntax(prompt: str, text: str) -> str:
     'x + 1'
     """
     prompt, text = prompt.lstrip("\ufeff"), first_block(text)
-    line_ends = [match.start() for match in _LINE_END.finditer(prompt + text)]
-    ends = [*(match.start() for match in _LINE_END.finditer(text)), len(text)]
+    line_ends = [match.start() for match in LINE_END.finditer(prompt + text)]
+    ends = [*(match.start() for match in LINE_END.finditer(text)), len(text)]
     for _ in range(MAX_PARSES):
         end = ends.pop()
         try:
@@ -63,7 +61,7 @@ def end_of_open_statement(statements: Iterable[ast.stmt], code: str, cut: int) -
     >>> end_of_open_statement(ast.parse("x = f(1)\ny = 2").body, "x = f(1)\ny = 2", 4)
     4
     """
-    starts = [0, *(match.end() for match in _LINE_END.finditer(code))]
+    starts = [0, *(match.end() for match in LINE_END.finditer(code))]
     for node in statements:
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
         assert node.end_lineno is not None and node.end_col_offset is not None  # a parser sets both

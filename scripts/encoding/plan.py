@@ -14,15 +14,16 @@ from pathlib import Path
 
 from nl2code.errors import UserError
 from nl2code.models import tokenizer_sha256
+from nl2code.shards import SHARD_FILES
 from scripts.corpus.lines import corpus_files
-from scripts.encoding.shard import SHARD_FILES, DocumentSettings
+from scripts.encoding.shard import DocumentSettings
 from scripts.file_utils import sha256_file
 from scripts.records import ANOTHER_PLACE, Record, changes, read_record
 
 STAGE, FORMAT = "encoding", 4  # raise it where equal inputs and settings give other shards
 SPLITS = ("train", "valid")
 ENDINGS = ".json, .jsonl, .json*.gz, .json*.zst"
-_SHARD = re.compile(rf"({'|'.join(SPLITS)})(\d*)(\.bin|\.idx|_features\.npy|_targets\.npy|\.record\.json)")
+_SHARD = re.compile(rf"({'|'.join(SPLITS)})(\d*)({'|'.join(map(re.escape, (*SHARD_FILES, '.record.json')))})")
 
 
 @dataclass(frozen=True)

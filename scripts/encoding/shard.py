@@ -17,15 +17,16 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from nl2code.indexed_dataset import MMapIndexedDatasetBuilder, best_fitting_int_dtype
+from nl2code.indexed_dataset import make_builder
+from nl2code.models import reading_text
 from nl2code.sampling.truncation import first_block
+from nl2code.shards import SHARD_FILES
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.lines import BadLine, parse_line, read_lines
 from scripts.sketches.continuations import continuation
 from scripts.sketches.documents import Pieces, generator_pieces, sketcher_document
 
 NORMAL, SKETCHER, GENERATOR = TYPES = ("normal", "sketcher", "generator")
-SHARD_FILES = (".bin", "_features.npy", "_targets.npy", ".idx")
 BATCH_CHARACTERS = 1 << 20  # of text that goes to the tokenizer at once
 Features = tuple[float, float, float]
 
@@ -151,14 +152,8 @@ def _targets(encoding, pieces: Pieces) -> np.ndarray:
 
 @lru_cache(maxsize=1)  # a worker encodes many shards
 def load_fast_tokenizer(file: str):
-    """The tokenizer of a `tokenizer.json`; special tokens in a text are read as text, so code cannot end a document."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(file)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.encode_special_tokens = True
-    return tokenizer
+    """The tokenizer of a `tokenizer.json`, see `reading_text`."""
+    return reading_text(Path(file).read_text(encoding="utf-8"))
 
 
 def encode_shard(path: Path, prefix: Path, settings: DocumentSettings, ends: TokenizerFile) -> dict:
@@ -173,7 +168,7 @@ def encode_shard(path: Path, prefix: Path, settings: DocumentSettings, ends: Tok
     tokenizer, counts = load_fast_tokenizer(ends.file), Counts(str(path))
     with TemporaryDirectory(prefix=f".{prefix.name}-", suffix=".partial", dir=prefix.parent) as folder:
         new = Path(folder, prefix.name)
-        builder = MMapIndexedDatasetBuilder(f"{new}.bin", best_fitting_int_dtype(ends.id_space))
+        builder = make_builder(f"{new}.bin", ends.id_space)
         features: list[Features] = []
         targets = [np.empty(0, bool)]
         in_pieces = settings.type == GENERATOR or settings.continuation_ratio > 0

@@ -18,7 +18,7 @@ from scripts.file_utils import sha256_file
 from scripts.generating import served
 from scripts.generating.names import ENDING, beside, file_name, run_name
 from scripts.generating.units import FORMAT, SampleFile
-from scripts.presets import HelpFormatter, with_preset
+from scripts.presets import HelpFormatter, parse_with_preset
 from scripts.records import Record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
@@ -103,7 +103,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     add("--results_dir", help="folder of the default output (default: results)")
     add("-mv", "--model_version", help="label that is added to <run> in the default output")
     sections = ("sampling", "two_stages") if two_stages else ("sampling",)
-    args = parser.parse_args(with_preset(sys.argv[1:] if argv is None else argv, *sections))
+    args = parse_with_preset(parser, sys.argv[1:] if argv is None else argv, *sections)
     if args.gpu_device is not None:
         if args.device:
             parser.error("--gpu_device and --device name the same; leave one out")

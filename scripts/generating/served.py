@@ -39,8 +39,9 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace, models: lis
         parser.error(f"{PREFIX} lacks the model's name; give {PREFIX}NAME as the server knows it")
     if all(served):
         for name in ("backend", "dtype", "device", "batch_size"):
-            if getattr(args, name) is not None:
+            if name in args.typed:
                 parser.error(f"--{name} is for models of this machine, the server chooses its own; leave it out")
+            setattr(args, name, None)  # of the preset file
     two = getattr(args, "base_url2", None)
     if two and not served[-1]:
         parser.error(f"--base_url2 is for a generator behind a server, {models[-1]} is none; leave it out")

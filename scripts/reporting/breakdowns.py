@@ -6,17 +6,13 @@ import numpy as np
 
 from pandas_numpy_eval.scoring import in_order
 from scripts.reporting.blocks import Section, Table, filled, percent
+from scripts.reporting.cases import MEANINGS
 from scripts.reporting.charts import outcome_chart, solved_chart
 from scripts.reporting.tables import FIXED
 
 SKETCHES = {"placeholder": "sketch has a placeholder", "reference": "sketch is a reference's"}
 KINDS = 5  # of failures in the chart; the others are one
 NAMES = {"level": "level", "category": "category", "calls": "API calls"}
-CASES = {
-    "1": "both stages wrote it",
-    "2": "the sketcher's own answer stands",
-    "3": "the generator corrected a wrong sketch",
-}
 
 
 def problems(benchmark: dict, shown: dict[str, dict], prefix: str) -> Section:
@@ -105,9 +101,9 @@ def cases(benchmark: dict, shown: dict[str, dict]) -> Section:
         rows.append(row | {f"case {k}": f"{v['passed']} of {v['samples']}" for k, v in run["cases"].items()})
     for label, run in shown.items():
         for case, samples in run.get("examples", {}).items():
-            title = f"{label}, case {case} ({CASES[case]}): {len(samples)} of {run['cases'][case]['samples']}"
+            title = f"{label}, case {case} ({MEANINGS[case]}): {len(samples)} of {run['cases'][case]['samples']}"
             examples[title] = samples
-    note = "Samples of two stages that passed, by case: " + "; ".join(f"{k}, {text}" for k, text in CASES.items())
+    note = "Samples of two stages that passed, by case: " + "; ".join(f"{k}, {text}" for k, text in MEANINGS.items())
     note += (
         ". In per cent, of the problems' most frequent sketches: those with a placeholder, where the canonical solution has "
         "one, and those that are exactly the sketch of a canonical solution. A run of one stage has those of its code."

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from nl2code.errors import UserError
+from scripts.shell.presets import ROOT, preset_file
 
-ROOT = Path(__file__).resolve().parents[2]
 SOURCES = json.loads((ROOT / "scripts/sources.json").read_text(encoding="utf-8"))
 BENCHMARKS = ("Pandas", "Numpy", "PandasDev", "NumpyDev", "HumanEval", "PandasEval", "NumpyEval")
 # Name of a variable or a flag that is refused -> what to do instead.
@@ -43,9 +43,13 @@ def wrong(check: str, value: str) -> str:
     elif kind == "preset":
         names = sorted((file.stem for file in (ROOT / rest).glob("*.yaml")), reverse=True)
         fine, problem = preset_file(rest, value), f"is not allowed; use one of: {' '.join(names)}, or a .yaml file"
+        if Path(value).stem in ("train", "valid"):  # as a part of a corpus
+            fine, problem = False, "would name the folder of its corpus train or valid; rename the file"
     elif kind == "benchmark":
-        fine = value in BENCHMARKS or Path(value).is_file()
-        problem = f"is not allowed; use one of: {' '.join(BENCHMARKS)} (or an existing .jsonl file)"
+        fine = value in BENCHMARKS or (Path(value).is_file() and value.endswith((".jsonl", ".jsonl.gz")))
+        problem = f"is not allowed; use one of: {' '.join(BENCHMARKS)} (or an existing .jsonl or .jsonl.gz file)"
+    elif kind == "program":
+        fine, problem = shutil.which(value), "is no program; give a Python, such as python3.11 or its path"
     elif kind == "sources":
         known = {entry[key] for entry in SOURCES for key in ("name", "group")}
         parts = [] if Path(value).expanduser().exists() else [part.strip() for part in value.split(",")]
@@ -74,18 +78,13 @@ def wrong_model(value: str, words: str = "") -> str:
             return (
                 f"has pickled weights (pytorch_model.bin), which are not read; run `{command}` and give {copy} instead"
             )
+        if (folder / "model" / "config.json").is_file() or (folder / "model" / "adapter_config.json").is_file():
+            return f"is the folder of a training run; give its model, {folder / 'model'}"
         return f"({folder}) holds no config.json with *.safetensors weights; put them there or remove the folder"
     if value == "smollm2-135m" or re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value):
         return ""
     others = ", ".join(words.split()) or "smollm2-135m (fetched)"
     return f"is not there; give {others}, a folder with weights, its name under models/, or a hub id OWNER/NAME"
-
-
-def preset_file(folder: str, value: str) -> str:
-    """The file that PRESET or PROTOCOL names, from the project's root; empty where there is none."""
-    if (ROOT / folder / f"{value}.yaml").is_file():
-        return f"{folder}/{value}.yaml"
-    return value if value.endswith((".yaml", ".yml", ".json")) and Path(value).is_file() else ""
 
 
 def near(name: str, known: set[str]) -> str:

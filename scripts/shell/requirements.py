@@ -4,6 +4,8 @@ python -m scripts.shell.requirements requirements.txt     # in the Python that i
 """
 
 import importlib.metadata
+import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -41,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
         except ImportError:
             missing = ["packaging (missing)"]
         if missing:
-            advice = f"run {sys.executable} -m pip install -r {file}, or leave the environment to get a .venv"
+            leave = "unset CERT_PYTHON" if os.environ.get("CERT_PYTHON") else "leave the environment"
+            advice = f"run {shlex.quote(sys.executable)} -m pip install -r {file}, or {leave} to get a .venv"
             raise UserError(f"{sys.executable} does not have what {file} asks for: {', '.join(missing)}; {advice}")
 
     return exit_status(work)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from nl2code.parsing import parse_statements
+from nl2code.parsing import DEFINITIONS, parse_module
 from scripts.sketches.lexer import LINE
-
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,9 @@ def split_blocks(code: str) -> tuple[CodeBlock, ...]:
     is the text.
 
     Raises:
-        SyntaxError: see `parse_statements`.
+        SyntaxError: see `parse_module`.
     """
-    statements, lines = parse_statements(code), LINE.findall(code)
+    statements, lines = parse_module(code).body, LINE.findall(code)
     numbers = [statement.lineno for statement in statements]
     cuts = sorted(_cuts(lines, statements) - {0, len(lines)})
     blocks: list[CodeBlock] = []
@@ -74,7 +72,7 @@ def _cuts(lines: list[str], statements: list[ast.stmt]) -> set[int]:
     for statement in statements:
         decorators = getattr(statement, "decorator_list", [])
         begin = min(node.lineno for node in [statement, *decorators]) - 1
-        is_definition = isinstance(statement, _DEFINITIONS)
+        is_definition = isinstance(statement, DEFINITIONS)
         if begin >= end:  # else it shares a line with the statement before it
             cuts |= _cuts_in_gap(lines, end, begin, after_definition, is_definition)
         end, after_definition = statement.end_lineno, is_definition

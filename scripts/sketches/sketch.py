@@ -8,7 +8,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from nl2code.parsing import parse_statements
+from nl2code.parsing import parse_module
 from scripts.sketches import lexer
 from scripts.sketches.placeholders import LITERALS
 from scripts.sketches.user_names import name_spans
@@ -28,7 +28,7 @@ def sketch_spans(code: str, operation: str = CONSTANTS, literals: str = "compat"
     if operation == CONSTANTS:
         return constants
     try:
-        found = {span[0]: span for span in name_spans(code, parse_statements(code))}
+        found = {span[0]: span for span in name_spans(code, parse_module(code).body)}
     except SyntaxError:
         found = {}
     if table:  # the name in a def or class is a name and a constant: the table decides

@@ -31,16 +31,15 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from nl2code.parsing import DEFINITIONS, TYPE_PARAMETERS
 from scripts.sketches.lexer import LINE, tokens
 
 FUNCTION, CLASS, ARGUMENT, VARIABLE = NAME_WORDS = ("func", "AnClass", "argument", "variable")
 IMPORT = "import"
 KEPT = frozenset({"self", "cls", "_"})
 
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _STRINGS = (ast.JoinedStr, getattr(ast, "TemplateStr", ast.JoinedStr))  # since Python 3.14
-_TYPE_PARAMETERS = tuple(getattr(ast, name) for name in ("TypeVar", "ParamSpec", "TypeVarTuple") if hasattr(ast, name))
 _TYPE_ALIAS = getattr(ast, "TypeAlias", ())  # since Python 3.12, as the type parameters
 
 
@@ -183,7 +182,7 @@ class _Reader:
         """Note what a node binds and reads; add its children."""
         if isinstance(node, ast.Name):
             self.use(self.at(node), node.id, scope, "" if isinstance(node.ctx, ast.Load) else VARIABLE)
-        elif isinstance(node, _DEFINITIONS):
+        elif isinstance(node, DEFINITIONS):
             self.visit_definition(node, scope)
         elif isinstance(node, ast.Lambda):
             self.visit_function(node, scope, scope)
@@ -220,7 +219,7 @@ class _Reader:
         elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.MatchMapping):
             if name := node.rest if isinstance(node, ast.MatchMapping) else node.name:
                 self.use(self.names.nth(self.names.behind(node), -1), name, scope, VARIABLE)
-        elif isinstance(node, _TYPE_PARAMETERS):
+        elif isinstance(node, TYPE_PARAMETERS):
             self.use(self.names.nth(self.at(node), 0), node.name, scope, VARIABLE)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not self.in_string:
             self.keywords += [(self.at(part), part.arg, node.func.id, scope) for part in node.keywords if part.arg]

@@ -9,13 +9,12 @@ from pathlib import Path
 from nl2code.checkpoints import checkpoints, is_weights_only, is_whole, newest_checkpoint
 from nl2code.errors import UserError, one_line
 from nl2code.models import tokenizer_sha256
-from nl2code.shards import find_shards
+from nl2code.shards import SHARD_FILES, find_shards
 from scripts.file_utils import open_weights_to_readers, sha256_file, write_json
 from scripts.records import Record, read_record
 from scripts.training.starting_model import starting_weights_sha256
 
 STAGE, FORMAT = "training", 1  # raise it where equal inputs and settings give other weights
-SHARD_FILES = (".bin", ".idx", "_features.npy", "_targets.npy")
 
 
 def run_inputs(

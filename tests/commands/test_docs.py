@@ -20,6 +20,7 @@ from scripts.encoding import plan
 from scripts.file_utils import read_jsonl
 from scripts.generating import options, units
 from scripts.presets import SECTIONS
+from scripts.shell import training_flags
 from scripts.shell.checks import RENAMED
 from scripts.sketches import continuations, placeholders, user_names
 from scripts.sketches.sketch import transform_code_to_sketch
@@ -215,7 +216,7 @@ PROGRAMS = {
     ENCODING: lambda: encode_domain.parse_args(["--help"]),
     "evaluate_functional_correctness": lambda: evaluate_functional_correctness.main(["--help"]),
 }
-TRAINING_FLAGS = settings.training_flags((ROOT / "configs/training/help.txt").read_text())
+TRAINING_FLAGS = training_flags.training_flags((ROOT / "configs/training/help.txt").read_text())
 
 
 def compare(rows: list[list[str]], known: set[str]) -> None:

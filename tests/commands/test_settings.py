@@ -11,7 +11,7 @@ from nl2code.errors import UserError
 from pandas_numpy_eval import data
 from scripts import fetch_model, settings
 from scripts.settings import Settings
-from scripts.shell import checks, requirements
+from scripts.shell import checks, requirements, training_flags
 
 STAGES = ("sketcher", "generator")
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ def test_variables_of_the_original_are_refused_with_what_to_use(name, folders):
 
 def test_what_the_advice_on_old_names_names():
     """Settings, flags and files exist; what is refused does not."""
-    flags = settings.training_flags((ROOT / "configs/training/help.txt").read_text())
+    flags = training_flags.training_flags((ROOT / "configs/training/help.txt").read_text())
     names = {row[0] for row in settings.ROWS}
     known = flags | {"--rank", "--world_size"}  # of encode_domain
     assert not checks.RENAMED.keys() & (flags | names) and checks.RENAMED["BATCH_SIZE"] == "use BATCH"
@@ -139,16 +139,8 @@ def test_arguments_of_training_that_are_refused(arguments, words, folders):
 
 
 def test_arguments_of_training_that_are_passed_on(folders):
-    made = Settings(TRAIN, ["--weight_decay", "-0.1", "--fp16=false", "--max-steps", "3"], {**folders, "STEPS": "9"})
-    assert made.shell["TRAINING_FLAGS"] == [
-        "--max_steps",
-        "9",
-        "--weight_decay",
-        "-0.1",
-        "--fp16=false",
-        "--max-steps",
-        "3",
-    ]
+    made = Settings(TRAIN, ["--weight_decay", "-0.1", "--fp16=false"], {**folders, "STEPS": "9"})
+    assert made.shell["TRAINING_FLAGS"] == ["--max_steps", "9", "--weight_decay", "-0.1", "--fp16=false"]
     for arguments in (["4"], ["4", "1"]):
         made = Settings(TRAIN, arguments, folders)
         assert made.value["NPROC"] == "4" and made.shell["LAUNCH"][-2:] == ["--nproc_per_node", "4"]
@@ -157,8 +149,8 @@ def test_arguments_of_training_that_are_passed_on(folders):
 
 def test_the_known_help_of_training_is_that_of_the_program():
     """After a new version of transformers: python -m scripts.settings --training-help > configs/training/help.txt"""
-    known, built = (ROOT / "configs/training/help.txt").read_text(), settings.training_help()
-    assert settings.training_flags(known) == settings.training_flags(built)
+    known, built = (ROOT / "configs/training/help.txt").read_text(), training_flags.training_help()
+    assert training_flags.training_flags(known) == training_flags.training_flags(built)
     # Versions of Python lay the text out differently.
     words = [set(text.replace(",", " ").split()) for text in (known, built)]
     assert words[0] == words[1]
@@ -436,7 +428,7 @@ def test_a_corpus_of_ones_own_may_have_folders(folders, domain):
     assert Settings(TRAIN, [], {**folders, "DOMAIN": domain}).shell["CORPUS"] == str(own)
 
 
-@pytest.mark.parametrize("name", ["DOMAIN", "MODEL_VERSION"])
+@pytest.mark.parametrize("name", ["DOMAIN", "MODEL_VERSION", "TYPE"])
 def test_what_the_quickstart_sets_itself(folders, name):
     with pytest.raises(UserError, match=f"{name}=Numpy is no setting of run_quickstart.sh"):
         Settings("run_quickstart.sh", [], {**folders, name: "Numpy"})
@@ -446,3 +438,80 @@ def test_a_source_with_a_comma_in_its_path(folders, tmp_path):
     (tmp_path / "a,b").mkdir()
     assert checks.wrong("sources", str(tmp_path / "a,b")) == ""
     assert "names" in checks.wrong("sources", f"{tmp_path}/a,c")
+
+
+@pytest.mark.parametrize(
+    ("script", "given", "words"),
+    [
+        (EVALUATE, {"EVAL_PYTHON": "/nope/python"}, "EVAL_PYTHON=/nope/python is no program"),
+        (EVALUATE, {"LIBS": "pandas>=2"}, "LIBS=pandas>=2 is not a comma list of NAME==VERSION"),
+        (TRAIN, {"RESAMPLING_WEIGHTS": "1.0.0_._1"}, "RESAMPLING_WEIGHTS=1.0.0_._1 is not a_b_c"),
+        (GENERATE, {"PROBLEMS": "README.md"}, "PROBLEMS=README.md is not allowed"),
+        (GENERATE, {"TEMP": "0.2,0.20"}, "TEMP=0.2,0.20 and TEMP2=0.2 ask for the same temperatures twice"),
+        (GENERATE, {"PROTOCOL": "paper", "TEMP": "0.2,0.4"}, "differ in length"),
+        (GENERATE, {"DOMAIN": "Mylib"}, "a library of your own is trained first"),
+        (GENERATE, {"MODEL_VERSION": "RUN"}, "is the folder of a training run; give its model, RUN/model"),
+        (TRAIN, {"PRESET": "train.yaml"}, "PRESET=train.yaml would name the folder of its corpus train or valid"),
+    ],
+)
+def test_what_only_a_later_program_refused(script, given, words, folders, tmp_path):
+    (tmp_path / "RUN/model").mkdir(parents=True)
+    (tmp_path / "RUN/model/config.json").write_text("{}")
+    (tmp_path / "train.yaml").write_text("training:\n  max_steps: 3\n")
+    places = {name: str(tmp_path / name) for name in ("RUN", "train.yaml")}
+    with pytest.raises(UserError) as error:
+        Settings(script, [], {**folders, **{name: places.get(value, value) for name, value in given.items()}})
+    assert words.replace("RUN/model", f"{places['RUN']}/model").replace("=train", f"={tmp_path}/train") in str(
+        error.value
+    )
+
+
+@pytest.mark.parametrize("flag", ["--max_steps", "--per-device-train-batch-size", "--lora_r=4"])
+def test_flags_that_a_setting_stands_for(flag, folders):
+    with pytest.raises(UserError, match="is set by this command; use the setting (STEPS|BATCH|LORA_R)"):
+        Settings(TRAIN, [flag, "4"][: 2 - ("=" in flag)], folders)
+    assert Settings(TRAIN, ["--seed", "4"], folders).shell["TRAINING_FLAGS"] == ["--seed", "4"]
+    with pytest.raises(UserError, match="NPROC=4 and N_GPUS = 2"):
+        Settings(TRAIN, ["2"], {**folders, "NPROC": "4"})
+
+
+@pytest.mark.parametrize(
+    ("script", "given", "note"),
+    [
+        (TRAIN, {"DOMAINS": "Numpy"}, "DOMAINS is no setting of run_training_cert.sh"),
+        (GENERATE, {"TYPE": "normal", "MODEL_VERSION": "base"}, "TYPE is no setting of run_generating_codes.sh"),
+        (GENERATE, {"RUN_NAME": "longer", "MODEL_VERSION": "base"}, "RUN_NAME changes nothing for base"),
+    ],
+)
+def test_what_changes_nothing_is_told(script, given, note, folders):
+    assert [found for found in Settings(script, [], {**folders, **given}).notes if found.startswith(note)]
+    chained = Settings(
+        script, [], {**folders, **given, "CERT_LOCKED": "1"}
+    ).notes  # of another command, which has told it
+    assert not [found for found in chained if "no setting" in found]
+
+
+def test_models_that_are_named_are_not_trained(folders):
+    given = {**folders, "SKETCHER": "some/sketcher", "GENERATOR": "some/generator", "PRESET": "paper"}
+    assert Settings(GENERATE, [], given).shell["MISSING"] == []
+
+
+def test_which_models_need_the_base(folders, tmp_path):
+    (tmp_path / "own").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "own" / name).write_text("{}")
+    needs = lambda version: Settings(GENERATE, [], {**folders, "MODEL_VERSION": version}).shell["NEEDS_BASE"]  # noqa: E731
+    assert not needs(str(tmp_path / "own")) and needs("base") == "1"
+    (tmp_path / "own/adapter_config.json").write_text("{}")
+    assert needs(str(tmp_path / "own")) == "1"
+
+
+def test_presets_in_other_forms(folders, tmp_path):
+    (tmp_path / "my.json").write_text('{"corpus": {"kinds": "mined,exercises"}, "training": {"seed": 7}}')
+    (tmp_path / "my.yaml").write_text("corpus: {kinds: 'mined,exercises'}\n")
+    for name in ("my.json", "my.yaml"):
+        made = Settings(TRAIN, [], {**folders, "PRESET": str(tmp_path / name), "EXERCISES": "100"})
+        assert "--exercises" in made.shell["CORPUS_FLAGS"]
+    assert made.value["KINDS"] == ""
+    sampled = {**folders, "PRESET": str(tmp_path / "my.json"), "MODEL_VERSION": "base"}
+    assert Settings(GENERATE, [], sampled).value["SEED"] == "42"  # the protocol's

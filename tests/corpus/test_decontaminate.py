@@ -124,6 +124,23 @@ def test_fingerprints_of_earlier_versions_match_what_they_matched():
     assert match(found, text) == "Old/0" and match(found, text.replace("from", "so from")) is None
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(["a b", "c", "from d", "import e f", "import g", "import h; c", ""]), max_size=14),
+    st.data(),
+)
+def test_words_beside_imports_count_and_do_not(lines, data):
+    """Found is what stands in either reading of a text: with the words beside imports, and without these lines."""
+    with_them = words_of("\n".join(lines))
+    without = words_of("\n".join(line for line in lines if not line.startswith(("from", "import"))))
+    length = data.draw(st.integers(2, 6))
+    run = data.draw(st.lists(st.sampled_from("abcdefgh"), min_size=length, max_size=length))
+    found = Fingerprints()
+    found.add({"benchmark": "X", "ngram10": {}, "solution": {digest(run): {"task_id": "X/0", "words": length}}})
+    stands = any(run == words[i : i + length] for words in (with_them, without) for i in range(len(words)))
+    assert (match(found, "\n".join(lines)) == "X/0") == stands
+
+
 def test_a_short_solution_matches_verbatim_whatever_its_indentation(prints):
     assert prints.find("if x:\n        b = np.true_divide(a, 2.0)\n") == ("Demo/1", "verbatim")
     assert match(prints, "np.true_divide(a,  2.0)") is None

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import json
+import os
 import random
 import re
 import shutil
@@ -226,3 +227,22 @@ def test_sandbox_has_the_library_from_its_wheel(tmp_path, monkeypatch, capsys):
     flags = ["--check_references", "-d", str(EXAMPLE / "problems/Dorvex.jsonl"), "--libs", "dorvex==1.0.0"]
     assert evaluate_functional_correctness.main([*flags, "--n_workers", "1"]) == 0
     assert "40 of 40 references pass" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("setting", "status", "words"),
+    [
+        ("STEPS=30", 0, "run_evaluating_codes.sh: settings are fine"),
+        ("TEMP=5", 2, "TEMP=5 is not a number from 0 to 2"),
+        ("PROBLEMS=/nope.jsonl", 2, "PROBLEMS=/nope.jsonl is not allowed"),
+        ("TYPE=generator", 2, "TYPE=generator is set by this command; unset it"),
+    ],
+)
+def test_settings_of_later_steps_are_checked_first(setting, status, words, tmp_path):
+    name, _, value = setting.partition("=")
+    own = {name: value, "DATA_DIR": f"{tmp_path}/data", "RESULTS_DIR": f"{tmp_path}/results"}
+    command = ["bash", EXAMPLE / "run.sh", "--check"]
+    done = subprocess.run(
+        command, env={**os.environ, "CERT_PYTHON": sys.executable, **own}, capture_output=True, text=True
+    )
+    assert words in done.stdout + done.stderr and (done.returncode == 0) == (status == 0)

@@ -130,7 +130,7 @@ def test_cases_sketches_and_examples(results, page):
     told = {case: [(row["task_id"], row["passed"]) for row in found] for case, found in examples.items()}
     assert told == {"1": [("a/0", True), ("a/2", False), ("a/3", False)], "2": [("a/1", True)], "3": [("a/2", True)]}
     assert page.text.count("failed: NameError: " + HOSTILE) == 2
-    assert "x_cert, case 3 (the generator corrected a wrong sketch): 1 of 1" in page.text
+    assert "x_cert, case 3 (the generator leaves a wrong sketch): 1 of 1" in page.text
 
 
 def test_stage_metrics_and_metadata(results, page):

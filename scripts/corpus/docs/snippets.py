@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from nl2code.parsing import try_parse
+from nl2code.parsing import DEFINITIONS, TYPE_PARAMETERS, try_parse
 from scripts.corpus.docs.python_lines import IPYTHON_LINES, python_only
 from scripts.corpus.docs.sections import Section
 
@@ -37,10 +37,8 @@ MARKUP = (
     (re.compile(r"^([-*+#]|\d+[.)])\s+"), ""),  # list items
 )
 SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z`\"'*:\[(])")
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_TYPE_PARAMETERS = tuple(getattr(ast, name) for name in ("TypeVar", "ParamSpec", "TypeVarTuple") if hasattr(ast, name))
-_NAMED = (*_DEFINITIONS, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, *_TYPE_PARAMETERS)
-_SCOPES = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_NAMED = (*DEFINITIONS, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, *TYPE_PARAMETERS)
+_SCOPES = (*DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 Statements = list[ast.stmt]  # those of one line; nearly always one
 
 
@@ -186,7 +184,7 @@ def is_definition(node: ast.stmt) -> bool:
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return not any(isinstance(part, (ast.Subscript, ast.Attribute)) for t in targets for part in ast.walk(t))
-    return is_import(node) or isinstance(node, _DEFINITIONS)
+    return is_import(node) or isinstance(node, DEFINITIONS)
 
 
 def first_action(body: list[tuple[Statements, str]], known: set[str]) -> int:
