@@ -12,17 +12,29 @@ model on the validation shards and trains nothing.
 """
 
 import sys
+from itertools import pairwise
 
 from nl2code.errors import exit_status
-from scripts.presets import with_preset
+from scripts.presets import ENDINGS, with_preset
 from scripts.training.finished import finished_model, known_help
+
+
+def flags_of(argv: list[str]) -> list[str]:
+    """The flags of a preset file, then those after it; a typed `--eval_strategy no` also drops the file's --eval_steps."""
+    flags, typed = with_preset(argv, "training"), argv[1:] if argv and argv[0].endswith(ENDINGS) else argv
+    if "--eval_strategy=no" in typed or ("--eval_strategy", "no") in pairwise(typed):
+        of_file = flags[: len(flags) - len(typed)]
+        if "--eval_steps" in of_file:
+            place = of_file.index("--eval_steps")
+            return of_file[:place] + of_file[place + 2 :] + typed
+    return flags
 
 
 def work(argv: list[str]) -> None:
     if {"-h", "--help"} & {*argv} and (text := known_help()):
         print(text)
         return
-    flags = with_preset(argv, "training")
+    flags = flags_of(argv)
     if model := finished_model(flags):
         print(f"{model} is up to date, nothing to do")
         return

@@ -26,7 +26,7 @@ for type in "${TYPES[@]}"; do
   say "training the $type"
   valid=(--validation_file "${SHARDS[$type]}/valid")
   # An index without documents, where nothing was held out, has 26 bytes.
-  [ -n "$(find "${SHARDS[$type]}" -maxdepth 1 -name 'valid*.idx' ! -size 26c 2> /dev/null)" ] || valid=(--eval_strategy no)
+  [ -n "$(find -L "${SHARDS[$type]}" -maxdepth 1 -name 'valid*.idx' ! -size 26c 2> /dev/null)" ] || valid=(--eval_strategy no)
   "$PYTHON" "${LAUNCH[@]}" run_cert.py "$PRESET_FILE" --model_name_or_path "$BASE_MODEL" \
     --train_file "${SHARDS[$type]}/train" "${valid[@]}" --output_dir "${RUNS[$type]}" "${TRAINING_FLAGS[@]}"
 done

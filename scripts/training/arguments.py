@@ -3,6 +3,7 @@
 A flag of `transformers.TrainingArguments` is honoured or refused by name; no accepted flag is ignored (REFUSED, NEEDS).
 """
 
+import os
 from dataclasses import dataclass, fields
 
 import torch
@@ -111,6 +112,7 @@ LOWEST = {
     **dict.fromkeys(("learning_rate", "weight_decay", "max_grad_norm", "seed", "data_seed", "lora_r", "lora_alpha"), 0),
     **{"block_size": 2, "max_eval_tokens": 1},
 }
+HIGHEST_SEED = 2**32 - 1  # of numpy's global generator
 # Settings that cannot change the trained weights, so that a run may be resumed with others: places and names of outputs,
 # logging, saving, pushing, the transport of blocks to the device. Model and data count by their content (inputs).
 WITHOUT_EFFECT = set(
@@ -155,9 +157,12 @@ class RunArguments(TrainingArguments):
             known = None if on_gpu else recorded_precision(self.output_dir)
             chosen = (known or best_precision(on_gpu)) if self.precision == "auto" else self.precision
             self.fp16, self.bf16 = chosen == "fp16", chosen == "bf16"
-        if self.torch_compile and not on_gpu and (what := missing_to_compile()):
+        compiled = self.torch_compile or self.torch_compile_mode or self.torch_compile_backend
+        if compiled and not on_gpu and (what := missing_to_compile()):
             print(f"torch_compile: {what} is not there, so the model runs as it is, slower")
-            self.torch_compile = False
+            self.torch_compile, self.torch_compile_mode, self.torch_compile_backend = False, None, None
+        # A launcher's configuration would decide instead, and no record would say so.
+        os.environ["ACCELERATE_MIXED_PRECISION"] = "fp16" if self.fp16 else "bf16" if self.bf16 else "no"
         self.use_cpu |= self.bf16 and not torch.cuda.is_available()  # bf16 on a CPU has to be asked for
         super().__post_init__()
         if self.fp16 and self.device.type == "cpu":
@@ -184,8 +189,10 @@ class RunArguments(TrainingArguments):
             raise UserError(f"--num_train_epochs changes nothing with --max_steps {self.max_steps}; add --max_steps -1")
         if self.max_steps < 1 and (self.max_steps != -1 or self.num_train_epochs <= 0):
             raise UserError(f"--max_steps {self.max_steps}: use 1 or more, or -1 and --num_train_epochs above 0")
-        if self.lr_scheduler_type == "constant" and self.warmup_steps > 0:
-            raise UserError("--lr_scheduler_type constant ignores --warmup_steps; use constant_with_warmup, or 0 steps")
+        without_warmup = ("constant", "reduce_lr_on_plateau", "greedy")
+        if self.lr_scheduler_type in without_warmup and self.warmup_steps > 0:
+            asked = f"--lr_scheduler_type {self.lr_scheduler_type}"
+            raise UserError(f"{asked} ignores --warmup_steps; use constant_with_warmup, or --warmup_steps 0")
         if self.metric_for_best_model not in (None, "loss", "eval_loss"):
             raise UserError(f"--metric_for_best_model {self.metric_for_best_model} is not computed; use loss")
 
@@ -206,6 +213,8 @@ def check_together(model_args: ModelArguments, data_args: DataArguments, trainin
             value = getattr(group, name, None)
             if value is not None and not value >= lowest:
                 raise UserError(f"--{name} {value} is below {lowest}; use {lowest} or more")
+    if training_args.seed > HIGHEST_SEED:
+        raise UserError(f"--seed {training_args.seed} is above {HIGHEST_SEED}; use {HIGHEST_SEED} or less")
     if model_args.lora_alpha and not model_args.lora_r:
         raise UserError(f"--lora_alpha {model_args.lora_alpha} changes nothing without --lora_r; leave it out")
     if model_args.lora_r and model_args.config_overrides is not None:

@@ -17,7 +17,6 @@ from nl2code.code_dataset import CodeBlockDataset
 from nl2code.errors import UserError, one_line
 from nl2code.hf_trainer import CertTrainer
 from nl2code.models import load_tokenizer
-from nl2code.shards import find_shards
 from scripts.file_utils import exclusive, git_revision, versions, write_json
 from scripts.presets import HelpFormatter
 from scripts.shell.checks import RENAMED
@@ -101,6 +100,7 @@ def train(flags: list[str]) -> None:
     Raises:
         UserError, OSError: one line each.
     """
+    command = command_sha256(flags)  # before the settings change the environment
     model_args, data_args, training_args = parse(flags)
     training_args.dataloader_pin_memory &= torch.cuda.is_available()
     run_dir = Path(training_args.output_dir)
@@ -108,30 +108,31 @@ def train(flags: list[str]) -> None:
     set_seed(training_args.seed)
     if training_args.evaluate_only:
         trainer = build_trainer(model_args, data_args, training_args)
-        report(trainer, {"eval_loss": trainer.evaluate()["eval_loss"]}, run_dir / "eval_results.json")
+        about = {"model": model_args.model_name_or_path, "validation_file": data_args.validation_file}
+        report(trainer, {**about, "eval_loss": trainer.evaluate()["eval_loss"]}, run_dir / "eval_results.json")
         return
     record = run_record(model_args, data_args, training_args)
     with training_args.main_process_first(local=False):
         finished = is_finished(record)
-        checkpoint = None if finished else checkpoint_to_resume(training_args)
     if finished:
         print(f"{run_dir / 'model'} is up to date, nothing to do")
         return
-    data = filter(None, (data_args.train_file, data_args.validation_file))
-    prefixes = [prefix for name in data for prefix in find_shards(name)]
-    encoding, started = encoding_of(prefixes), time.time()
+    encoding, started = encoding_of([*filter(None, (data_args.train_file, data_args.validation_file))]), time.time()
     trainer = build_trainer(model_args, data_args, training_args)
     with ExitStack() as held:
         if trainer.is_world_process_zero():
             advice = "wait for it, or choose another --output_dir (in the shells: RUN_NAME)"
             busy = UserError(f"another process is training in {run_dir}; {advice}")
             held.enter_context(exclusive(run_dir / ".lock", busy))
+        with training_args.main_process_first(local=False):  # removes incomplete checkpoints, so it needs the lock
+            checkpoint = checkpoint_to_resume(training_args)
+        if trainer.is_world_process_zero():
             record.begin()
         results = fit(trainer, data_args, checkpoint, encoding)
         seconds = round(time.time() - started, 1)
         results["run"] = {"seconds": seconds, "git_revision": git_revision(), "versions": versions()}
         names = {"base": model_args.model_name_or_path, "train_file": data_args.train_file}
-        save_final(trainer, record, names, results, command_sha256(flags))
+        save_final(trainer, record, names, results, command)
     report(trainer, results)
 
 

@@ -3,15 +3,18 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from nl2code.checkpoints import checkpoints, is_weights_only, is_whole, newest_checkpoint
 from nl2code.errors import UserError, one_line
 from nl2code.models import tokenizer_sha256
 from nl2code.shards import SHARD_FILES, find_shards
 from scripts.file_utils import open_weights_to_readers, sha256_file, write_json
-from scripts.records import Record, read_record
+from scripts.records import Record, outputs_are_there, read_record
 from scripts.training.starting_model import starting_weights_sha256
 
 STAGE, FORMAT = "training", 1  # raise it where equal inputs and settings give other weights
@@ -99,7 +102,7 @@ def foreign_checkpoint(training_args) -> Path | None:
         raise UserError(f"--resume_from_checkpoint {asked} is no complete checkpoint; name a folder checkpoint-<step>")
     if is_weights_only(folder):
         raise UserError(
-            f"--resume_from_checkpoint {asked} holds no optimizer state (--save_only_model); to start from its weights, "
+            f"--resume_from_checkpoint {asked} lacks optimizer, scheduler or random state; to start from its weights, "
             f"use --model_name_or_path {asked}"
         )
     with one_line(f"--resume_from_checkpoint {asked} is damaged"):
@@ -125,16 +128,21 @@ def checkpoint_to_resume(training_args) -> str | None:
     return (own or str(foreign)) if foreign else (asked or own)
 
 
-def encoding_of(prefixes: list[str]) -> dict:
-    """{"type", "operation", "tokenizer"} from the records beside the shards; {} where there is none.
+def encoding_of(names: list[str]) -> dict:
+    """{"type", "operation", "tokenizer"} from the records beside the shards of these prefixes; {} where there is none.
 
     Raises:
-        UserError: the shards were encoded in different ways.
+        UserError: shards were encoded in different ways, or one is not encoded to its end.
     """
     found: dict[str, dict] = {}
-    for prefix in prefixes:
-        if known := read_record(Path(f"{prefix}.record.json")):
-            about = {name: known["settings"].get(name) for name in ("type", "operation")}
+    for name in names:
+        for file in sorted(Path(name).parent.glob(f"{Path(name).name}*.record.json")):
+            if not (known := read_record(file)) or not re.fullmatch(r"\d*", file.name[len(Path(name).name) : -12]):
+                continue
+            prefix = str(file)[:-12]
+            if not outputs_are_there(file):
+                raise UserError(f"shard {prefix} is not encoded to its end; run the encoding again")
+            about = {setting: known["settings"].get(setting) for setting in ("type", "operation")}
             found[prefix] = {**about, "tokenizer": known["inputs"].get("tokenizer")}
     first = next(iter(found), None)
     for prefix, about in found.items():
@@ -158,7 +166,10 @@ def save_final(trainer, record: Record, names: dict[str, str], results: dict, co
     if trainer.is_world_process_zero():
         shutil.rmtree(staging, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(staging), _internal_call=True)  # the stock call would push the whole run folder
+    try:
+        trainer.save_model(str(staging), _internal_call=True)  # the stock call would push the whole run folder
+    except SafetensorError as error:
+        raise UserError(f"{final} was not written ({error}); make room on the disk, then start again") from error
     if not trainer.is_world_process_zero():
         return
     open_weights_to_readers(staging)

@@ -36,6 +36,12 @@ def test_pickled_weights_become_safetensors(pickled, tmp_path, capsys):
     assert load_tokenizer(str(output)).get_vocab() == load_tokenizer(str(pickled)).get_vocab()
     assert main(["--source", str(pickled), "-o", str(output)]) == 0
     assert "nothing to do" in capsys.readouterr().out
+    assert main(["--source", str(tmp_path / "another"), "-o", str(output)]) == 1
+    assert f"was made from {pickled}, not {tmp_path / 'another'}; choose another -o" in capsys.readouterr().err
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter/adapter_config.json").write_text("{}")
+    assert main(["--source", str(tmp_path / "adapter"), "-o", str(tmp_path / "x")]) == 1
+    assert "is an adapter, not a whole model" in capsys.readouterr().err
 
 
 class Trap:

@@ -110,13 +110,14 @@ def test_bfloat16_keeps_four_digits_of_the_loss():
         assert others[name].dtype == torch.float32
 
 
-def test_a_model_whose_logits_are_more_than_one_linear_layer_is_left_as_it_is():
+@pytest.mark.parametrize(("kind", "more"), [("granite", {"logits_scaling": 8.0}), ("gemma2", {"head_dim": 16})])
+def test_a_model_whose_logits_are_more_than_one_linear_layer_is_left_as_it_is(kind, more):
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.for_model(
-        "granite", vocab_size=400, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2
+        kind, vocab_size=400, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2
     )
-    config.num_key_value_heads, config.logits_scaling = 2, 8.0
+    config.update({"num_key_value_heads": 2, **more})
     model = AutoModelForCausalLM.from_config(config).eval()
     own = model.forward
     assert not use_chunked_loss(model)

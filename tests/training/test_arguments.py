@@ -142,6 +142,8 @@ def test_flags_without_effect_are_refused_by_name(tmp_path, name):
         ("--gradient_accumulation_steps 0", "--gradient_accumulation_steps 0 is below 1"),
         ("--block_size 1", "--block_size 1 is below 2"),
         ("--seed -1", "--seed -1 is below 0"),
+        ("--seed 4294967296", "--seed 4294967296 is above 4294967295"),
+        ("--lr_scheduler_type reduce_lr_on_plateau --warmup_steps 5", "ignores --warmup_steps"),
         ("--learning_rate nan", "--learning_rate nan is below 0"),
         ("--lora_alpha 8", "--lora_r"),
         ("--max_eval_tokens 0", "below 1"),
@@ -181,18 +183,32 @@ def test_what_only_the_trainer_knows_is_one_line_too(inputs, tmp_path, capsys, e
 
 
 def test_without_a_compiler_the_model_runs_as_it_is(tmp_path, monkeypatch, capsys):
-    def parse():
-        flags = arguments(tmp_path, tmp_path / "x", "--torch_compile", "true", "--use_cpu", "true")
+    def parse(*mode):
+        flags = arguments(tmp_path, tmp_path / "x", "--torch_compile", "true", "--use_cpu", "true", *mode)
         return training.parse(flags)[2]
 
     assert parse().torch_compile == (not missing_to_compile())
     monkeypatch.setenv("CXX", "no-such-compiler")
-    assert not parse().torch_compile
+    assert not parse().torch_compile and not parse("--torch_compile_mode", "default").torch_compile
     assert "the C++ compiler no-such-compiler is not there" in capsys.readouterr().out
     monkeypatch.setenv("CXX", "true")
     monkeypatch.setattr("sysconfig.get_path", lambda name: "/nowhere")
     assert not parse().torch_compile
     assert "/nowhere/Python.h is not there" in capsys.readouterr().out
+
+
+def test_a_launcher_does_not_choose_the_precision(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    asked = training.parse(arguments(tmp_path, tmp_path / "x", "--precision", "fp32"))[2]
+    assert (asked.mixed_precision, asked.bf16) == ("no", False)
+
+
+def test_a_preset_that_evaluates_without_validation(monkeypatch):
+    flags = run_cert.flags_of(["configs/training/paper.yaml", "--eval_strategy", "no"])
+    assert "--eval_steps" not in flags and flags[-2:] == ["--eval_strategy", "no"] and "--save_steps" in flags
+    assert "--eval_steps" in run_cert.flags_of(["configs/training/paper.yaml"])
+    typed = ["--eval_steps", "3", "--eval_strategy", "no"]  # is refused
+    assert run_cert.flags_of(typed) == typed
 
 
 def test_precision_is_one_setting(tmp_path, monkeypatch):
@@ -279,5 +295,6 @@ def test_do_eval_alone_evaluates(inputs, tmp_path, capsys):
     assert run_cert.main(arguments(inputs, tmp_path / "x", "--do_eval")) == 0
     found = json.loads((tmp_path / "x/eval_results.json").read_text())
     assert found["eval_loss"] == pytest.approx(5.94, abs=0.05)
+    assert found["model"] == str(inputs / "base")
     assert {file.name for file in (tmp_path / "x").iterdir()} == {"eval_results.json"}
     assert "'loss'" not in capsys.readouterr().out

@@ -70,8 +70,14 @@ def test_refusals(run, tmp_path, capsys, monkeypatch):
     (begun / "record.json").write_text(json.dumps({key: record[key] for key in ("inputs", "settings", "format")}))
     assert main([str(begun / "model"), "-o", str(tmp_path / "x")]) == 1
     assert "is no LoRA adapter of a finished run" in capsys.readouterr().err
+    checkpoint = next(run.glob("checkpoint-*"))
+    assert main([str(checkpoint), "-o", str(tmp_path / "x")]) == 1  # whose scores the record does not tell
+    assert "is no LoRA adapter of a finished run" in capsys.readouterr().err
+    other = make_inputs(tmp_path / "other", dropout=0.5) / "base"
+    assert main([str(run / "model"), "-o", str(tmp_path / "x"), "--base", str(other)]) == 1
+    assert "was trained on a base with sha256" in capsys.readouterr().err
     monkeypatch.setattr(export_adapter, "LIMIT", 1000)
-    assert main([str(run / "model"), "-o", str(tmp_path / "x")]) == 1
+    assert main([str(run / "model"), "-o", str(tmp_path / "x"), "--base", str(run.parent / "base")]) == 1
     assert "bytes in float16, the limit is 1000; train with a lower lora_r" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
@@ -81,7 +87,7 @@ def test_a_run_without_validation_has_no_losses(run, tmp_path):
     record = json.loads((run / "record.json").read_text())
     results = {key: value for key, value in record["results"].items() if not key.endswith("_loss")}
     (tmp_path / "run/record.json").write_text(json.dumps({**record, "results": results}))
-    assert main([str(tmp_path / "run/model"), "-o", str(tmp_path / "small")]) == 0
+    assert main([str(tmp_path / "run/model"), "-o", str(tmp_path / "small"), "--base", str(run.parent / "base")]) == 0
     card = (tmp_path / "small/README.md").read_text()
     assert "tokens in 2 steps\n" in card and "held-out loss" not in card
 
@@ -89,9 +95,10 @@ def test_a_run_without_validation_has_no_losses(run, tmp_path):
 def test_a_folder_of_others_is_left_alone(run, tmp_path, capsys):
     (tmp_path / "models").mkdir()
     (tmp_path / "models/base").write_text("mine")
-    assert main([str(run / "model"), "-o", str(tmp_path / "models")]) == 1
+    base = ("--base", str(run.parent / "base"))
+    assert main([str(run / "model"), "-o", str(tmp_path / "models"), *base]) == 1
     assert "give a folder that is new" in capsys.readouterr().err
     assert (tmp_path / "models/base").read_text() == "mine"
     for _ in range(2):  # a folder of its own is made again
-        assert main([str(run / "model"), "-o", str(tmp_path / "small")]) == 0
+        assert main([str(run / "model"), "-o", str(tmp_path / "small"), *base]) == 0
     assert (tmp_path / "small" / WEIGHTS).stat().st_mode & 0o044 == 0o044  # others can read it

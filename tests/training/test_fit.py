@@ -77,7 +77,7 @@ def with_other_words(folder):
 
 def test_shards_of_another_tokenizer(inputs, capsys):
     """Told by the shard's record, or by the tokenizer beside it; one that was saved again is the same."""
-    record = {"stage": "encoding", "format": 1, "settings": {}}
+    record = {"stage": "encoding", "format": 1, "settings": {}, "outputs": {}}
     own = tokenizer_sha256(str(inputs / "base"))
     for digest, known in ((own, True), ("0" * 64, False)):
         for name in ("train", "valid"):

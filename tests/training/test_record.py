@@ -153,8 +153,10 @@ def test_a_second_training_in_one_folder_is_refused(copy, capsys):
     folder, again = copy
     shutil.rmtree(folder / "run/model")
     before = (folder / "run/record.json").read_bytes()
+    (folder / "run/checkpoint-6").mkdir()  # the other process is writing it
     with exclusive(folder / "run/.lock", None):
         assert again() == 1
+    assert (folder / "run/checkpoint-6").is_dir()
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith(f"error: another process is training in {folder / 'run'}; wait for it, or choose another")
     assert (folder / "run/record.json").read_bytes() == before
@@ -174,6 +176,7 @@ def test_what_was_encoded_is_told(copy, capsys):
     folder, again = copy
     shutil.rmtree(folder / "run")
     record = {"stage": "encoding", "format": 1, "inputs": {}, "settings": {"type": "sketcher", "operation": "names"}}
+    record["outputs"] = {}
     for name in ("train", "valid"):
         (folder / f"{name}.record.json").write_text(json.dumps(record))
     assert again() == 0
@@ -185,6 +188,20 @@ def test_what_was_encoded_is_told(copy, capsys):
     shutil.rmtree(folder / "run")
     assert again() == 1
     assert "do not fit each other" in capsys.readouterr().err.strip().splitlines()[-1]
+    del record["outputs"]
+    (folder / "train1.record.json").write_text(json.dumps(record))
+    assert again() == 1
+    assert "train1 is not encoded to its end; run the encoding again" in capsys.readouterr().err
+
+
+def test_a_checkpoint_without_its_optimizer_is_passed_over(copy):
+    """Training then goes on from an older one, with the same weights."""
+    folder, again = copy
+    before = weights_of(folder / "run/model")
+    shutil.rmtree(folder / "run/model")
+    (folder / "run/checkpoint-4/optimizer.pt").unlink()
+    assert newest_checkpoint(folder / "run") == str(folder / "run/checkpoint-2")
+    assert again() == 0 and weights_of(folder / "run/model") == before
 
 
 def test_a_foreign_checkpoint_is_resumed(copy, tmp_path, capsys):
@@ -201,7 +218,7 @@ def test_a_foreign_checkpoint_is_resumed(copy, tmp_path, capsys):
     assert weights_of(tmp_path / "new/model") == weights_of(folder / "run/model")
     (folder / "run/checkpoint-2/scheduler.pt").unlink()
     assert new(*start) == 1
-    assert "resume_from_checkpoint: " in capsys.readouterr().err.strip().splitlines()[-1]
+    assert "lacks optimizer, scheduler or random state" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def test_a_checkpoint_of_this_run_is_resumed(copy):
@@ -233,7 +250,7 @@ def test_a_checkpoint_of_this_run_is_resumed(copy):
         (
             lambda folder: (folder / "run/checkpoint-2/rng_state.pth").unlink(),
             "FOLDER/run/checkpoint-2",
-            "no optimizer state",
+            "lacks optimizer, scheduler or random state",
         ),
         (
             lambda folder: (folder / "run/checkpoint-2/model.safetensors").write_bytes(b"cut"),
