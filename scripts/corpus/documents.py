@@ -15,7 +15,7 @@ from scripts.corpus.docs.snippets import MAX_LINES, imports_library, statements
 from scripts.corpus.functions import mine_functions
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN, file_licence, is_permissive
-from scripts.corpus.sources import Member, Source, members, text_of
+from scripts.corpus.sources import Member, Source, folder_entries, members, text_of
 from scripts.corpus.spill import Document, sign, spill
 from scripts.corpus.usage import why_not_usage
 from scripts.decontaminate import fingerprints_from
@@ -59,6 +59,13 @@ class Harvest:
     kinds: dict[str, Ledger] = field(default_factory=dict)
     documents: list[Document] = field(default_factory=list)
 
+    def add(self, later: "Harvest") -> None:
+        """Append what a later share of the source gives."""
+        self.files.add(later.files)
+        for kind, ledger in later.kinds.items():
+            self.kinds[kind].add(ledger)
+        self.documents += later.documents
+
 
 def keep(harvests: list[Harvest], why_not: Callable[[Document], str]) -> None:
     """Keep the documents for which `why_not` is empty; it is the reason to reject the others."""
@@ -72,30 +79,51 @@ def keep(harvests: list[Harvest], why_not: Callable[[Document], str]) -> None:
         found.documents = kept
 
 
-def harvest(source: Source, options: HarvestOptions, file: Path) -> Harvest:
+def harvest(source: Source, options: HarvestOptions, file: Path, share: tuple[int, int] = (0, 1)) -> Harvest:
     """All documents of one source that use the library, filtered and decontaminated; nothing is executed.
 
-    Their texts go to a new file.
+    Their texts go to a new file. `share`: of the files of the source, see `members`.
     """
-    return gather(source, options, file, lambda new: rows_of(new, options))
+    return gather(source, options, file, lambda new: rows_of(new, options, share))
 
 
 def harvest_all(sources: list[Source], options: HarvestOptions, workers: int, folder: Path) -> Iterator[Harvest]:
-    """Harvest every source, several at a time, and yield the results in the order of the sources; texts go to `folder`."""
-    workers, files = min(workers, len(sources)), {source.name: folder / str(i) for i, source in enumerate(sources)}
-    if workers <= 1:
-        yield from (harvest(source, options, files[source.name]) for source in sources)
+    """Harvest every source in shares, several at a time; texts go to `folder`.
+
+    Yields:
+        The results in the order of the sources, the same for any number of workers.
+    """
+    sizes = [bytes_of(source) for source in sources]
+    # A share for each worker, but none of less than a megabyte. Rows of a data set are only known when they are read.
+    shares = [1 if one.dataset else max(1, min(workers, size >> 20)) for one, size in zip(sources, sizes, strict=True)]
+    units = [(i, k) for i, count in enumerate(shares) for k in range(count)]
+    if min(workers, len(units)) <= 1:
+        yield from (harvest(source, options, folder / str(i)) for i, source in enumerate(sources))
         return
     try:
-        with worker_pool(workers) as pool:
+        with worker_pool(min(workers, len(units))) as pool:
             # The largest first, so that none is left to run alone at the end.
-            size = {source.name: source.path.stat().st_size if source.path.is_file() else 1 << 40 for source in sources}
-            order = sorted(sources, key=lambda source: -size[source.name])
-            jobs = {source.name: pool.submit(harvest, source, options, files[source.name]) for source in order}
-            yield from (jobs[source.name].result() for source in sources)
+            units.sort(key=lambda unit: -sizes[unit[0]] / shares[unit[0]])
+            jobs = {
+                (i, k): pool.submit(harvest, sources[i], options, folder / f"{i}-{k}", (k, shares[i])) for i, k in units
+            }
+            for i, count in enumerate(shares):
+                found = jobs[i, 0].result()
+                for k in range(1, count):
+                    found.add(jobs[i, k].result())
+                yield found
     except BrokenProcessPool as error:
         advice = "perhaps for want of memory; run again, or with --workers 1"
         raise UserError(f"a worker was killed, {advice}") from error
+
+
+def bytes_of(source: Source) -> int:
+    """Bytes of a file or folder; a data set counts as large, for it may lie on a hub."""
+    if source.dataset:
+        return 1 << 40
+    return (
+        source.path.stat().st_size if source.path.is_file() else sum(size for _, size, _ in folder_entries(source.path))
+    )
 
 
 def gather(source: Source, options: HarvestOptions, file: Path, read: Callable[[Harvest], Iterator[Row]]) -> Harvest:
@@ -117,10 +145,10 @@ def gather(source: Source, options: HarvestOptions, file: Path, read: Callable[[
     return found
 
 
-def rows_of(found: Harvest, options: HarvestOptions) -> Iterator[Row]:
-    """The documents in the files of a source; what is left out goes to the ledgers."""
+def rows_of(found: Harvest, options: HarvestOptions, share: tuple[int, int]) -> Iterator[Row]:
+    """The documents in a share of the files of a source; what is left out goes to the ledgers."""
     source = found.source
-    rows = dataset_members(source, options.dataset_rows) if source.dataset else members(source.path)
+    rows = dataset_members(source, options.dataset_rows) if source.dataset else members(source.path, share)
     for member in rows:
         found.files.see()
         is_document = source.dataset or member.path.endswith(DOC_SUFFIXES)

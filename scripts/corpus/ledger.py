@@ -39,6 +39,15 @@ class Ledger:
         if len(examples) < MAX_EXAMPLES:
             examples.append(place or f"{self.file}:{self.seen}")
 
+    def add(self, later: "Ledger") -> None:
+        """Count the candidates of another ledger, which come after these."""
+        self.seen += later.seen
+        self.rejected += later.rejected
+        self.tokens_seen += later.tokens_seen
+        self.tokens_rejected += later.tokens_rejected
+        for reason, places in later.examples.items():
+            self.examples[reason] = [*self.examples.get(reason, []), *places][:MAX_EXAMPLES]
+
     def left_out(self) -> dict[str, dict]:
         """JSON form of the rejections: reason, in alphabetical order -> {"count", "examples"}."""
         return {

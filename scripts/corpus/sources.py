@@ -121,17 +121,20 @@ def licence_and_sha256(path: Path) -> tuple[str, str]:
     return project_licence(path, texts), sha256_file(path) if path.is_file() else total.hexdigest()
 
 
-def members(path: Path) -> Iterator[Member]:
+def members(path: Path, share: tuple[int, int] = (0, 1)) -> Iterator[Member]:
     """The regular files of an archive, a folder or a file, in the order of their paths.
 
     Only what matters is read: files that can give documents or state the licence, up to MAX_BYTES.
+
+    Args:
+        share: (k, n) for the k-th of n runs of files that follow each other and take like numbers of bytes.
 
     Raises:
         UserError: it is damaged, encrypted or unreadable.
     """
     try:
         with entries_of(path) as entries:
-            for name, size, read in project_files(entries):
+            for name, size, read in run_of(project_files(entries), *share):
                 gives_documents = name.endswith(DOC_SUFFIXES) and not VENDORED & set(name.split("/")[:-1])
                 needed = size <= MAX_BYTES and (gives_documents or states_licence(name))
                 yield Member(name, size, read() if needed else b"")
@@ -232,6 +235,16 @@ def project_files(entries: list[Entry]) -> list[Entry]:
             files[path] = (size, read)
     environments = tuple(path.removesuffix("pyvenv.cfg") for path in files if path.endswith("/pyvenv.cfg"))
     return [(path, *files[path]) for path in sorted(files) if not path.startswith(environments)]
+
+
+def run_of(entries: list[Entry], k: int, n: int) -> Iterator[Entry]:
+    """The k-th of n runs of entries; files that are not read take a byte."""
+    sizes = [size if size <= MAX_BYTES else 1 for _, size, _ in entries]
+    total, before = max(1, sum(sizes)), 0
+    for entry, size in zip(entries, sizes, strict=True):
+        if min(before * n // total, n - 1) == k:
+            yield entry
+        before += size
 
 
 def text_of(member: Member) -> tuple[str | None, str]:

@@ -34,6 +34,24 @@ def test_what_a_worker_returns_does_not_grow_with_the_texts(tmp_path, near_copie
     assert sizes[1] < sizes[0] + 100
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 40])
+def test_shares_of_a_source_are_the_whole(tmp_path, count):
+    """As one worker reads it: documents, counts and examples, in order."""
+    source = folder_of(tmp_path / "source", 10)
+    for n in range(20):
+        (tmp_path / f"source/g{n}.py").write_text(CODE.format(n=n % 5) if n % 3 else "import pandas as pd\n" * (n % 2))
+    options = HarvestOptions("pandas", ("code", "functions"), False, (), ())
+    whole, *shares = (
+        harvest(source, options, tmp_path / f"{k}.texts", share)
+        for k, share in enumerate([(0, 1), *((k, count) for k in range(count))])
+    )
+    for later in shares[1:]:
+        shares[0].add(later)
+    assert [one.row() for one in shares[0].documents] == [one.row() for one in whole.documents]
+    assert (shares[0].files, shares[0].kinds) == (whole.files, whole.kinds)
+    assert sum(whole.kinds["code"].rejected.values()) > 5
+
+
 def test_a_row_comes_back_as_it_was(tmp_path):
     rows = [
         {
