@@ -15,6 +15,7 @@ output stale: the stage decides whether it makes it again.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -66,8 +67,7 @@ class Record:
         known, asked = self.known(), self.asked
         if known is None:
             return []
-        shown = [{name: digest[:12] for name, digest in side["inputs"].items()} for side in (known, asked)]
-        found = changes(*shown)
+        found = changes(known["inputs"], asked["inputs"])
         return found + changes({"format": known["format"]}, {"format": asked["format"]})
 
     def refuse_other_settings(self, advice: str) -> None:
@@ -160,7 +160,10 @@ def _leaves(value: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _shown(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    """A value for a message; of a digest the beginning."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return value[:12] if re.fullmatch("[0-9a-f]{40,}", value) else value
 
 
 def rank_and_world() -> tuple[int, int]:

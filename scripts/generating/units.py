@@ -84,12 +84,14 @@ class SampleFile:
             UserError: samples of other settings or inputs, finished or in parts, or of unknown origin are there.
         """
         advice = f"move it away or choose another -o (in the shells: RESULTS_DIR) than {self.output}"
-        for record in (self.record, self.begun):
+        for place, record in ((self.record.file, self.record), (self.parts, self.begun)):
             changed = record.changed_settings() + record.changed_inputs()
             if changed:
-                raise UserError(f"{record.file} was made with other settings: {'; '.join(changed)}; {advice}")
+                raise UserError(f"{place} was made with other settings: {'; '.join(changed)}; {advice}")
         if self.record.is_finished():
             return True
+        if not self.begun.known() and any(self.parts.glob("*.jsonl")):
+            raise UserError(f"{self.parts} holds samples without {self.begun.file.name}, of unknown settings; {advice}")
         unknown = self.output.exists() or (self.record.file.exists() and not self.record.known())
         if unknown and not self.begun.known():
             raise UserError(f"{self.output} is there, but not as {self.record.file.name} records it; {advice}")
@@ -111,12 +113,16 @@ class SampleFile:
         `raw`. `completion` is made here. `served()` tells which servers answered so far, for the record.
         """
         started = time.time()
+        if self.is_finished():  # by another process
+            return
         self.begun.begin()
         rank, world = rank_and_world()
         share = self.units()[rank::world]
         total = sum(chunk.count for _, chunks in share for chunk in chunks)
         with tqdm(total=total, unit="sample", desc=self.output.parent.name, disable=rank > 0) as bar:
             for part, chunks in share:
+                if self.is_finished():
+                    break  # its units are gone
                 count = sum(chunk.count for chunk in chunks)
                 if part.is_file():
                     bar.initial += count  # not this run's speed
@@ -154,13 +160,14 @@ class SampleFile:
         """The finished samples once more, cut by `syntax`; made again where they changed.
 
         Raises:
-            UserError: a file of that name is of unknown origin.
+            UserError: a file of that name is of another origin.
         """
         output, file = beside(self.output, "_syntax" + ENDING), beside(self.output, "_syntax.meta.json")
         inputs = self.record.inputs | {"samples": sha256_file(self.output)}
         record = replace(self.record, file=file, inputs=inputs, settings=self.record.settings | {"truncate": "syntax"})
         if not record.is_finished():
-            if record.known() is None and (output.exists() or file.exists()):
+            is_cut = "samples" in (record.known() or {}).get("inputs", {})
+            if not is_cut and (output.exists() or file.exists()):
                 raise UserError(f"{output} was not made by --truncate syntax of this version; move it away")
             record.begin()  # the name is ours from now on
             prompts = {problem["task_id"]: problem["prompt"] for problem in self.problems}

@@ -12,7 +12,8 @@ import tiny
 
 import eval_cert
 import eval_cert_unified
-from scripts.file_utils import exclusive
+from nl2code.errors import UserError
+from scripts.file_utils import exclusive, write_jsonl
 from scripts.generating.options import parse_args, sample_files
 from scripts.generating.units import SampleFile
 from scripts.records import Record
@@ -461,3 +462,62 @@ def test_units_left_by_a_kill_after_the_merge_are_removed(base, problems, tmp_pa
     assert single(base, problems, output) == 0
     (tmp_path / "x.parts").mkdir()
     assert single(base, problems, output) == 0 and not (tmp_path / "x.parts").exists()
+
+
+def test_units_of_other_or_unknown_settings_are_refused(base, problems, tmp_path, capsys):
+    """The folder of the units is to be moved away as a whole: without their record alone, two runs would be mixed."""
+    output = tmp_path / "x.samples.jsonl"
+    (file,) = files_of(["-model", base, "-d", problems, "-n", 6, "-l", 12, "-t", 0.8, "-o", output])
+    file.begun.begin()
+    write_jsonl(file.parts / "000000.jsonl", [])
+    for told in ("was made with other settings: seed: 42 -> 43", "holds samples without record.json"):
+        assert single(base, problems, output, "--seed", 43) == 1
+        assert f"error: {file.parts} {told}" in (error := capsys.readouterr().err) and "move it away" in error
+        file.begun.file.unlink(missing_ok=True)
+    shutil.rmtree(file.parts)
+    assert single(base, problems, output, "--seed", 43) == 0
+
+
+def test_models_of_a_hub_are_told_apart_by_their_whole_names(problems, tmp_path):
+    """Digests are shown by their first 12 characters, and names in full."""
+    mono, multi = (
+        files_of(["-model", f"owner/code-350M-{kind}", "-d", problems, "-o", tmp_path / "x.samples.jsonl"])[0]
+        for kind in ("mono", "multi")
+    )
+    mono.begun.begin()
+    problems.write_text(problems.read_text() + "\n")
+    (other,) = files_of(["-model", "owner/code-350M-mono", "-d", problems, "-o", tmp_path / "x.samples.jsonl"])
+    with pytest.raises(
+        UserError, match="model: hub:owner/code-350M-mono -> hub:owner/code-350M-multi; model_tokenizer"
+    ):
+        multi.is_finished()
+    with pytest.raises(UserError, match="benchmark: [0-9a-f]{12} -> [0-9a-f]{12}; move"):
+        other.is_finished()
+
+
+def test_a_process_ends_where_another_one_has_finished(problems, tmp_path):
+    """It draws no unit again whose file the other one has merged and removed."""
+    (file,) = files_of(["-model", "owner/model", "-d", problems, "-n", 2, "-u", 2, "-o", tmp_path / "x.samples.jsonl"])
+    drawn = []
+
+    def complete(chunks):
+        drawn.extend(chunks)
+        return [[{"raw": "x", "finish": "eos"} for _ in range(chunk.count)] for chunk in chunks]
+
+    def slow(chunks):
+        file.draw(complete)
+        return complete(chunks)
+
+    file.draw(slow)
+    assert len(drawn) == 3 + 1 and file.is_finished()
+    file.draw(complete)
+    assert len(drawn) == 4 and not file.parts.exists()
+
+
+def test_a_run_of_that_name_is_not_replaced_by_a_cut_file(base, problems, tmp_path, capsys):
+    taken = tmp_path / "y_syntax.samples.jsonl"
+    assert single(base, problems, taken, "--seed", 5) == 0
+    before = taken.read_bytes()
+    assert single(base, problems, tmp_path / "y.samples.jsonl", "--seed", 6, "--truncate", "syntax") == 1
+    assert f"{taken} was not made by --truncate syntax" in capsys.readouterr().err and taken.read_bytes() == before
+    assert single(base, problems, taken, "--seed", 5) == 0
