@@ -170,7 +170,7 @@ class EndpointSampler:
                 if error.code not in PASSING:
                     raise Refused(url, error.code, told) from None
                 wait, what = _retry_after(error.headers.get("Retry-After")), f"HTTP {error.code}: {told}"
-            except (OSError, HTTPException, ValueError) as error:  # no connection, cut off, no JSON
+            except (OSError, HTTPException, ValueError, RecursionError) as error:  # no connection, cut off, no JSON
                 cause = getattr(error, "reason", error)
                 wait, what = None, self._shown(f"{type(cause).__name__}: {cause}")
                 if isinstance(error, urllib.error.URLError) and not self.served:

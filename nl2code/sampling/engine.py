@@ -209,16 +209,21 @@ def context_of(config: PreTrainedConfig) -> int | None:
     """Tokens that a model can attend to, None where its configuration sets no limit.
 
     Raises:
-        ModelError: some layers do not use a key/value cache (Mamba, linear attention).
+        ModelError: some layers do not use a key/value cache (Mamba, linear attention), or the attention takes no 4-D mask.
     """
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    if config.model_type == "bloom" or getattr(config, "alibi", False):  # MPT's ALiBi needs no mask
+        raise ModelError(
+            f"{config.model_type} makes its ALiBi from a 2-D attention mask; only attention that takes a 4-D mask is "
+            "supported: use another model"
+        )
+    kinds = set(getattr(config, "layer_types", None) or ())
     if kinds - {"full_attention", "sliding_attention"}:
         raise ModelError(
             f"{config.model_type} has layers of kind {', '.join(sorted(kinds))}; only attention with a key/value cache "
             "is supported: use another model"
         )
     limits = [getattr(config, "max_position_embeddings", None)]
-    if "sliding_attention" in kinds or getattr(config, "use_sliding_window", config.model_type == "mistral"):
+    if "sliding_attention" in kinds or (not kinds and getattr(config, "use_sliding_window", True)):
         limits.append(getattr(config, "sliding_window", None))  # within the window it is full attention
     return min(filter(None, limits), default=None)
 

@@ -17,7 +17,11 @@ BATCH_SIZE = 128  # rows decoded together by default
 
 
 class PromptError(UserError):
-    """A prompt that the model cannot read: too long for its context, empty without a bos token, or no valid text."""
+    """A prompt that the model cannot read: too long (PromptTooLong), empty without a bos token, or no valid text."""
+
+
+class PromptTooLong(PromptError):
+    """A prompt that exceeds the model's context, together with what is to be written."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class PromptEncoder:
                 f"token {max(ids)} exceeds the model's vocabulary of {size}; use the model's own tokenizer"
             )
         if self.context and len(ids) + max_new_tokens > self.context:
-            raise PromptError(
+            raise PromptTooLong(
                 f"prompt of {len(ids)} tokens + {max_new_tokens} new ones exceed the context of {self.context}; "
                 "shorten the prompt or lower the number of new tokens"
             )

@@ -39,10 +39,8 @@ class TokenBytes:
         for text, index in tokenizer.get_vocab().items():
             if index in self.special or index >= vocab_size:
                 continue
-            if index in added:
-                self.table[index] = text.encode()  # added tokens are stored as plain text in either scheme
-            elif byte_level:
-                self.table[index] = bytes(byte_of[char] for char in text)
+            if byte_level:  # added tokens are stored as plain text
+                self.table[index] = text.encode() if index in added else bytes(byte_of[char] for char in text)
             elif len(text) == 6 and text.startswith("<0x") and text.endswith(">"):
                 self.table[index] = bytes([int(text[3:5], 16)])
             else:

@@ -7,17 +7,18 @@ Strategies, per chunk of samples (all samples of a problem, unless --chunk_size 
 - `top-M` (top-3, ...): the M most frequent sketches share the samples in proportion to their counts;
 - `greedy`: one sketch per problem, drawn at temperature 0.
 
-The generator's prompt is sketch + SEGMENTATION + prompt; where the sketch is empty, it is the prompt alone. A sketch
-without placeholders is an answer already, and the sketcher's own samples are kept. Where the generator writes
-nothing, or a text that still holds placeholders, it writes once more without a sketch; where that is empty too, the
-sketcher's own text is kept if it has no placeholder.
+The generator's prompt is sketch + SEGMENTATION + prompt; where the sketch is empty, or the generator cannot read it, it is
+the prompt alone. A sketch without placeholders is an answer already, and the sketcher's own samples are kept (with top-M,
+those that are this sketch, repeated where they are too few). Where the generator writes nothing, or a text that still holds
+placeholders, it writes once more without a sketch; where that is empty too, the sketcher's own text is kept if it has no
+placeholder.
 """
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import cycle, groupby
 
-from nl2code.sampling.prompts import Completion, Request
+from nl2code.sampling.prompts import Completion, PromptError, Request
 from scripts.generating.units import Chunk
 from scripts.sketches.documents import SEGMENTATION
 from scripts.sketches.placeholders import has_placeholder
@@ -69,10 +70,19 @@ class TwoStages:
         else:
             drafts = self._drafts(chunks)
             chosen = [choose_sketches([draft.text for draft in group], self.strategy) for group in drafts]
-        codes = self._codes(chunks, chosen)
+            if self.strategy.startswith("top-"):
+                drafts = [self._answers(*group) for group in zip(drafts, chosen, strict=True)]
+        try:
+            codes = self._codes(chunks, chosen)
+        except PromptError:  # raised before anything is drawn
+            chosen = [self._readable(*group) for group in zip(chunks, chosen, strict=True)]
+            codes = self._codes(chunks, chosen)
         bare = [
-            ["" if code and not self._is_code(code.text, sketch) else None for code, sketch in zip(*group, strict=True)]
-            for group in zip(codes, chosen, strict=True)
+            [
+                "" if code and not self._is_code(code.text, sketch, chunk.problem["prompt"]) else None
+                for code, sketch in zip(*group, strict=True)
+            ]
+            for chunk, *group in zip(chunks, codes, chosen, strict=True)
         ]
         again = self._codes(chunks, bare, "#bare")
         rows = zip(drafts, chosen, codes, again, strict=True)
@@ -90,6 +100,23 @@ class TwoStages:
         samples = iter(self._drafts([chunk for chunk, draft in pairs if not self._needs_code(draft.text)]))
         drafts = [[d] * chunk.count if self._needs_code(d.text) else next(samples) for chunk, d in pairs]
         return drafts, [[draft.text] * chunk.count for chunk, draft in pairs]
+
+    def _answers(self, drafts: list[Completion], chosen: list[str]) -> list[Completion]:
+        """The draft of each sample: its own, or one that is its sketch where that sketch is an answer."""
+        alike = {sketch: cycle([draft for draft in drafts if draft.text == sketch]) for sketch in set(chosen)}
+        pairs = zip(drafts, chosen, strict=True)
+        return [draft if self._needs_code(sketch) else next(alike[sketch]) for draft, sketch in pairs]
+
+    def _readable(self, chunk: Chunk, chosen: list[str]) -> list[str]:
+        """The sketches, empty where the generator cannot read one: longer than its context, or no valid text."""
+        unreadable = set()
+        for sketch in filter(self._needs_code, set(chosen) - {""}):
+            try:
+                prompt = generator_prompt(sketch, chunk.problem["prompt"])
+                self.generator.encode(prompt, self.code_settings["max_new_tokens"])
+            except PromptError:
+                unreadable.add(sketch)
+        return ["" if sketch in unreadable else sketch for sketch in chosen]
 
     def _codes(self, chunks: list[Chunk], chosen: list[list], stream: str = "#code") -> list[list[Completion | None]]:
         """The generator's sample for every sketch that needs code; None for others."""
@@ -112,9 +139,9 @@ class TwoStages:
     def _needs_code(self, sketch: str) -> bool:
         return not sketch or has_placeholder(sketch, self.operation)
 
-    def _is_code(self, text: str, sketch: str) -> bool:
+    def _is_code(self, text: str, sketch: str, prompt: str) -> bool:
         """Whether the generator wrote code: some text, and no copy of the sketch's placeholders."""
-        return bool(text) and not (sketch and has_placeholder(text, self.operation))
+        return bool(text) and not (sketch and has_placeholder(text, self.operation, prompt))
 
     def _row(self, draft: Completion, sketch: str, code: Completion | None, again: Completion | None) -> dict:
         if code and again is None:

@@ -24,7 +24,7 @@ from scripts.generating.names import ENDING, beside
 from scripts.records import Record, rank_and_world
 from scripts.sketches.documents import SEGMENTATION
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True)

@@ -63,11 +63,13 @@ def copies(row: dict, source: str, operation: str = CONSTANTS) -> bool | None:
     """Whether the `first_block` text still holds a placeholder; None where its sketch has none.
 
     >>> text = {"sketch": "f(number)", "first_block": "f(number)"}
-    >>> copies({"texts": {"generator+draft": text}}, "generator+draft")
+    >>> copies({"prompt": "x = ", "texts": {"generator+draft": text}}, "generator+draft")
     True
     """
     text = row["texts"][source]
-    return has_placeholder(text["first_block"], operation) if has_placeholder(text["sketch"], operation) else None
+    if not has_placeholder(text["sketch"], operation):
+        return None
+    return has_placeholder(text["first_block"], operation, row["prompt"])
 
 
 def difference(first: Metric, second: Metric) -> Metric:

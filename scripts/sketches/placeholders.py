@@ -85,7 +85,7 @@ class _Site:
     compared: str  # callee of the call that ends two tokens before
 
 
-def has_placeholder(sketch: str, operation: str = "constants") -> bool:
+def has_placeholder(sketch: str, operation: str = "constants", prompt: str = "") -> bool:
     """Whether some token of a sketch stands for something that the sketcher left open.
 
     A placeholder is the name `func` after `def`, `AnClass` after `class`, or a literal's word where a literal can stand:
@@ -102,24 +102,38 @@ def has_placeholder(sketch: str, operation: str = "constants") -> bool:
         sketch: any text.
         operation: that the sketcher was trained with. With "names" and "both" the words of names count wherever a name
             stands for itself: not behind a dot, not as the keyword of a call.
+        prompt: of a text that is code already; the words that it binds are its names, and no placeholders of the text.
 
     >>> [has_placeholder(s) for s in ("x.astype(float)", "x.to_string()", "f(string=a)", "x = float", "x[string]")]
     [False, False, False, True, True]
+    >>> has_placeholder("string[::-1]", prompt="def flip(string: str): return ")
+    False
     """
-    stream = [(kind, sketch[start:end]) for kind, start, end in tokens(sketch)]
-    if operation != "constants" and _has_name_word(stream):
+    stream, names = _stream(sketch), _names_of(prompt)
+    if operation != "constants" and _has_name_word(stream, set(NAME_WORDS) - names):
         return True
     if any(kind in ("function", "class") and text in ("func", "AnClass") for kind, text in stream):
         return True
-    sites, bound = _read([(kind, text) for kind, text in stream if kind != "comment"])
-    return any(site.word not in bound and not _is_name(site) and not _is_type(site) for site in sites)
+    sites, bound = _read(stream)
+    return any(site.word not in bound | names and not _is_name(site) and not _is_type(site) for site in sites)
 
 
-def _has_name_word(stream: list[tuple[str, str]]) -> bool:
+def _stream(text: str) -> list[tuple[str, str]]:
+    """Kinds and texts of the tokens, without comments."""
+    return [(kind, text[start:end]) for kind, start, end in tokens(text) if kind != "comment"]
+
+
+def _names_of(prompt: str) -> set[str]:
+    """The names that a prompt binds, anywhere in it; the prompt need not parse."""
+    stream = _stream(prompt)
+    return _read(stream)[1] | {text for kind, text in stream if kind in ("function", "class")}
+
+
+def _has_name_word(stream: list[tuple[str, str]], words: set[str]) -> bool:
     """Whether a word of names stands in a sketch as a bare name."""
     texts = ["", *(text for _, text in stream), ""]
     return any(
-        kind in _WORD_KINDS and text in NAME_WORDS and before != "." and (before not in ("(", ",") or after != "=")
+        kind in _WORD_KINDS and text in words and before != "." and (before not in ("(", ",") or after != "=")
         for (kind, text), before, after in zip(stream, texts, texts[2:], strict=False)
     )
 

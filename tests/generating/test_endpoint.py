@@ -235,6 +235,7 @@ def test_a_lasting_failure_ends_in_one_line_and_finished_units_stay(stub, proble
     [
         ((200, "<html>", {}), "JSONDecodeError"),
         ((200, "[1]", {}), "no JSON object"),
+        ((200, "[" * 200_000, {}), "RecursionError"),
         ((200, {"detail": "hello"}, {}), "without choices"),
         ((200, {"choices": []}, {}), "without choices"),
         ((200, {"choices": [{"text": None}]}, {}), "without text"),

@@ -3,10 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nl2code.sampling import Completion
+from nl2code.sampling.prompts import PromptTooLong
 from scripts.ast_utils import SEGMENTATION
 from scripts.generating.two_stages import TwoStages, choose_sketches
 from scripts.generating.units import Chunk
@@ -18,9 +20,16 @@ class Script:
 
     texts: list[str]
     asked: list = field(default_factory=list)
+    longest: int = 200  # characters that it can read
+
+    def encode(self, prompt, max_new_tokens):
+        if len(prompt) + max_new_tokens > self.longest:
+            raise PromptTooLong(f"{len(prompt)} characters; shorten the prompt")
 
     def sample_many(self, requests, **settings):
-        self.asked += [(request, settings) for request in requests]
+        for request in requests:
+            self.encode(request.prompt, settings["max_new_tokens"])
+            self.asked.append((request, settings))
         return [
             [Completion(text, text + "\nraw", 1, "eos") for text in (self.texts * request.count)[: request.count]]
             for request in requests
@@ -30,10 +39,10 @@ class Script:
 PROBLEM = {"task_id": "T/9", "prompt": "df = "}
 
 
-def two(sketcher, generator, first, count, **options):
+def two(sketcher, generator, first, count, problem=PROBLEM, **options):
     """Rows of one chunk."""
-    stages = TwoStages(sketcher, generator, {"temperature": 0.3}, {"temperature": 0.7}, **options)
-    return stages.complete([Chunk(PROBLEM, first, count)])[0]
+    settings = [{"temperature": temperature, "max_new_tokens": 9} for temperature in (0.3, 0.7)]
+    return TwoStages(sketcher, generator, *settings, **options).complete([Chunk(problem, first, count)])[0]
 
 
 def texts_of(rows):
@@ -111,7 +120,6 @@ def test_an_empty_sketch_gives_the_generator_the_bare_prompt():
 
 
 @dataclass
-@dataclass
 class Misled(Script):
     """A generator that gives one answer wherever it gets a sketch, and its script otherwise."""
 
@@ -144,3 +152,48 @@ def test_a_sketch_with_placeholders_is_never_an_answer():
     """Where the generator writes nothing at all, the sketcher's own text is kept only if it is an answer."""
     rows = two(Script(["a[number]", "a[number]", "x"]), Script([""]), 0, 3)
     assert list(zip(texts_of(rows), [row["case"] for row in rows], strict=True)) == [("", 1), ("", 1), ("x", 2)]
+
+
+DEFS = ["def f(string: str): return ", "def f(\n    a, string", "class A:\n    def f(self, string):\n        return "]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "operation", "word"),
+    [*((prompt, "constants", "string") for prompt in DEFS)]
+    + [("import string\nx = ", "constants", "string"), ("for number in a:\n    ", "constants", "number")]
+    + [("variable = f(\nx = ", "names", "variable"), ("def func(x): return ", "both", "func")],
+)
+def test_a_name_of_the_prompt_is_no_placeholder(prompt, operation, word):
+    problem = PROBLEM | {"prompt": prompt}
+    rows = two(
+        Script([f"{word} == {word}[::-1]"]), Misled(["bare"], misled=f"{word} == 1"), 0, 1, problem, operation=operation
+    )
+    assert [row["raw"] for row in rows] == [f"{word} == 1"]
+
+
+@pytest.mark.parametrize("prompt", ["df = ", "# string\ndf = ", "a.string = f(string=3)\ndf = ", "s = 'string'\ndf = "])
+def test_other_words_of_the_prompt_are_placeholders(prompt):
+    rows = two(Script(["f(string)"]), Misled(["bare"], misled="f(string)"), 0, 1, PROBLEM | {"prompt": prompt})
+    assert texts_of(rows) == ["bare"]
+
+
+def test_a_popular_sketch_that_is_an_answer_is_kept_for_its_share():
+    """top-M: the samples of that share are drafts with its text, in order, and again where they are too few."""
+    sketcher, generator = Script(["f(a)", "g(string)", "f(a)", "g(string)"]), Script(["g('x')"])
+    rows = two(sketcher, generator, 0, 4, strategy="top-2")
+    assert texts_of(rows) == ["f(a)", "f(a)", "g('x')", "g('x')"] and [row["case"] for row in rows] == [2, 2, 1, 1]
+    rows = two(Script(["f(a)", "g(string)", "h"]), generator, 0, 3, strategy="top-1")
+    assert texts_of(rows) == ["f(a)"] * 3
+    rows = two(Script(["f(a)", "g(string)", "f(a)"]), generator, 0, 3, strategy="popular")
+    assert texts_of(rows) == ["f(a)", "g(string)", "f(a)"]  # as in the paper: each keeps its own
+
+
+@pytest.mark.parametrize("strategy", ["popular", "each", "top-2", "greedy"])
+def test_a_sketch_that_the_generator_cannot_read_is_left_out(strategy):
+    long = "a[number]" * 30
+    generator = Script(["a[1]"])
+    rows = two(Script([long]), generator, 4, 2, strategy=strategy)
+    assert [(request.prompt, request.first, request.count) for request, _ in generator.asked] == [("df = ", 4, 2)]
+    assert texts_of(rows) == ["a[1]"] * 2 and {(row["case"], row["sketch"]) for row in rows} == {(1, "")}
+    with pytest.raises(PromptTooLong):  # of the prompt itself
+        two(Script([long]), Script(["a[1]"], longest=10), 4, 2, strategy=strategy)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from transformers import AutoConfig
 
 from nl2code.models import ModelError
 from nl2code.sampling import engine, shared_prompt
@@ -239,6 +240,30 @@ def test_packed_layers_multiply_alike(tokenizer, dtype):
     )
 
 
+SLIDING = [
+    *((name, {}, 40) for name in ("mistral", "mixtral", "phi3", "starcoder2")),
+    *((name, {}, 512) for name in ("llama", "qwen2", "qwen3", "smollm3")),
+    ("qwen2", {"use_sliding_window": True, "max_window_layers": 1}, 40),
+    ("qwen2", {"use_sliding_window": True, "max_window_layers": 2}, 512),  # no layer has it
+]
+
+
+@pytest.mark.parametrize(("name", "more", "context"), SLIDING)
+def test_prompts_and_completions_lie_within_a_sliding_window(name, more, context):
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    more = more | ({} if name == "llama" else {"sliding_window": 40})
+    ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    config = AutoConfig.for_model(name, vocab_size=9, **sizes, **ends, max_position_embeddings=512, **more)
+    assert context_of(config) == context
+
+
+@pytest.mark.parametrize(("name", "more"), [("bloom", {}), ("falcon", {"alibi": True})])
+def test_attention_that_needs_another_mask_is_refused(name, more):
+    with pytest.raises(ModelError, match=f"{name} makes its ALiBi from a 2-D .* use another model"):
+        context_of(AutoConfig.for_model(name, **more))
+    assert context_of(AutoConfig.for_model("falcon")) == 2048
+
+
 def test_states_of_other_kinds_are_refused():
     with pytest.raises(ModelError, match="linear_attention"):
         context_of(SimpleNamespace(layer_types=["full_attention", "linear_attention"], model_type="x"))
@@ -330,17 +355,18 @@ def test_healed_samples_never_repeat_the_white_space(sampler, prompt):
 
 
 def test_sentencepiece_tables():
-    """Byte fallback and the blank's stand-in, as Llama-style tokenizers store them."""
-    from tokenizers import Tokenizer, decoders, models
+    """Byte fallback and the blank's stand-in, as Llama-style tokenizers store them; in added tokens, too."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models
     from transformers import PreTrainedTokenizerFast
 
     vocabulary = {"<s>": 0, "</s>": 1, "<0x0A>": 2, "\u2581": 3, "a": 4, "\u2581a": 5, "b": 6}
     backend = Tokenizer(models.BPE(vocabulary, [("\u2581", "a")], byte_fallback=True))
     backend.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>")
-    tokens = TokenBytes(tokenizer, 8)
-    assert tokens.table == [None, None, b"\n", b" ", b"a", b" a", b"b", None]
-    assert tokens.allowed(b" ").tolist() == [3, 5]
+    tokenizer.add_tokens([AddedToken("\u2581" * 4, special=False)])
+    tokens = TokenBytes(tokenizer, 9)
+    assert tokens.table == [None, None, b"\n", b" ", b"a", b" a", b"b", b"    ", None]
+    assert tokens.allowed(b" ").tolist() == [3, 5, 7]
 
 
 @pytest.fixture(scope="module")
