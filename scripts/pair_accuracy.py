@@ -17,18 +17,18 @@ import numpy as np
 
 from nl2code.errors import UserError, exit_status
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
-from nl2code.sampling.prompts import BATCH_SIZE, PromptError, Request
+from nl2code.sampling.prompts import BATCH_SIZE, PromptTooLong, Request
 from pandas_numpy_eval.scoring import mean_with_interval
 from scripts.corpus.lines import files_of
 from scripts.corpus.pairs import Pair, parse_with_comment, read_pairs, squeezed, summary
 from scripts.file_utils import sha256_file
 from scripts.generating.backends import open_sampler
-from scripts.generating.options import model_inputs, number
+from scripts.generating.options import device, model_inputs, number
 from scripts.generating.served import is_served
 from scripts.presets import HelpFormatter
 from scripts.records import Record, read_record
 
-FORMAT = 2  # raise it where equal inputs and settings give another result
+FORMAT = 3  # raise it where equal inputs and settings give another result
 SETTINGS = ("comment", "limit", "max_tokens", "dtype", "batch_size")
 MISSES = 20  # examples that are kept
 
@@ -43,7 +43,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--limit", type=number(int, 0, 10**7), default=0, help="only the first LIMIT texts; 0: all")
     add("-l", "--max_tokens", type=size, default=200, help="maximum number of new tokens")
     add("--dtype", choices=DTYPES, default="float32", help=HELP)
-    add("--device", default="cpu", help="torch device")
+    add("--device", type=device, default="cpu", help="torch device")
     add("-b", "--batch_size", type=size, default=BATCH_SIZE, help="rows decoded together")
     add("-o", "--output", type=Path, required=True, help="JSON file of the result")
     parser.set_defaults(backend="torch")
@@ -59,7 +59,7 @@ def answers(sampler, prompts: list[str], max_tokens: int, batch_size: int = BATC
         try:
             sampler.encode(prompt, max_tokens)
             requests.append(Request(prompt, "", 0, 1))
-        except PromptError:
+        except PromptTooLong:
             found[prompt] = ("", "prompt too long")
     greedy = {"temperature": 0, "top_p": 1.0, "max_new_tokens": max_tokens, "seed": 0, "batch_size": batch_size}
     groups = sampler.sample_many(requests, **greedy, boundaries=()) if requests else []

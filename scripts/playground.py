@@ -19,7 +19,7 @@ from nl2code.errors import UserError, exit_status
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
 from pandas_numpy_eval.data import resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
-from scripts.generating.options import number, strategy
+from scripts.generating.options import device, number, strategy
 from scripts.generating.playground import BASE, Models, Playground, Wish, as_text, find_models
 from scripts.presets import HelpFormatter
 
@@ -33,7 +33,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("-generator", "--generator_path", help="likewise")
     add("-base", "--base_model", default=BASE, help="stands in for both where there are none")
     add("--data_dir", default="data", help="folder of trained models")
-    add("--device", default="cpu", help="torch device")
+    add("--device", type=device, default="cpu", help="torch device")
     add("--dtype", choices=DTYPES, default="float32", help=HELP)
     add("-n", "--num_samples", dest="n", type=number(int, 1, 50), default=Wish.n, help="samples")
     temperature = number(float, 0, 2)

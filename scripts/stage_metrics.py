@@ -24,7 +24,7 @@ from pandas_numpy_eval.execution import Executor
 from pandas_numpy_eval.journal import Journal
 from pandas_numpy_eval.scoring import ceiling
 from scripts.generating.backends import open_sampler
-from scripts.generating.options import model_inputs, number, sketch_operation
+from scripts.generating.options import device, model_inputs, number, sketch_operation
 from scripts.generating.served import is_served
 from scripts.generating.stage_texts import CUTS, Stages, Task
 from scripts.presets import HelpFormatter
@@ -32,7 +32,8 @@ from scripts.records import Record, read_record
 from scripts.reporting.stages import markdown, row_of, summary
 from scripts.sketches.sketch import OPERATIONS, sketch_of_completion
 
-FORMAT = 2
+FORMAT = 3
+DRAWS = {"temperature": 0.2, "top_p": 0.9, "seed": 42}  # defaults of what only sketches of -n 2 and more depend on
 SETTINGS = ("num_samples", "temperature", "top_p", "max_tokens", "seed", "dtype", "batch_size")
 
 
@@ -49,18 +50,24 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--limit", type=number(int, 0, 10**5), help="only the first LIMIT problems; 0: all (default: all)")
     draws = "sketches drawn per problem, the most frequent is compared with the references; 1: none is drawn"
     add("-n", "--num_samples", type=count, default=1, help=draws)
-    add("-t", "--temperature", type=number(float, 0, 2), default=0.2, help="temperature of these draws")
-    add("-p", "--top_p", type=number(float, 1e-6, 1), default=0.9, help="probability mass of nucleus sampling")
+    t, p, seed = (f"(default: {value})" for value in DRAWS.values())
+    add("-t", "--temperature", type=number(float, 0, 2), help=f"temperature of these draws {t}")
+    add("-p", "--top_p", type=number(float, 1e-6, 1), help=f"probability mass of their nucleus sampling {p}")
     add("-l", "--max_tokens", type=size, default=100, help="maximum number of new tokens")
-    add("--seed", type=number(int, 0, 2**63), default=42, help="random seed of these draws")
+    add("--seed", type=number(int, 0, 2**63), help=f"random seed of these draws {seed}")
     add("--operation", choices=OPERATIONS, help="what sketches replace (default: the same as in training)")
     add("--dtype", choices=DTYPES, default="float32", help=HELP)
-    add("--device", default="cpu", help="torch device")
+    add("--device", type=device, default="cpu", help="torch device")
     add("-b", "--batch_size", type=size, default=BATCH_SIZE, help="rows decoded together")
     add("--n_workers", type=number(int, 1, 1024), default=cores, help="programs that run at a time in the sandbox")
     add("-o", "--output", type=Path, required=True, help="JSON file of the result")
     parser.set_defaults(backend="torch")
     args = parser.parse_args(argv)
+    for name, value in DRAWS.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+        elif args.num_samples == 1:
+            parser.error(f"--{name} is for sampled sketches, and --num_samples 1 samples none; leave it out")
     args.dtype = choose_dtype(args.dtype, args.device)
     return args
 

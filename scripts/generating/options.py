@@ -52,6 +52,13 @@ def strategy(text: str) -> str:
     return text
 
 
+def device(text: str) -> str:
+    """An argparse type: a torch device that has float64, in which the engine draws."""
+    if text.startswith("mps"):
+        raise argparse.ArgumentTypeError(f"{text!r} lacks float64, which sampling needs; use cpu")
+    return text
+
+
 def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.Namespace:
     """Flags of `eval_cert.py`, or with two stages of `eval_cert_unified.py`; a preset file may come first.
 
@@ -90,7 +97,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     add("--truncate", choices=("first_block", "syntax"), default="first_block", help=cut)
     add("--dtype", choices=DTYPES, help=f"{HELP} (default: float32)")
     add("--backend", choices=("torch", "vllm"), help="engine; vllm needs that package (default: torch)")
-    add("--device", help="torch device; cuda is the process's own GPU under torchrun (default: cpu)")
+    add("--device", type=device, help="torch device; cuda is the process's own GPU under torchrun (default: cpu)")
     add("-gpu", "--gpu_device", type=number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
     add("-b", "--batch_size", type=size, help=f"rows decoded together (default: {BATCH_SIZE})")
     usual = f"default: {DEFAULTS['unit_size']}, of servers {served.UNIT}"
@@ -108,6 +115,8 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         if args.device:
             parser.error("--gpu_device and --device name the same; leave one out")
         args.device = "cpu" if args.gpu_device < 0 else f"cuda:{args.gpu_device}"
+    if two_stages and "chunk_size" in args.typed and args.sketch_strategy in ("each", "greedy"):
+        parser.error(f"--chunk_size changes nothing for --sketch_strategy {args.sketch_strategy}; leave it out")
     names = [args.sketcher_path, args.generator_path] if two_stages else [args.model_name_or_path]
     served.check(parser, args, names)
     remote = all(map(served.is_served, names))

@@ -45,6 +45,10 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace, models: lis
     two = getattr(args, "base_url2", None)
     if two and not served[-1]:
         parser.error(f"--base_url2 is for a generator behind a server, {models[-1]} is none; leave it out")
+    if two and args.base_url and not served[0]:
+        parser.error(
+            f"--base_url changes nothing beside --base_url2, {models[0]} is not behind a server; leave one out"
+        )
     if any(served) and not args.base_url and not (two and not served[0]):
         parser.error(f"{PREFIX}NAME needs --base_url (in the shells: BASE_URL), such as http://localhost:8000/v1")
     for name, value in DEFAULTS.items():

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from nl2code.errors import UserError
+from nl2code.sampling.truncation import first_block
 from scripts.file_utils import read_jsonl, sha256_file
 from scripts.generating.two_stages import BOTH_STAGES, CASES, CORRECTED
 from scripts.reporting.problem_files import problems_of
@@ -26,7 +28,7 @@ def case_of(row: dict, prompt: str = "", operation: str = CONSTANTS) -> int | No
     """The case of a result line; None for a sample of one stage.
 
     Args:
-        row: holds case, passed, sketch and completion.
+        row: holds case, passed, sketch and completion; where it holds `raw`, the completion may be cut by syntax.
         prompt: of the task; the names in it are user-defined names of the completion too.
         operation: of the sketch.
 
@@ -37,7 +39,8 @@ def case_of(row: dict, prompt: str = "", operation: str = CONSTANTS) -> int | No
     """
     if row.get("case") != BOTH_STAGES or not row["passed"] or not row["sketch"]:
         return row.get("case")
-    sketch = sketch_of_completion(prompt, row["completion"], operation)
+    text = first_block(row["raw"]) if "raw" in row else row["completion"]  # sketches are not cut by syntax
+    sketch = sketch_of_completion(prompt, text, operation)
     return BOTH_STAGES if sketch.split() == row["sketch"].split() else CORRECTED  # white space is no difference
 
 
@@ -57,13 +60,20 @@ def read_cases(results: Path) -> dict[str, dict]:
 
     Raises:
         OSError, ValueError, KeyError, TypeError, AttributeError: it is no results file.
+        UserError: the sketches replace names, and the file of the prompts that bind them is gone or changed.
     """
     stem = str(results).removesuffix("_results.jsonl")
     files = (Path(f"{stem}.meta.json"), Path(f"{stem}_metrics.json"))
     record, copy = (json.loads(file.read_text()) if file.is_file() else {} for file in files)
     record = record or copy.get("sampling") or {}
     operation = operation_of(record)
-    problems = {} if operation == CONSTANTS else problems_of(record.get("benchmark") or {})
+    benchmark = record.get("benchmark") or {}
+    problems = {} if operation == CONSTANTS else problems_of(benchmark)
+    if operation != CONSTANTS and not problems:
+        file = benchmark.get("file") or benchmark.get("name") or "the problem file"
+        raise UserError(
+            f"{results}: {file} is gone or changed, and cases of --operation {operation} need it; put it back"
+        )
     prompts = {task: problem["prompt"] for task, problem in problems.items()}
     return count_cases(read_jsonl(results), prompts, operation)
 

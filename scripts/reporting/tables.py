@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from nl2code.errors import UserError
 from pandas_numpy_eval.scoring import in_order
 from scripts.reporting.blocks import percent
 from scripts.reporting.cases import read_cases
@@ -40,15 +41,24 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     rows, complaints = [], []
     for path in sorted(folder.rglob("*_metrics.json")):
         try:
-            rows.append(_row(path, json.loads(path.read_text())))
+            rows.append(_row(path, json.loads(path.read_text()), _cases(path, complaints)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             complaints.append(f"{path}: left out, {type(error).__name__}: {error}; evaluate its samples again")
     order = ["benchmark", "problems", "n", "T", "stages", "run"]
     return pd.DataFrame(rows).sort_values(order) if rows else pd.DataFrame(), complaints
 
 
-def _row(path: Path, metrics: dict) -> dict:
+def _cases(path: Path, complaints: list[str]) -> dict:
+    """Cases of the results beside a metrics file; none, and a complaint, where they cannot be told."""
     results = path.with_name(path.name.replace("_metrics.json", "_results.jsonl"))
+    try:
+        return read_cases(results) if results.is_file() else {}
+    except UserError as error:
+        complaints.append(f"cases left out, {error}")
+        return {}
+
+
+def _row(path: Path, metrics: dict, cases: dict) -> dict:
     settings = settings_of(metrics)
     strategy = settings.get("sketch_strategy", "popular")
     marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), "syntax": "truncate" in settings}
@@ -74,7 +84,7 @@ def _row(path: Path, metrics: dict) -> dict:
         "circumstances": json.dumps(circumstances_of(metrics), sort_keys=True),
         "models": json.dumps(models_of(metrics), sort_keys=True),
         "path": path,
-        "metrics": metrics | {"cases": read_cases(results) if results.is_file() else {}},
+        "metrics": metrics | {"cases": cases},
     }
 
 

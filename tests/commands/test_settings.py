@@ -287,6 +287,8 @@ def test_flags_of_sampling(folders):
     base = Settings(GENERATE, [], {**folders, **ours, "MODEL_VERSION": "base"})
     assert base.shell["SAMPLING_FLAGS"] == flags[:6]
     assert base.notes == ["OPERATION changes nothing for base", "TEMP2 changes nothing for base"]
+    with pytest.raises(UserError, match="DEVICE=mps is not cpu, cuda or cuda:1"):
+        Settings(GENERATE, [], {**folders, "DEVICE": "mps"})
     assert Settings(GENERATE, [], folders).shell["SAMPLING_FLAGS"] == ["--device", "cpu"]
     assert Settings(GENERATE, [], {**folders, "BACKEND": "vllm"}).shell["SAMPLING_FLAGS"] == ["--backend", "vllm"]
 

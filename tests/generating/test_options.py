@@ -164,12 +164,24 @@ def test_arguments_of_the_original_work(tmp_path):
         (["-o", "x.samples.jsonl", "--results_dir", "r"], "--results_dir"),
         (["--max_tok", "3"], "--max_tok"),
         (["-c", "3"], "-c"),
+        (["--device", "mps"], "'mps' lacks float64, which sampling needs; use cpu"),
     ],
 )
 def test_flags_that_would_change_nothing_are_refused(capsys, flags, told):
     with pytest.raises(SystemExit) as stopped:
         parse_args(["-model", "a/b", *flags], "", two_stages=False)
     assert stopped.value.code == 2 and told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--sketch_strategy", "each"], ["--sketch_strategy", "greedy"], ["--greedy_sketch"]])
+def test_chunks_that_no_strategy_needs_are_refused(tmp_path, capsys, flags):
+    """A preset's are not: it serves all strategies."""
+    command = ["-sketcher", "a/b", "-generator", "a/c", *flags]
+    with pytest.raises(SystemExit):
+        parse_args([*command, "-c", "3"], "", two_stages=True)
+    assert f"--chunk_size changes nothing for --sketch_strategy {flags[-1].strip('-')[:6]}" in capsys.readouterr().err
+    (tmp_path / "x.yaml").write_text("two_stages: {chunk_size: 3}")
+    assert parse_args([str(tmp_path / "x.yaml"), *command], "", two_stages=True).chunk_size == 3
 
 
 def test_the_models_tell_their_operation(tmp_path, capsys):

@@ -6,7 +6,7 @@ import pytest
 import tiny
 
 import run_cert
-from nl2code.sampling import Sampler, first_block
+from nl2code.sampling import PromptError, Sampler, first_block
 from scripts import encode_domain, pair_accuracy, prepare_pairs
 from scripts.corpus.pairs import Pair
 
@@ -52,6 +52,8 @@ def test_a_prompt_beyond_the_context_is_counted():
     alone = [sampler.sample(prompt, 1, task_id="", **settings)[0] for prompt in ("# a\n", "# b\n")]
     assert found[1] == ("", "prompt too long")
     assert [found[0], found[2]] == [(one.raw, one.finish) for one in alone]
+    with pytest.raises(PromptError, match="no valid text"):  # another fault is none of the length
+        pair_accuracy.answers(sampler, ["# a\n", "# \ud800\n"], 20)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import pytest
 
 import eval_cert
+import eval_cert_unified
 from nl2code.errors import UserError
 from nl2code.sampling.endpoint import EndpointSampler, Refused
 from nl2code.sampling.prompts import Request
@@ -26,6 +27,13 @@ def test_flags_that_would_change_nothing(capsys, flags, told):
     with pytest.raises(SystemExit):
         eval_cert.main(flags)
     assert told in capsys.readouterr().err
+
+
+def test_a_server_that_no_stage_asks(capsys):
+    flags = ["-sketcher", "a/b", "-generator", "openai:m", "--base_url", "http://x/v1", "--base_url2", "http://y/v1"]
+    with pytest.raises(SystemExit):
+        eval_cert_unified.main(flags)
+    assert "--base_url changes nothing beside --base_url2, a/b is not behind a server" in capsys.readouterr().err
 
 
 def test_settings_of_the_shell(tmp_path):

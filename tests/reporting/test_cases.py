@@ -70,11 +70,14 @@ def test_the_operation_of_the_samples_decides(tmp_path, capsys):
     sha256 = hashlib.sha256(problems.read_bytes()).hexdigest()
     results = tmp_path / "x_results.jsonl"
     results.write_text(json.dumps(row(1, True, "argument.head(argument + number)", "frame.head(n + 1)")) + "\n")
-    for operation, file, case in (("both", problems, 1), ("constants", problems, 3), ("both", "gone.jsonl", 3)):
+    for operation, file, case in (("both", problems, 1), ("constants", problems, 3), ("both", "gone.jsonl", None)):
         benchmark = {"name": "P", "sha256": sha256, "file": str(file)}
         record = {"settings": {"operation": operation}, "inputs": {}, "benchmark": benchmark}
         (tmp_path / "x.meta.json").write_text(json.dumps(record))
-        assert cases.main([str(results)]) == 0
+        assert cases.main([str(results)]) == (0 if case else 1)
+        if case is None:
+            assert f"{results}: gone.jsonl is gone or changed" in capsys.readouterr().err
+            continue
         assert f"case {case}: 1 of 1 passed" in capsys.readouterr().out
     (tmp_path / "x.meta.json").unlink()
     benchmark = {"name": "P", "sha256": sha256, "file": str(problems)}
@@ -82,6 +85,12 @@ def test_the_operation_of_the_samples_decides(tmp_path, capsys):
     (tmp_path / "x_metrics.json").write_text(json.dumps({"sampling": sampling}))  # the evaluation's copy of the record
     assert cases.main([str(results)]) == 0
     assert "case 1: 1 of 1 passed" in capsys.readouterr().out
+
+
+def test_a_completion_that_syntax_cut_follows_its_sketch():
+    """Sketches hold all that `first_block` leaves."""
+    sample = row(1, True, "df.head(number)\ny = (string", "df.head(3)")
+    assert case_of(sample | {"raw": "df.head(3)\ny = ('a'\nprint(y)"}) == 1 and case_of(sample) == 3
 
 
 def test_an_answer_without_a_sketch_corrects_none():

@@ -96,6 +96,18 @@ def test_unreadable_metrics_are_named_and_the_rest_shown(tmp_path, capsys):
     assert "cut_metrics.json: left out" in capsys.readouterr().err  # said each time
 
 
+def test_cases_that_cannot_be_told_are_named_and_the_run_shown(tmp_path, capsys):
+    benchmark = {"name": "P", "file": "gone.jsonl", "sha256": "0"}
+    sampling = {"settings": {"operation": "both"}, "inputs": {}, "benchmark": benchmark}
+    write_metrics(tmp_path, "base", 0.1, sampling=sampling)
+    results = tmp_path / "Pandas/base/n10_results.jsonl"
+    sample = {"task_id": "a", "case": 1, "passed": True, "sketch": "variable", "completion": "x"}
+    results.write_text(json.dumps(sample) + "\n")
+    assert report.main([str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert "CertPandas" in captured.out and f"cases left out, {results}: gone.jsonl is gone or changed" in captured.err
+
+
 def test_no_metrics_at_all(tmp_path, capsys):
     assert report.main([str(tmp_path)]) == 1
     assert "run_evaluating_codes.sh" in capsys.readouterr().err

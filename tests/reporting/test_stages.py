@@ -14,7 +14,7 @@ from scripts.generating.stage_texts import Stages, Task
 from scripts.generating.two_stages import TwoStages
 from scripts.generating.units import Chunk
 from scripts.reporting.references import api_calls
-from scripts.reporting.stages import groups_of, markdown, row_of, summary
+from scripts.reporting.stages import copies, groups_of, markdown, row_of, summary
 from scripts.sketches.documents import SEGMENTATION
 
 CIRCUMSTANCES = ("ceiling", "versions", "sandbox", "limits")
@@ -251,6 +251,20 @@ def test_models_without_weights_are_refused(command, capsys):
     flags, output = command
     assert stage_metrics.main([*flags, "-normal", "openai:some"]) == 1
     assert "openai:some does not give; give a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", [["-t", "0.2"], ["-p", "0.9"], ["--seed", "42"]])
+def test_settings_of_draws_are_refused_where_none_is_drawn(command, capsys, flag):
+    with pytest.raises(SystemExit):
+        stage_metrics.parse_args([*command[0], *flag])
+    assert "is for sampled sketches, and --num_samples 1 samples none" in capsys.readouterr().err
+    args = stage_metrics.parse_args([*command[0], *flag, "-n", "2"])
+    assert (args.temperature, args.top_p, args.seed) == (0.2, 0.9, 42)
+
+
+def test_a_name_of_the_prompt_is_no_copied_placeholder():
+    texts = {"generator+draft": text("string[number]", "string[1]")}
+    assert not copies({"prompt": "def f(string): return ", "texts": texts}, "generator+draft")
 
 
 def test_a_problem_without_a_reference_is_refused(command, capsys):
