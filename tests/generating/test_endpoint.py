@@ -121,6 +121,26 @@ def test_completions_end_to_end(stub, problems, tmp_path, monkeypatch):
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and KEY in file.read_text()]
 
 
+@pytest.mark.parametrize("protocol", ["quick", "paper"])
+def test_a_protocol_file_may_hold_what_a_server_decides(stub, problems, tmp_path, protocol):
+    flags = [
+        "-model",
+        "openai:m",
+        "--base_url",
+        stub.url,
+        "-d",
+        problems,
+        "-n",
+        1,
+        "-t",
+        0.2,
+        "-o",
+        tmp_path / "x.samples.jsonl",
+    ]
+    assert eval_cert.main(list(map(str, [f"configs/generating/{protocol}.yaml", *flags]))) == 0
+    assert json.loads((tmp_path / "x.meta.json").read_text())["settings"]["dtype"] is None
+
+
 def test_a_sample_depends_on_its_number_alone(stub, problems, tmp_path):
     """Not on n, units, concurrency or the order of answers."""
     assert evaluate(stub, problems, tmp_path / "a.samples.jsonl", "-u", 3, "--concurrency", 5) == 0
