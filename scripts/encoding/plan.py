@@ -88,7 +88,7 @@ def refuse_others(output: Path, asked: dict) -> None:
     files = sorted(output.iterdir()) if output.is_dir() else []
     ours = records_in(output)
     for known in ours.values():
-        sides = [side["settings"] | {"tokenizer": str(side["inputs"].get("tokenizer"))[:12]} for side in (known, asked)]
+        sides = [side["settings"] | {"tokenizer": side["inputs"].get("tokenizer")} for side in (known, asked)]
         if changed := changes(*sides):
             raise UserError(f"{output} was made with other settings: {'; '.join(changed)}; {advice}")
     for file in files:

@@ -33,7 +33,7 @@ LINES = """x = 1|    y = f(x)|        return x|try:|except E:|    finally:|f(|)|
 def plain(prompt: str, text: str) -> str:
     """The same by trying every line end, the last one first."""
     prompt, text = prompt.lstrip("\ufeff"), first_block(text)
-    for end in reversed([*(match.start() for match in truncation._LINE_END.finditer(text)), len(text)]):
+    for end in reversed([*(match.start() for match in truncation.LINE_END.finditer(text)), len(text)]):
         if tree := try_parse(prompt + text[:end]):
             return text[: min(end, end_of_open_statement(tree.body, prompt + text[:end], len(prompt)))].rstrip()
     return text
