@@ -27,6 +27,15 @@ def parse_module(code: str) -> ast.Module:
         raise SyntaxError(f"does not parse: {type(error).__name__}: {error}") from error
 
 
+def first_line(statement: ast.stmt, lines: list[str]) -> int:
+    """The number of the line where a statement begins: with decorators, that of the first `@`."""
+    decorators = getattr(statement, "decorator_list", [])
+    number = min(node.lineno for node in [statement, *decorators])
+    while decorators and number > 1 and not lines[number - 1].lstrip().startswith("@"):
+        number -= 1  # the tree knows where the decorator's expression begins, in `@(` maybe lines below
+    return number
+
+
 def try_parse(code: str) -> ast.Module | None:
     """The syntax tree, or None where the text does not parse."""
     try:

@@ -55,7 +55,7 @@ from scripts.file_utils import PROJECT_ROOT, sha256_file, versions, write_json
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
 
-FORMAT = 4  # raise it where equal inputs and settings give another corpus
+FORMAT = 5  # raise it where equal inputs and settings give another corpus
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
 KINDS = ("code", "mined", "functions", NAME)
 RANGES = {  # of numbers: lowest, highest, what to do

@@ -9,9 +9,11 @@ that need other names of their module or package, those of builtins that it defi
 import ast
 import re
 from collections import Counter
+from collections.abc import Set
 
-from nl2code.parsing import try_parse
-from scripts.corpus.docs.snippets import BUILTINS, is_import, library_names, names_in
+from nl2code.parsing import first_line, try_parse
+from scripts.corpus.docs.snippets import is_import, library_names
+from scripts.corpus.names import BUILTINS, Names
 from scripts.mine_docs import Snippet
 
 MAX_LINES = 40
@@ -35,22 +37,25 @@ def mine_functions(text: str, library: str, path: str = "") -> tuple[list[Snippe
     of_library = [name for name in imports if name in known]
     if not of_library:
         return found, left_out
-    lines = text.split("\n")
-    plain_builtins = BUILTINS - names_in(tree, inner=False)[1]
+    lines, candidates = text.split("\n"), []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
-            start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            start = first_line(node, lines)
             code = "\n".join(lines[start - 1 : node.end_lineno])
-            read, bound = names_in(node)
-            needed = read - bound - plain_builtins
-            reason = why_not_function(node, read, code, library, of_library)
-            if reason := reason or ("uses other names of its package" if needed - imports.keys() else ""):
+            if reason := why_not_function(node, code):
                 left_out[reason] += 1
-                continue
-            own = [name for name in of_library if name in needed] or of_library[:1]
-            others = [name for name in imports if name in needed and name not in own]
-            head = "\n".join(dict.fromkeys(line for name in [*own, *others] for line in imports[name]))
-            found.append(Snippet(f"{head}\n\n\n{code}\n", start))
+            else:
+                candidates.append((start, code, Names([node]).free()))
+    plain_builtins = BUILTINS - Names(tree.body if candidates else []).bound
+    for start, code, free in candidates:
+        needed = free - plain_builtins
+        if reason := why_not_names(needed, code, library, imports.keys(), of_library):
+            left_out[reason] += 1
+            continue
+        own = [name for name in of_library if name in needed] or of_library[:1]
+        others = [name for name in imports if name in needed and name not in own]
+        head = "\n".join(dict.fromkeys(line for name in [*own, *others] for line in imports[name]))
+        found.append(Snippet(f"{head}\n\n\n{code}\n", start))
     return found, left_out
 
 
@@ -71,9 +76,9 @@ def imports_of(tree: ast.Module, own: set[str]) -> dict[str, list[str]]:
     return found
 
 
-def why_not_function(node: ast.FunctionDef, read: set[str], code: str, library: str, of_library: list[str]) -> str:
-    """Why a function, which reads these names, is no document by itself; empty where it is one."""
-    if node.name.startswith("test") or "pytest" in read:
+def why_not_function(node: ast.FunctionDef, code: str) -> str:
+    """Why a function is no document, whatever names it needs; empty where it may be one."""
+    if node.name.startswith("test"):
         return "test"
     if code.count("\n") >= MAX_LINES:
         return f"more than {MAX_LINES} lines"
@@ -81,12 +86,17 @@ def why_not_function(node: ast.FunctionDef, read: set[str], code: str, library: 
     if not docstring and not _COMMENT.search(code):
         return "neither docstring nor comment"
     body = node.body[1 if docstring else 0 :]
-    if all(isinstance(part, (ast.Pass, ast.Raise)) or is_ellipsis(part) for part in body):
-        return "no body"
+    return "no body" if all(isinstance(part, (ast.Pass, ast.Raise)) or is_ellipsis(part) for part in body) else ""
+
+
+def why_not_names(needed: set[str], code: str, library: str, imported: Set[str], of_library: list[str]) -> str:
+    """Why a function that needs these names is no document by itself; empty where it is one."""
+    if "pytest" in needed:
+        return "test"
     types = _TYPES.get(library, library.rpartition(".")[2])
-    if not read & set(of_library) and not re.search(rf"\b({types})\b", code):
+    if not needed & set(of_library) and not re.search(rf"\b({types})\b", code):
         return "does not use the library"
-    return ""
+    return "uses other names of its package" if needed - imported else ""
 
 
 def is_ellipsis(node: ast.stmt) -> bool:

@@ -21,6 +21,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from email import message_from_string
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -100,14 +101,29 @@ def resolve(spec: str, downloads: Path) -> Source:
 
 def installed(name: str) -> Source:
     """A package of the running Python's site-packages, by its import name; it is not imported."""
-    distributions = importlib.metadata.packages_distributions().get(name)
-    spec = importlib.util.find_spec(name) if distributions and name.isidentifier() else None
+    distribution = distribution_of(name)
+    spec = importlib.util.find_spec(name) if distribution and name.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"unknown source {INSTALLED}{name}: no package of that import name is installed here")
     folder = Path(spec.submodule_search_locations[0])
-    metadata = importlib.metadata.distribution(distributions[0])
-    licence = metadata_licence(metadata.read_text("METADATA") or "") or UNKNOWN
-    return Source(name, folder, licence, licence_and_sha256(folder)[1], metadata.version)
+    try:
+        metadata = next(filter(None, map(distribution.read_text, ("METADATA", "PKG-INFO", ""))), "")
+    except UnicodeDecodeError as error:
+        metadata = error.object.decode("utf-8", "replace")  # the bytes of the whole file
+    version = message_from_string(metadata)["Version"] or ""
+    return Source(name, folder, metadata_licence(metadata) or UNKNOWN, licence_and_sha256(folder)[1], version)
+
+
+def distribution_of(name: str) -> importlib.metadata.Distribution | None:
+    """The first distribution that has a package of that import name.
+
+    `importlib.metadata.packages_distributions` would fail at metadata of any distribution that are not UTF-8.
+    """
+    for found in importlib.metadata.distributions():
+        declared = (found.read_text("top_level.txt") or "").split()
+        if name in (declared or (file.parts[0] for file in found.files or ())):
+            return found
+    return None
 
 
 def licence_and_sha256(path: Path) -> tuple[str, str]:

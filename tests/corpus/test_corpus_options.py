@@ -328,6 +328,18 @@ def test_installed_packages_bring_their_licence(tmp_path):
         resolve(str(tmp_path / "site"), tmp_path)
 
 
+def test_metadata_of_installed_packages_may_be_no_utf_8(tmp_path, monkeypatch):
+    for name in ("first", "second"):
+        write(tmp_path / name, {"__init__.py": ""})
+        write(tmp_path / f"{name}-1.dist-info", {"RECORD": f"{name}/__init__.py,,\n"})
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\nAuthor: René\nLicense: MIT\n"
+        (tmp_path / f"{name}-1.dist-info/METADATA").write_bytes(metadata.encode("latin-1"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = resolve("installed:second", tmp_path)
+    assert (source.path, source.licence, source.version) == (tmp_path / "second", "MIT", "1.5")
+    assert resolve("installed:pandas", tmp_path).licence.startswith("BSD")
+
+
 def test_tokens_in_the_statistics(tmp_path):
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from nl2code.parsing import try_parse
 from scripts.corpus.docs.notebooks import notebook_cells
 from scripts.corpus.docs.sections import code_of
-from scripts.corpus.docs.snippets import KNOWN_IMPORTS, comment_of, free_names, imports_library
+from scripts.corpus.docs.snippets import KNOWN_IMPORTS, comment_of, imports_library
+from scripts.corpus.names import free_names
 from scripts.mine_docs import READERS, main, mine
 
 PARTS = ("line of IPython syntax", "example that does not parse", "notebook that cannot be read")  # no whole sections
@@ -209,6 +210,12 @@ def test_notebooks():
         assert mine("a.ipynb", broken, "pandas") == ([], Counter({"notebook that cannot be read": 1}))
 
 
+def test_imports_of_the_future_come_first():
+    examples = ("import pandas as pd", "from __future__ import division\npd.isna(1 / np.pi)\nx = 1")
+    (content,) = mined("a.md", "\n".join(f"```python\n{code}\n```\n" for code in examples))
+    assert content.startswith("from __future__ import division\nimport numpy as np\nimport pandas as pd\n")
+
+
 def test_reasons_are_counted():
     text = '''
     def a():
@@ -261,12 +268,7 @@ def test_long_comments_are_wrapped():
     assert all(line.startswith("# ") for line in comment.split("\n"))
 
 
-def test_free_names_and_imports():
-    code = "import os.path\ndef f(a, *b):\n    return [c for c in a] + d\nfor e in range(3): pass\nf(e, os, g)"
-    assert free_names(ast.parse(code)) == {"d", "g"}
-    assert free_names(ast.parse("match {}:\n    case {'a': b, **c}: print(b, c)")) == set()
-    if sys.version_info >= (3, 12):
-        assert free_names(ast.parse("def f[T, *U](x: T, y: U) -> T: return x\ntype A[V] = list[V]")) == set()
+def test_imports_of_the_library():
     assert imports_library(try_parse("if 1:\n    from pandas.io import x"), "pandas")
     assert imports_library(try_parse("from sklearn import linear_model"), "sklearn.linear_model")
     assert not imports_library(try_parse("import pandas_flavor\nfrom . import pandas\nfrom .pandas import x"), "pandas")
@@ -288,6 +290,7 @@ def test_snippets_of_the_installed_libraries_stand_alone(package, least):
     assert least <= len(snippets) <= total
     commented = 0
     for snippet in snippets:
+        compile(snippet.content, "", "exec")
         tree = ast.parse(snippet.content)
         assert imports_library(tree, library)
         assert not free_names(tree)
@@ -327,6 +330,8 @@ PIECES = st.sampled_from(
         "\u2028",
         "\r",
         "\\",
+        ">>> from __future__ import division",
+        ">>> import pandas as pd",
     ]
 )
 
@@ -339,7 +344,7 @@ def test_any_mixture_is_accounted_for(pieces, path):
     parts = sum(reasons[part] for part in PARTS)
     assert len(snippets) + reasons.total() - parts == len(sections_of(path, text))
     for snippet in snippets:
-        ast.parse(snippet.content)
+        compile(snippet.content, "", "exec")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])

@@ -181,9 +181,22 @@ def test_underlined_titles_are_no_prose(line):
     assert contents("a.ipynb", book) == contents("a.md", guide) == [START + "\ndf.sum()\n"]
 
 
+@pytest.mark.parametrize("fence", ["```", "  ~~~~"])
+def test_code_in_markdown_cells_is_no_prose(fence):
+    """Neither are its comments headings; a block that nothing closes ends with its cell."""
+    block = f"{fence}python\n# Install it\n\npip install pandas\n"
+    for source in (f"Sum the numbers:\n{block}\n# Now\n{fence}\n", f"Sum the numbers:\n\n{block}"):
+        book = notebook(START, {"cell_type": "markdown", "source": source}, "df.sum()")
+        assert contents("a.ipynb", book) == [f"{START}\n\n# Sum the numbers\ndf.sum()\n"]
+
+
 def test_byte_order_marks():
     assert notebook_code("\ufeff" + notebook(START)) == notebook_code(notebook("\ufeff" + START)) == (START + "\n", {})
     assert script("\ufeff%%R\nx")[1] == {"cell of another language": 1}
+
+
+def test_a_backslash_at_the_end_of_a_cell():
+    assert script(START + " \\\n\n", "df.sum() \\\n  \n", "# C:\\\n") == (START + "\n\ndf.sum()\n\n# C:\\\n", {})
 
 
 def test_strings_with_prompts_are_no_doctests():
@@ -330,6 +343,43 @@ def test_names_like_aliases_mean_what_the_guide_says(earlier, later, wanted):
     )
 
 
+@pytest.mark.parametrize(
+    ("earlier", "later", "borrowed"),
+    [  # what a snippet reads before it binds it
+        (
+            "df = pd.DataFrame({'a': [1]})\ndf.sum()",
+            "df = df.sort_values('a')\npd.isna(df)",
+            "df = pd.DataFrame({'a': [1]})",
+        ),
+        ("s = pd.Series([1])\ns.sum()", "s += 1\npd.isna(s)", "s = pd.Series([1])"),
+        ("s = pd.Series([1])\ns.sum()", "def f(s): return s\npd.isna(f(s))", "s = pd.Series([1])"),
+        ("s = pd.Series([1])\ns.sum()", "y = [s for s in s]\npd.isna(y)", "s = pd.Series([1])"),
+        # the last of several definitions, up to the one that needs it
+        (
+            "data = [1, 2]\none = pd.Series(data)\ndata = [3]\ntwo = pd.Series(data)",
+            "n = one.sum()\npd.isna(n)",
+            "data = [1, 2]\none = pd.Series(data)",
+        ),
+        (
+            "data = [1, 2]\ndata = pd.Series(data)\ndata = data + 1",
+            "data.sum()\npd.isna(data)",
+            "data = [1, 2]\ndata = pd.Series(data)\ndata = data + 1",
+        ),
+        # functions need what they read when they are called
+        (
+            "def f(): return g()\ng = abs\ndef g(): return pd.Series([1])\npd.isna(1)",
+            "x = f()\npd.isna(x)",
+            "def f(): return g()\ndef g(): return pd.Series([1])",
+        ),
+    ],
+)
+def test_a_snippet_borrows_what_it_needs(earlier, later, borrowed):
+    text = f"# A\n\n```python\nimport pandas as pd\n{earlier}\n```\n\n# B\n\n```python\n{later}\n```\n"
+    assert contents("a.md", text)[-1] == f"import pandas as pd\n{borrowed}\n{later}\n"
+    snippets, reasons = mine("a.md", f"```python\nimport pandas as pd\n{later}\n```\n", "pandas")
+    assert not snippets and reasons == {"uses undefined names": 1}
+
+
 def test_a_name_bound_by_a_loop_is_no_alias_and_cannot_be_borrowed():
     text = "# A\n\n```python\nfor sp in pd.Series([1]):\n    print(sp)\nx = 1\n```\n\n"
     text += "# B\n\n```python\npd.isna(sp)\nx = 2\n```\n"
@@ -377,6 +427,8 @@ def test_statements_that_share_a_line_stay_together():
         "a. A",
         "- a\n",
         "~~~ ",
+        "a = 1; ",
+        "import a; ",
     ],
 )
 def test_mining_takes_linear_time(unit):

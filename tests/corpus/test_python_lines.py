@@ -49,6 +49,11 @@ CUT = [  # code, what is left, lines left out
     ("%%\\", "", 1),
     ("x = (((\n%a", "x = (((\n%a", 0),
     (")\n%a", ")", 1),
+    ("x = 1 \\\n\n", "x = 1", 0),  # the backslash continues the line with an empty one
+    ("x = 1 \\\n\\\n  \n", "x = 1", 0),
+    ("x = 1 \\\n\n%time f()\n", "x = 1", 1),
+    ("x = 1  # C:\\\n", "x = 1  # C:\\", 0),
+    ("x = 1 \\", "x = 1 \\", 0),
 ]
 
 

@@ -114,6 +114,29 @@ def test_the_imports_that_a_function_needs(head, code, imports):
         assert [one.content.partition("\n\n\n")[0] for one in found] == [imports]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(x, scale=scale):\n    # numbers\n    return np.abs(x) * scale",
+        "def f(x, g=f):\n    # numbers\n    return g(np.abs(x))",
+        "def f(x):\n    # sums\n    global N\n    N += np.sum(x)",
+        "def f(x):\n    # in order\n    y = np.sort(x)[idx]\n    return [idx for idx in y]",
+        "def f(x):\n    # in order\n    return (lambda idx: idx)(np.sort(x)), idx",
+    ],
+)
+def test_functions_that_need_other_names_of_their_module(code):
+    found, left_out = mine_functions(f"import numpy as np\nscale = N = idx = 1\n\n\n{code}\n", "numpy")
+    assert not found and left_out == {"uses other names of its package": 1}
+
+
+def test_functions_that_need_no_other_names():
+    code = "@(  # of numpy\n    np.vectorize\n)\n"
+    code += "def f(x):\n    # again\n    y = [x for x in np.sort(x)]\n    return f(y[-1])\n"
+    (found,), _ = mine_functions(f"import numpy as np\nx = y = 1\n\n\n{code}", "numpy")
+    assert found.content == f"import numpy as np\n\n\n{code}" and found.line == 5
+    compile(found.content, "", "exec")
+
+
 @pytest.mark.parametrize(("lines", "count"), [(MAX_LINES, 1), (MAX_LINES + 1, 0)])
 def test_a_function_of_too_many_lines(lines, count):
     body = "".join(f"    x = np.abs({n})\n" for n in range(lines - 2))

@@ -22,6 +22,11 @@ _FOREIGN_KERNEL = re.compile(  # of a notebook that names no language
     r"java|kotlin|haskell|ihaskell|sas|stata|sage|sparkkernel|apache_toree|\.net|wolfram)"
 )
 
+# A code block in Markdown, up to the end of the text where nothing closes it.
+_FENCED = re.compile(
+    r"^[ \t]*+(`{3,}+(?=[^`\n]*+$)|~{3,}+)[^\n]*+(?s:.*?)(?:\n[ \t]*+\1[`~]*+[ \t]*+$|\Z)", re.MULTILINE
+)
+
 # A title and what underlines it.
 _SETEXT = re.compile(r"^[ \t]*+([^\s|#`<-][^\n]*+)\n(?:={3,}+|-{3,}+)[ \t]*+$", re.MULTILINE)
 
@@ -37,12 +42,12 @@ def notebook_sections(text: str) -> Iterator[Section]:
             continue
         if kind == "other":
             continue
-        source = _SETEXT.sub(r"# \1\n", source)
+        source = _SETEXT.sub(r"# \1\n", _FENCED.sub("", source))
         paragraphs = [paragraph.strip() for paragraph in source.split("\n\n") if paragraph.strip()]
         if any(paragraph.startswith("#") for paragraph in paragraphs):
             yield section
             section = Section(number)
-        plain = [paragraph for paragraph in paragraphs if not paragraph.startswith(("#", "```", "|", "<"))]
+        plain = [paragraph for paragraph in paragraphs if not paragraph.startswith(("#", "|", "<"))]
         prose = " ".join(plain[-1].split()) if plain else ""
     yield section
 

@@ -36,12 +36,12 @@ def python_only(code: str) -> tuple[str, int]:
     ("x = (a\n% 5)\ns = '''\n!ls'''", 3)
     """
     if not _SUSPECT.search(code):
-        return code.strip(_EDGES), 0
+        return _trimmed(code), 0
     kept, left_out, position, opens_block, failed = [], 0, 0, False, [0]
     while position < len(code):
         line, end, last = _logical_line(code, position, failed)
         if last == "unterminated":
-            return code.strip(_EDGES), 0
+            return _trimmed(code), 0
         if line is None:
             left_out += 1
             line = f"{_INDENTATION.match(code, position)[0]}pass" if opens_block else None
@@ -51,7 +51,16 @@ def python_only(code: str) -> tuple[str, int]:
         if line is not None:
             kept.append(line)
         position = end
-    return "\n".join(kept).strip(_EDGES), left_out
+    return _trimmed("\n".join(kept)), left_out
+
+
+def _trimmed(code: str) -> str:
+    """The code without blank lines at its ends, nor a backslash that continued its last line with one of them."""
+    text = code.strip(_EDGES)
+    if text.endswith("\\") and code.endswith("\n"):
+        last = next((kind for kind, *_ in reversed(list(tokens(text)))), "")
+        return text if last in ("comment", "unterminated") else text.rstrip("\\ \t\f\n")
+    return text
 
 
 def _logical_line(code: str, position: int, failed: list[int]) -> tuple[str | None, int, str]:

@@ -1,15 +1,19 @@
 """From mined examples to one document that stands alone: imports, data, comments, code (see scripts/mine_docs.py)."""
 
 import ast
-import builtins
 import re
 import textwrap
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
 from itertools import zip_longest
+from math import inf
+from operator import attrgetter
 
-from nl2code.parsing import DEFINITIONS, TYPE_PARAMETERS, try_parse
+from nl2code.parsing import DEFINITIONS, try_parse
 from scripts.corpus.docs.python_lines import IPYTHON_LINES, python_only
 from scripts.corpus.docs.sections import Section
+from scripts.corpus.names import Names, free_names
 
 _ALIASES = (
     "pandas as pd, numpy as np, matplotlib.pyplot as plt, seaborn as sns, xarray as xr, statsmodels.api as sm, "
@@ -18,7 +22,6 @@ _ALIASES = (
 )
 KNOWN_IMPORTS = {line.split()[-1]: f"import {line}" for line in _ALIASES.split(", ")}
 KNOWN_IMPORTS["StringIO"] = "from io import StringIO"
-BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "_", "display", "get_ipython"}
 NOT_USED = "does not use the library"
 MAX_CARRIED = 8  # statements of earlier sections that a snippet may borrow
 MAX_LINES = 150
@@ -37,40 +40,58 @@ MARKUP = (
     (re.compile(r"^([-*+#]|\d+[.)])\s+"), ""),  # list items
 )
 SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z`\"'*:\[(])")
-_NAMED = (*DEFINITIONS, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, *TYPE_PARAMETERS)
-_SCOPES = (*DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 Statements = list[ast.stmt]  # those of one line; nearly always one
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A line that binds a name: its position, its text, the names it reads and those that only its functions read.
+
+    The text is empty where it cannot be borrowed.
+    """
+
+    position: int
+    text: str = ""
+    reads: Set[str] = frozenset()
+    inside: Set[str] = frozenset()
 
 
 class Definitions:
     """What the earlier sections of a guide have bound at top level, but for the imports of KNOWN_IMPORTS."""
 
     def __init__(self) -> None:
-        # Name -> position, text, and the names that the text needs; no text where no statement can be borrowed.
-        self.bound: dict[str, tuple[int, str, set[str]]] = {}
+        self.bound: dict[str, list[Definition]] = {}  # in the order of their positions
         self.count = 0
 
     def add(self, nodes: Statements, text: str) -> None:
         """Remember the names that the statements of one line bind."""
         self.count += 1
+        names = Names(nodes)
+        line = Definition(self.count, text, names.missing, names.free() - names.missing)
         for node in nodes:
-            for name in names_in(node, inner=False)[1]:
-                if is_import(node) and KNOWN_IMPORTS.get(name) == ast.unparse(node):
+            for name in Names([node]).bound:
+                if is_import(node) and name in KNOWN_IMPORTS and KNOWN_IMPORTS[name] == ast.unparse(node):
                     self.bound.pop(name, None)
                 elif is_definition(node):
-                    self.bound[name] = (self.count, text, free_names(*nodes))
+                    self.bound.setdefault(name, []).append(line)
                 else:
-                    self.bound.setdefault(name, (self.count, "", set()))
+                    self.bound.setdefault(name, [Definition(self.count)])
 
     def needed_for(self, missing: set[str]) -> list[str]:
-        """The statements that define the missing names, and those that they need, in order; stops above MAX_CARRIED."""
+        """The statements that define the missing names, and those that they need, in order; stops above MAX_CARRIED.
+
+        Of several that define a name, the last before the position that needs it.
+        """
         found: dict[int, str] = {}
-        pending = list(missing)
+        pending: list[tuple[str, float]] = [(name, inf) for name in missing]
         while pending and len(found) <= MAX_CARRIED:
-            position, text, needs = self.bound.get(pending.pop(), (0, "", set()))
-            if text and position not in found:
-                found[position] = text
-                pending += needs
+            name, end = pending.pop()
+            bound = self.bound.get(name, [])
+            before = bisect_left(bound, end, key=attrgetter("position"))
+            if before and bound[before - 1].text and bound[before - 1].position not in found:
+                one = bound[before - 1]
+                found[one.position] = one.text
+                pending += [(name, one.position) for name in one.reads] + [(name, inf) for name in one.inside]
         return [found[position] for position in sorted(found)]
 
 
@@ -101,7 +122,8 @@ def build_snippet(section: Section, library: str, definitions: Definitions | Non
     missing = free_names(whole)
     known = {name: line for name, line in KNOWN_IMPORTS.items() if name in missing and name not in definitions.bound}
     known |= {library: f"import {library}"} if library in missing - known.keys() else {}
-    content = "\n".join([*dict.fromkeys([*known.values(), *imports]), code]) + "\n"
+    head = sorted(dict.fromkeys([*known.values(), *imports]), key=lambda line: not line.startswith("from __future__ "))
+    content = "\n".join([*head, code]) + "\n"
     if not imports_library(try_parse(content), library):
         return None, NOT_USED
     if missing - known.keys():
@@ -195,10 +217,10 @@ def first_action(body: list[tuple[Statements, str]], known: set[str]) -> int:
     place = len(body)
     for index, (nodes, _) in enumerate(body):
         makes_data = all(isinstance(node, (ast.Assign, ast.AnnAssign)) or is_display(node) for node in nodes)
-        read, bound = names_in(*nodes)
-        if not makes_data or read & known:
+        names = Names(nodes)
+        if not makes_data or names.free() & known:
             place = min(place, index)
-        known |= bound
+        known |= names.bound
     return place
 
 
@@ -221,32 +243,6 @@ def comment_of(prose: str) -> str:
     if len(words) < 2 or len(text) > MAX_COMMENT or text.startswith((":", "<", "|", "+", "=")):
         return ""
     return "\n".join(textwrap.wrap(text, COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# "))
-
-
-def names_in(*nodes: ast.AST, inner: bool = True) -> tuple[set[str], set[str]]:
-    """(names that code reads, names that it binds); with `inner` also inside functions, classes and comprehensions."""
-    read, bound, pending = set(), set(), list(nodes)
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Name):
-            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.alias):
-            bound.add((node.asname or node.name).split(".")[0])
-        elif isinstance(node, _NAMED) and node.name:
-            bound.add(node.name)
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            bound.add(node.rest)
-        if inner or not isinstance(node, _SCOPES):
-            pending.extend(ast.iter_child_nodes(node))
-    return read, bound
-
-
-def free_names(*nodes: ast.AST) -> set[str]:
-    """Names that code reads and binds nowhere, builtins aside; the order of statements is not looked at."""
-    read, bound = names_in(*nodes)
-    return read - bound - BUILTINS
 
 
 def imports_library(tree: ast.Module, library: str) -> bool:
