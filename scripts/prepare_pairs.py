@@ -28,7 +28,7 @@ from scripts.generating.options import number
 from scripts.presets import HelpFormatter
 from scripts.records import Record
 
-FORMAT = 3  # raise it where equal inputs and settings give another corpus
+FORMAT = 4  # raise it where equal inputs and settings give another corpus
 STATS, RECORD = "pairs_stats.json", "pairs_record.json"
 
 

@@ -106,6 +106,8 @@ def _csv_rows(file: Path, ledger: Ledger) -> Iterator[tuple[dict | str, str]]:
     while True:
         first = reader.reader.line_num + 1  # the DictReader's own number stays behind where a row is broken
         try:
+            while reader.fieldnames is not None and not any(map(str.strip, reader.fieldnames)):
+                reader.fieldnames = None  # blank lines above the names of the columns
             row = next(reader, None)
         except csv.Error as error:
             row = f"broken CSV ({error})"
@@ -138,4 +140,5 @@ def _pair(row: dict, place: str) -> Pair | str:
     if not columns:
         return "without the columns"
     text, code = (cells[name] for name in columns)
-    return Pair(text.strip(), code.strip("\r\n").rstrip(), place, cells.get("content"))
+    content = cells.get("content") if "path" in cells else None  # a column of that name alone is not ours
+    return Pair(text.strip(), code.strip("\r\n").rstrip(), place, content)

@@ -78,6 +78,21 @@ def test_bad_rows_of_csv(tmp_path):
     assert facts["left_out"]["no valid UTF-8"]["examples"] == [f"{table}:5"]
 
 
+@pytest.mark.parametrize("start", ["\n", "\ufeff\r\n \n,,\n"])
+def test_blank_lines_above_the_names_of_csv(tmp_path, start):
+    table = tmp_path / "a.csv"
+    table.write_text(f"{start}text,code\nt,c\n\nu,d,e\n")
+    pairs, account = read_pairs([table], lambda pair: "")
+    place = f"{table}:{start.count(chr(10)) + 4}"
+    assert [(pair.text, pair.code) for pair in pairs] == [("t", "c")]
+    assert account[str(table)]["left_out"] == {"more cells than columns": {"count": 1, "examples": [place]}}
+
+
+def test_only_a_corpus_line_brings_its_document():
+    row = {"text": "t", "code": "c", "content": "# t\nc"}
+    assert _pair(row, "a:1").content is None and _pair(row | {"path": "a:1"}, "b:1").content == row["content"]
+
+
 def test_a_long_cell_is_one_cell(tmp_path):
     """The csv module takes 131,072 characters by default, and what follows for rows."""
     code = "SELECT a, b\n" * 20_000
