@@ -20,7 +20,7 @@ from scripts.encoding.shard import DocumentSettings
 from scripts.file_utils import sha256_file
 from scripts.records import ANOTHER_PLACE, Record, changes, read_record
 
-STAGE, FORMAT = "encoding", 4  # raise it where equal inputs and settings give other shards
+STAGE, FORMAT = "encoding", 5  # raise it where equal inputs and settings give other shards
 SPLITS = ("train", "valid")
 ENDINGS = ".json, .jsonl, .json*.gz, .json*.zst"
 _SHARD = re.compile(rf"({'|'.join(SPLITS)})(\d*)({'|'.join(map(re.escape, (*SHARD_FILES, '.record.json')))})")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from nl2code.parsing import DEFINITIONS, parse_module
+from nl2code.parsing import DEFINITIONS, first_line, parse_module
 from scripts.sketches.lexer import LINE
 
 
@@ -70,8 +70,7 @@ def _cuts(lines: list[str], statements: list[ast.stmt]) -> set[int]:
     cuts: set[int] = set()
     end, after_definition = 0, False
     for statement in statements:
-        decorators = getattr(statement, "decorator_list", [])
-        begin = min(node.lineno for node in [statement, *decorators]) - 1
+        begin = first_line(statement, lines) - 1
         is_definition = isinstance(statement, DEFINITIONS)
         if begin >= end:  # else it shares a line with the statement before it
             cuts |= _cuts_in_gap(lines, end, begin, after_definition, is_definition)

@@ -109,7 +109,7 @@ def has_placeholder(sketch: str, operation: str = "constants", prompt: str = "")
     >>> has_placeholder("string[::-1]", prompt="def flip(string: str): return ")
     False
     """
-    stream, names = _stream(sketch), _names_of(prompt)
+    stream, names = _logical_lines(sketch), _names_of(prompt)
     if operation != "constants" and _has_name_word(stream, set(NAME_WORDS) - names):
         return True
     if any(kind in ("function", "class") and text in ("func", "AnClass") for kind, text in stream):
@@ -118,14 +118,21 @@ def has_placeholder(sketch: str, operation: str = "constants", prompt: str = "")
     return any(site.word not in bound | names and not _is_name(site) and not _is_type(site) for site in sites)
 
 
-def _stream(text: str) -> list[tuple[str, str]]:
-    """Kinds and texts of the tokens, without comments."""
-    return [(kind, text[start:end]) for kind, start, end in tokens(text) if kind != "comment"]
+def _logical_lines(sketch: str) -> list[tuple[str, str]]:
+    """Kind and text of its tokens, without comments and the line ends inside brackets, which mean nothing."""
+    stream, depth = [], 0
+    for kind, start, end in tokens(sketch):
+        text = sketch[start:end]
+        if kind == "op":
+            depth = max(0, depth + (text in ("(", "[", "{")) - (text in (")", "]", "}")))
+        if kind != "comment" and not (kind == "newline" and depth):
+            stream.append((kind, text))
+    return stream
 
 
 def _names_of(prompt: str) -> set[str]:
     """The names that a prompt binds, anywhere in it; the prompt need not parse."""
-    stream = _stream(prompt)
+    stream = _logical_lines(prompt)
     return _read(stream)[1] | {text for kind, text in stream if kind in ("function", "class")}
 
 

@@ -51,16 +51,18 @@ class Scope:
         kind: module, function, class, comprehension, or types (of type parameters).
         ways: name -> the ways it is bound here, each IMPORT or one of NAME_WORDS.
         declared: name -> "global" or "nonlocal".
-        callables: name -> the scope of the function or class defined under it.
+        callables: name -> the scopes of the functions and classes defined under it.
         parameters: names that a call can give by keyword.
+        keywords: name -> keyword that a call of it can give -> the scope that has the parameter; filled when asked for.
     """
 
     kind: str
     parent: "Scope | None" = None
     ways: dict[str, set[str]] = field(default_factory=dict)
     declared: dict[str, str] = field(default_factory=dict)
-    callables: dict[str, "Scope"] = field(default_factory=dict)
+    callables: dict[str, list["Scope"]] = field(default_factory=dict)
     parameters: set[str] = field(default_factory=set)
+    keywords: dict[str, dict[str, "Scope"]] = field(default_factory=dict)
 
     def bind(self, name: str, way: str) -> None:
         self.ways.setdefault(name, set()).add(way)
@@ -88,10 +90,14 @@ class Scope:
     def parameter_word(self, callee: str, name: str) -> str | None:
         """What replaces a keyword of a call of `callee`; None where it is kept."""
         owner = self.owner(callee)
-        called = owner.callables.get(callee) if owner and self.word(callee) else None
-        if called and called.kind == "class":
-            called = called.callables.get("__init__")
-        return called.word(name) if called and name in called.parameters else None
+        if not owner or not self.word(callee):
+            return None
+        if callee not in owner.keywords:
+            found = owner.callables.get(callee, [])
+            called = (one.callables.get("__init__", []) if one.kind == "class" else [one] for one in found)
+            owner.keywords[callee] = {part: one for several in called for one in several for part in one.parameters}
+        scope = owner.keywords[callee].get(name)
+        return scope.word(name) if scope else None
 
 
 class NameTokens:
@@ -156,8 +162,7 @@ class _Reader:
                 owner = self.scopes[0] if scope.declared[name] == "global" else scope.owner(name)
                 if owner:
                     owner.ways.setdefault(name, set()).update(scope.ways[name])
-                    if name in scope.callables:
-                        owner.callables.setdefault(name, scope.callables[name])
+                    owner.callables.setdefault(name, []).extend(scope.callables.get(name, []))
 
     def new_scope(self, kind: str, parent: Scope | None) -> Scope:
         self.scopes.append(Scope(kind, parent))
@@ -202,7 +207,8 @@ class _Reader:
             for alias in node.names:
                 scope.bind((alias.asname or alias.name).partition(".")[0], IMPORT)  # a star binds no known name
         elif isinstance(node, ast.Global | ast.Nonlocal):
-            scope.declared.update(dict.fromkeys(node.names, type(node).__name__.lower()))
+            if scope.parent:  # `global` in the module itself says nothing
+                scope.declared.update(dict.fromkeys(node.names, type(node).__name__.lower()))
             for index, name in enumerate(node.names):
                 self.use(self.names.nth(self.at(node), 1 + index), name, scope)
         elif isinstance(node, _TYPE_ALIAS):
@@ -237,7 +243,7 @@ class _Reader:
             self.add(inner, *node.body)
         else:
             inner = self.visit_function(node, scope, outer)
-        scope.callables[node.name] = inner
+        scope.callables.setdefault(node.name, []).append(inner)
 
     def visit_function(self, node: ast.AST, scope: Scope, outer: Scope) -> Scope:
         """A function or lambda: defaults belong to `scope`, annotations to `outer`, which holds its type parameters."""

@@ -5,6 +5,7 @@ import contextlib
 import doctest
 import io
 import random
+import re
 import time
 import tokenize
 from collections import Counter
@@ -152,12 +153,20 @@ f(x, float=y)|func(x)|AnClass()|dict[str, float]|except E as string: raise strin
 )
 
 
-@pytest.mark.parametrize("sketch", PLACEHOLDERS)
+def on_lines(sketch: str) -> str:
+    """The sketch with new lines behind commas and opening brackets, and comments in between."""
+    return re.sub(r"[(\[{]|, ", r"\g<0>  # number\n\n", sketch)
+
+
+@pytest.mark.parametrize("sketch", [*PLACEHOLDERS, *map(on_lines, PLACEHOLDERS)])
 def test_has_placeholder(sketch):
     assert has_placeholder(sketch)
 
 
-@pytest.mark.parametrize("sketch", [*filter(None, NO_PLACEHOLDERS), "x: a | float = y", "f(float | None)"])
+WITHOUT = [*filter(None, NO_PLACEHOLDERS), "x: a | float = y", "f(float | None)", "{int, float}"]
+
+
+@pytest.mark.parametrize("sketch", [*WITHOUT, *map(on_lines, WITHOUT)])
 def test_has_no_placeholder(sketch):
     assert not has_placeholder(sketch)
 
@@ -372,6 +381,12 @@ def test_blocks_are_cut_around_definitions_and_at_two_blank_lines():
         "# two\n\nif __name__ == '__main__':\n    f(1)\n\n\n",
     ]
     assert [code for _, code in code_to_blocks("".join(pieces))] == pieces
+
+
+@pytest.mark.parametrize("decorator", ["@d\n", "@(  # of d\n    d\n)\n", "@\\\nd\n@(\nd)\n", "@(\na\n@b)\n"])
+def test_a_block_begins_at_the_first_decorator(decorator):
+    blocks = ["x = 1\n", f"# f\n{decorator}def f(): pass\n", "y = 2\n"]
+    assert [code for _, code in code_to_blocks("".join(blocks))] == blocks
 
 
 @pytest.mark.parametrize(

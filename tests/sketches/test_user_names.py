@@ -62,10 +62,16 @@ RULES = {
     "[[c := a for a in b] for b in c]": "[[variable := variable for variable in variable] for variable in variable]",
     "def f(a=a): a": "def func(argument=a): argument",
     "def f(a: a) -> a: a": "def func(argument: a) -> a: argument",
+    "global x\nx = 1\nx": "global variable\nvariable = 1\nvariable",
     # keywords of calls
     "def f(a, *, b, **c): pass\nf(a=1, b=2, c=3, d=4)": "def func(argument, *, argument, **argument): pass\n"
     "func(argument=1, argument=2, c=3, d=4)",
     "def f(a, /): pass\nf(a=1)\nx.f(a=1)": "def func(argument, /): pass\nfunc(a=1)\nx.f(a=1)",
+    "def f(a): pass\ndef f(b): pass\nf(a=1, b=2, c=3)": "def func(argument): pass\ndef func(argument): pass\n"
+    "func(argument=1, argument=2, c=3)",
+    "if x:\n def f(a): pass\nelse:\n class f:\n  def __init__(self, b): pass\nf(a=1); f(b=1)": "if x:\n"
+    " def func(argument): pass\nelse:\n class func:\n  def __init__(self, argument): pass\n"
+    "func(argument=1); func(argument=1)",
     "class A:\n def __init__(self, a): pass\nA(a=1, self=2)": "class AnClass:\n def __init__(self, argument): pass\n"
     "AnClass(argument=1, self=2)",
     "a = 1\nprint(sep=a)\nnp.sum(axis=a)": "variable = 1\nprint(sep=variable)\nnp.sum(axis=variable)",
@@ -121,13 +127,14 @@ def test_names_of_other_blocks_are_known():
 
 
 @pytest.mark.parametrize(
-    "sketch", ["variable = f(x)", "return argument", "def func(): pass", "x = AnClass()", "x + 1.5"]
+    "sketch", ["variable = f(x)", "return argument", "def func(): pass", "x = AnClass()", "x + 1.5", "f(a,\nvariable)"]
 )
 def test_has_placeholder_knows_the_words_of_names(sketch):
     assert has_placeholder(sketch, "names") == ("1.5" not in sketch)
     assert has_placeholder(transform_code_to_sketch(sketch, "both"), "both")
     assert has_placeholder("variable = argument") is False
     assert not has_placeholder("x.variable = f(argument=1)  # func", "names")
+    assert not has_placeholder("f(  # first\n    argument=x,\n    variable=y,\n)", "names")
 
 
 def check(code: str) -> None:
@@ -326,5 +333,12 @@ def test_any_text_is_handled(code):
 
 
 def test_deep_and_long_texts():
-    for code in ("x = 1\n" + "-" * 50_000 + "x", "x = " + "x + " * 900 + "x", "é = 1; " * 20_000, "x = 1\n" * 50_000):
+    same = "def f(a): f(a=1)\n" * 20_000
+    for code in (
+        "x = 1\n" + "-" * 50_000 + "x",
+        "x = " + "x + " * 900 + "x",
+        "é = 1; " * 20_000,
+        "x = 1\n" * 50_000,
+        same,
+    ):
         transform_code_to_sketch(code, "both")
