@@ -6,6 +6,7 @@ as its prompt. The files get their names once all are written, the index last.
 """
 
 import hashlib
+import json
 import os
 import random
 from array import array
@@ -136,17 +137,40 @@ def _batches(items: Iterator[tuple[Pieces, Features]]) -> Iterator[list[tuple[st
         yield batch
 
 
-def _targets(encoding, pieces: Pieces) -> np.ndarray:
+def _targets(ids: np.ndarray, pieces: Pieces, text: str, tokenizer, sizes: np.ndarray | None) -> np.ndarray:
     """Whether the model writes each token of a document, bool (tokens + 2,): bos is given, eos is written.
 
     A token that spans two pieces counts as part of the second.
+
+    Args:
+        ids: of the tokens, (tokens,), without bos and eos.
+        pieces: of `text`.
+        sizes: see `token_sizes`; where they do not add up to the text, the tokenizer tells the places of its tokens, which
+            takes half as much time again.
     """
-    found = np.ones(len(encoding.ids) + 2, bool)
+    found = np.ones(len(ids) + 2, bool)
     found[0] = False
     if len(pieces) > 1:
-        last = np.array([end for _, end in encoding.offsets], np.int64) - 1  # each token's last character
-        ends = np.cumsum([len(text) for text, _ in pieces])
-        found[1:-1] = np.array([written for _, written in pieces])[np.searchsorted(ends, last, "right")]
+        lengths = [len(piece.encode()) for piece, _ in pieces]
+        last = np.empty(0, np.int64) if sizes is None else sizes[ids].cumsum() - 1  # each token's last byte
+        if not len(last) or last[-1] + 1 != sum(lengths):
+            offsets = tokenizer.encode(text, add_special_tokens=False).offsets
+            lengths, last = [len(piece) for piece, _ in pieces], np.array([end for _, end in offsets], np.int64) - 1
+        written = np.array([is_target for _, is_target in pieces])
+        found[1:-1] = written[np.searchsorted(np.cumsum(lengths), last, "right")]
+    return found
+
+
+@lru_cache(maxsize=1)
+def token_sizes(file: str) -> np.ndarray | None:
+    """Bytes of each token of a byte-level `tokenizer.json`, int64 (ids,); None for another kind."""
+    tokenizer = load_fast_tokenizer(file)
+    if "ByteLevel" not in json.dumps(json.loads(tokenizer.to_str())["decoder"]):
+        return None
+    vocabulary, added = tokenizer.get_vocab(), tokenizer.get_added_tokens_decoder()
+    found = np.zeros(max(vocabulary.values()) + 1, np.int64)
+    for text, index in vocabulary.items():  # a character for each byte; added tokens are plain text
+        found[index] = len(text.encode()) if index in added else len(text)
     return found
 
 
@@ -171,16 +195,15 @@ def encode_shard(path: Path, prefix: Path, settings: DocumentSettings, ends: Tok
         builder = make_builder(f"{new}.bin", ends.id_space)
         features: list[Features] = []
         targets = [np.empty(0, bool)]
-        in_pieces = settings.type == GENERATOR or settings.continuation_ratio > 0
-        encode = tokenizer.encode_batch if in_pieces else tokenizer.encode_batch_fast  # which gives no offsets
+        sizes = token_sizes(ends.file)
         for batch in _batches(documents(path, settings, counts)):
-            encodings = encode([text for text, *_ in batch], add_special_tokens=False)
-            for encoding, (_, pieces, row) in zip(encodings, batch, strict=True):
-                ids = encoding.ids
-                builder.add_item(np.frombuffer(array("I", [ends.bos, *ids, ends.eos]), np.uint32))
+            encodings = tokenizer.encode_batch_fast([text for text, *_ in batch], add_special_tokens=False)
+            for encoding, (text, pieces, row) in zip(encodings, batch, strict=True):
+                tokens = np.frombuffer(array("I", [ends.bos, *encoding.ids, ends.eos]), np.uint32)
+                builder.add_item(tokens)
                 features.append(row)
-                targets.append(_targets(encoding, pieces))
-                counts.tokens += len(ids) + 2
+                targets.append(_targets(tokens[1:-1], pieces, text, tokenizer, sizes))
+                counts.tokens += len(tokens)
         counts.documents = len(features)
         np.save(f"{new}_features.npy", np.array(features, np.float32).reshape(-1, 3))  # (N, 3)
         np.save(f"{new}_targets.npy", np.packbits(np.concatenate(targets)))

@@ -23,6 +23,7 @@ from nl2code.sampling.truncation import first_block
 from scripts import encode_domain
 from scripts.ast_utils import SEGMENTATION, generator_document, sketcher_document
 from scripts.corpus.lines import BadLine, parse_line
+from scripts.encoding import shard
 from scripts.encoding.shard import DocumentSettings, TokenizerFile, encode_shard, load_fast_tokenizer
 from scripts.file_utils import exclusive
 from scripts.records import outputs_are_there
@@ -150,6 +151,9 @@ def test_continuations_follow_their_file_and_depend_on_its_text_alone(tmp_path, 
     assert position == len(texts)
 
 
+shard_sizes = shard.token_sizes
+
+
 def written(prefix: Path, model: Path) -> list[str]:
     """Of each document, the text of its targets."""
     tokenizer, dataset = load_fast_tokenizer(str(model / "tokenizer.json")), MMapIndexedDataset(prefix)
@@ -161,8 +165,12 @@ def written(prefix: Path, model: Path) -> list[str]:
     return [tokenizer.decode(list(d[1:-1][m[1:-1]])) for d, m in zip(dataset, masks, strict=True)]
 
 
+@pytest.mark.parametrize("adds_up", [True, False])
 @pytest.mark.parametrize("type_", ["normal", "sketcher", "generator"])
-def test_targets_are_what_the_model_writes(tmp_path, model, type_):
+def test_targets_are_what_the_model_writes(tmp_path, model, type_, adds_up, monkeypatch):
+    """Whether the bytes of the tokens tell their places, or the tokenizer."""
+    if not adds_up:
+        monkeypatch.setattr(shard, "token_sizes", lambda file: shard_sizes(file) * 2)
     text = "import numpy as np\n\n\n" + TEXTS[0].partition("\n\n\n")[2].replace("# add 0", "# é € 𝄞")
     source = corpus(tmp_path, train_a=row(text)) / "train" / "a.jsonl"
     encode_shard(source, tmp_path / "train", *settings(model, type_, 0.0 if type_ == "normal" else 1.0))

@@ -74,7 +74,7 @@ def test_a_share_that_begins_a_shard_meanwhile_is_no_stranger(tmp_path, monkeypa
     monkeypatch.undo()
     (tmp_path / "train2.bin").touch()
     with pytest.raises(UserError, match=r"train2\.bin is no shard of this program"):
-        plan.refuse_others(tmp_path, {"settings": {}, "inputs": {"tokenizer": "None"}})
+        plan.refuse_others(tmp_path, {"settings": {}, "inputs": {}})
 
 
 def test_slurm_gives_what_one_machine_gives(tmp_path, arguments, slurm):
