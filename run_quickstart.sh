@@ -5,7 +5,7 @@
 #   DOMAINS="Pandas Numpy" bash run_quickstart.sh       # one after the other
 #
 # With --check it looks at the settings and stops. The settings of the three commands that it runs hold as well, see their
-# --help, all but DOMAIN and MODEL_VERSION. Killed at any moment and started again, it resumes and ends with the same table.
+# --help, all but DOMAIN, MODEL_VERSION and TYPE. Killed at any moment and started again, it resumes and ends with the same table.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 settings "$@"

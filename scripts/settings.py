@@ -101,7 +101,7 @@ class Settings:
         if domain not in known and not own:
             advice = "for a library of your own set SOURCES to its folders or archives as well"
             if self.letter in "ge":
-                advice = "a library of your own is trained first, see run_training_cert.sh --help"
+                advice = "a library of your own is trained first, by run_training_cert.sh with its SOURCES"
             raise UserError(f"DOMAIN={domain} is not one of: {' '.join(known)}; {advice}")
 
     def read_presets(self) -> None:

@@ -137,7 +137,7 @@ def _batches(items: Iterator[tuple[Pieces, Features]]) -> Iterator[list[tuple[st
         yield batch
 
 
-def _targets(ids: np.ndarray, pieces: Pieces, text: str, tokenizer, sizes: np.ndarray | None) -> np.ndarray:
+def _targets(ids: np.ndarray, pieces: Pieces, text: str, file: str) -> np.ndarray:
     """Whether the model writes each token of a document, bool (tokens + 2,): bos is given, eos is written.
 
     A token that spans two pieces counts as part of the second.
@@ -145,16 +145,15 @@ def _targets(ids: np.ndarray, pieces: Pieces, text: str, tokenizer, sizes: np.nd
     Args:
         ids: of the tokens, (tokens,), without bos and eos.
         pieces: of `text`.
-        sizes: see `token_sizes`; where they do not add up to the text, the tokenizer tells the places of its tokens, which
-            takes half as much time again.
+        file: of the tokenizer. It is asked for the places of its tokens, which is slower, where their bytes do not tell.
     """
     found = np.ones(len(ids) + 2, bool)
     found[0] = False
     if len(pieces) > 1:
-        lengths = [len(piece.encode()) for piece, _ in pieces]
+        lengths, sizes = [len(piece.encode()) for piece, _ in pieces], token_sizes(file)
         last = np.empty(0, np.int64) if sizes is None else sizes[ids].cumsum() - 1  # each token's last byte
         if not len(last) or last[-1] + 1 != sum(lengths):
-            offsets = tokenizer.encode(text, add_special_tokens=False).offsets
+            offsets = load_fast_tokenizer(file).encode(text, add_special_tokens=False).offsets
             lengths, last = [len(piece) for piece, _ in pieces], np.array([end for _, end in offsets], np.int64) - 1
         written = np.array([is_target for _, is_target in pieces])
         found[1:-1] = written[np.searchsorted(np.cumsum(lengths), last, "right")]
@@ -195,14 +194,13 @@ def encode_shard(path: Path, prefix: Path, settings: DocumentSettings, ends: Tok
         builder = make_builder(f"{new}.bin", ends.id_space)
         features: list[Features] = []
         targets = [np.empty(0, bool)]
-        sizes = token_sizes(ends.file)
         for batch in _batches(documents(path, settings, counts)):
             encodings = tokenizer.encode_batch_fast([text for text, *_ in batch], add_special_tokens=False)
             for encoding, (text, pieces, row) in zip(encodings, batch, strict=True):
                 tokens = np.frombuffer(array("I", [ends.bos, *encoding.ids, ends.eos]), np.uint32)
                 builder.add_item(tokens)
                 features.append(row)
-                targets.append(_targets(tokens[1:-1], pieces, text, tokenizer, sizes))
+                targets.append(_targets(tokens[1:-1], pieces, text, ends.file))
                 counts.tokens += len(tokens)
         counts.documents = len(features)
         np.save(f"{new}_features.npy", np.array(features, np.float32).reshape(-1, 3))  # (N, 3)

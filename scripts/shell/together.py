@@ -28,7 +28,7 @@ def refuse_single(environment: dict[str, str]) -> None:
     """Refuse what the quickstart sets itself, for each of its libraries and models. Raises UserError."""
     for name in ("DOMAIN", "MODEL_VERSION", "TYPE"):
         if environment.get(name):
-            advice = "set DOMAINS, or run the three commands"
+            advice = "set DOMAINS, or run the three commands" if name == "DOMAIN" else "run the three commands"
             raise UserError(f"{name}={environment[name]} is no setting of run_quickstart.sh; {advice}")
 
 
