@@ -15,13 +15,13 @@ import sys
 from itertools import pairwise
 
 from nl2code.errors import exit_status
-from scripts.presets import ENDINGS, with_preset
+from scripts.presets import typed_flags, with_preset
 from scripts.training.finished import finished_model, known_help
 
 
 def flags_of(argv: list[str]) -> list[str]:
     """The flags of a preset file, then those after it; a typed `--eval_strategy no` also drops the file's --eval_steps."""
-    flags, typed = with_preset(argv, "training"), argv[1:] if argv and argv[0].endswith(ENDINGS) else argv
+    flags, typed = with_preset(argv, "training"), typed_flags(argv)
     if "--eval_strategy=no" in typed or ("--eval_strategy", "no") in pairwise(typed):
         of_file = flags[: len(flags) - len(typed)]
         if "--eval_steps" in of_file:

@@ -29,8 +29,8 @@ def is_weights_only(checkpoint: Path) -> bool:
     """Whether a checkpoint has weights in one place, but not all of optimizer, scheduler and random state to resume from."""
     has = lambda *names: any(any(checkpoint.glob(name)) for name in names)  # noqa: E731
     of_others = has("optimizer.bin", "optimizer_*", "global_step*")  # of FSDP and DeepSpeed
-    is_whole = has("rng_state*.pth") and (of_others or (has("optimizer.pt") and has("scheduler.pt")))
-    return has("*.safetensors") and not is_whole
+    can_resume = has("rng_state*.pth") and (of_others or (has("optimizer.pt") and has("scheduler.pt")))
+    return has("*.safetensors") and not can_resume
 
 
 def newest_checkpoint(run_dir: Path) -> str | None:

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 LINE_END = re.compile(r"\r\n?|\n")  # as Python's tokenizer counts lines
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+TYPE_ALIAS = getattr(ast, "TypeAlias", ())  # since Python 3.12, as the type parameters
 TYPE_PARAMETERS = tuple(getattr(ast, name) for name in ("TypeVar", "ParamSpec", "TypeVarTuple") if hasattr(ast, name))
 
 

@@ -27,15 +27,19 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
         return action.help if told else super()._get_help_string(action)
 
 
+def typed_flags(argv: list[str]) -> list[str]:
+    """The arguments without the preset file in front of them."""
+    return argv[1:] if argv and argv[0].endswith(ENDINGS) else argv
+
+
 def with_preset(argv: list[str], *sections: str) -> list[str]:
     """Flags: where the first argument is a preset file, those of its sections, then the rest of `argv`.
 
     Raises:
         UserError: see `preset_flags`.
     """
-    if argv and argv[0].endswith(ENDINGS):
-        return preset_flags(Path(argv[0]), *sections) + argv[1:]
-    return argv
+    typed = typed_flags(argv)
+    return typed if typed is argv else preset_flags(Path(argv[0]), *sections) + typed
 
 
 def parse_with_preset(parser: argparse.ArgumentParser, argv: list[str], *sections: str) -> argparse.Namespace:
@@ -46,7 +50,7 @@ def parse_with_preset(parser: argparse.ArgumentParser, argv: list[str], *section
     """
     args = parser.parse_args(with_preset(argv, *sections))
     unset = argparse.Namespace(**dict.fromkeys(vars(args)))
-    typed = parser.parse_args(argv[1:] if argv and argv[0].endswith(ENDINGS) else argv, unset)
+    typed = parser.parse_args(typed_flags(argv), unset)
     args.typed = {name for name, value in vars(typed).items() if value is not None}
     return args
 

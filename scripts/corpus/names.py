@@ -5,13 +5,11 @@ import builtins
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nl2code.parsing import DEFINITIONS, TYPE_PARAMETERS
+from nl2code.parsing import COMPREHENSIONS, DEFINITIONS, TYPE_ALIAS, TYPE_PARAMETERS
 
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "_", "display", "get_ipython"}
 Part = tuple["ast.AST | str", "_Scope"]  # to visit next; a text is a name that is bound then
 
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_TYPE_ALIAS = getattr(ast, "TypeAlias", ())  # since Python 3.12, as the type parameters
 # Fields in the order of evaluation, where it is not that of the syntax tree. Bodies of definitions are read apart.
 _ORDER = {
     ast.Assign: ("value", "targets"),
@@ -20,7 +18,7 @@ _ORDER = {
     ast.NamedExpr: ("value",),
     **dict.fromkeys((ast.For, ast.AsyncFor), ("iter", "target", "body", "orelse")),
     ast.comprehension: ("iter", "target", "ifs"),
-    **dict.fromkeys(_COMPREHENSIONS, ("generators", "elt", "key", "value")),
+    **dict.fromkeys(COMPREHENSIONS, ("generators", "elt", "key", "value")),
     **dict.fromkeys(DEFINITIONS, ("decorator_list", "type_params", "args", "returns", "bases", "keywords")),
     ast.Lambda: ("args",),
 }
@@ -28,7 +26,7 @@ _NAMED = {
     **dict.fromkeys((ast.ExceptHandler, ast.MatchAs, ast.MatchStar, *TYPE_PARAMETERS), "name"),
     ast.MatchMapping: "rest",
 }
-_OTHERS = (ast.alias, ast.Global, *([_TYPE_ALIAS] if _TYPE_ALIAS else ()))
+_OTHERS = (ast.alias, ast.Global, *([TYPE_ALIAS] if TYPE_ALIAS else ()))
 _SPECIAL = frozenset((str, *_ORDER, *_NAMED, *_OTHERS))
 
 
@@ -108,14 +106,14 @@ class Names:
         if type(node) in _NAMED and (name := getattr(node, _NAMED[type(node)])):
             scope.bound.add(name)
         inner = scope
-        if isinstance(node, (*_COMPREHENSIONS, *DEFINITIONS, _TYPE_ALIAS)):
+        if isinstance(node, (*COMPREHENSIONS, *DEFINITIONS, TYPE_ALIAS)):
             inner = _Scope("inline", scope)  # of a definition: its type parameters
         values = [getattr(node, name, None) for name in _ORDER.get(type(node), node._fields)]
         found = [part for value in values for part in (value if isinstance(value, list) else [value])]
         parts = [(part, inner) for part in found if isinstance(part, ast.AST)]
         if isinstance(node, ast.NamedExpr):
             parts.append((node.target.id, scope.outside()))
-        elif isinstance(node, _TYPE_ALIAS):
+        elif isinstance(node, TYPE_ALIAS):
             parts.append((node.name.id, scope))
         elif isinstance(node, ast.ClassDef):
             body = _Scope("class", inner)

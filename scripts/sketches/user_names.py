@@ -31,16 +31,14 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from nl2code.parsing import DEFINITIONS, TYPE_PARAMETERS
+from nl2code.parsing import COMPREHENSIONS, DEFINITIONS, TYPE_ALIAS, TYPE_PARAMETERS
 from scripts.sketches.lexer import LINE, tokens
 
 FUNCTION, CLASS, ARGUMENT, VARIABLE = NAME_WORDS = ("func", "AnClass", "argument", "variable")
 IMPORT = "import"
 KEPT = frozenset({"self", "cls", "_"})
 
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _STRINGS = (ast.JoinedStr, getattr(ast, "TemplateStr", ast.JoinedStr))  # since Python 3.14
-_TYPE_ALIAS = getattr(ast, "TypeAlias", ())  # since Python 3.12, as the type parameters
 
 
 @dataclass(eq=False)
@@ -191,7 +189,7 @@ class _Reader:
             self.visit_definition(node, scope)
         elif isinstance(node, ast.Lambda):
             self.visit_function(node, scope, scope)
-        elif isinstance(node, _COMPREHENSIONS):
+        elif isinstance(node, COMPREHENSIONS):
             inner, first = self.new_scope("comprehension", scope), node.generators[0]
             self.add(scope, first.iter)
             self.add(inner, *(part for part in ast.iter_child_nodes(node) if part is not first))
@@ -211,7 +209,7 @@ class _Reader:
                 scope.declared.update(dict.fromkeys(node.names, type(node).__name__.lower()))
             for index, name in enumerate(node.names):
                 self.use(self.names.nth(self.at(node), 1 + index), name, scope)
-        elif isinstance(node, _TYPE_ALIAS):
+        elif isinstance(node, TYPE_ALIAS):
             self.add(scope, node.name)
             self.add(self.types_scope(node, scope), node.value)
         else:

@@ -319,6 +319,11 @@ def test_tabs_inside_literals_stay():
         assert "'a\tb'" in content and "s + 1" in content
 
 
+def two_sections(earlier: str, later: str) -> str:
+    """A guide whose second section may borrow from its first."""
+    return f"# A\n\n```python\nimport pandas as pd\n{earlier}\n```\n\n# B\n\n```python\n{later}\n```\n"
+
+
 @pytest.mark.parametrize(
     ("earlier", "later", "wanted"),
     [
@@ -334,8 +339,7 @@ def test_tabs_inside_literals_stay():
     ],
 )
 def test_names_like_aliases_mean_what_the_guide_says(earlier, later, wanted):
-    text = f"# A\n\n```python\nimport pandas as pd\n{earlier}\n```\n\n# B\n\n```python\n{later}\n```\n"
-    content = contents("a.md", text)[-1]
+    content = contents("a.md", two_sections(earlier, later))[-1]
     assert wanted in content.split("\n") and content.endswith(later + "\n")
     known = {"da": "import dask", "np": "import numpy", "io": "import io", "re": "re = "}
     assert not any(
@@ -374,8 +378,7 @@ def test_names_like_aliases_mean_what_the_guide_says(earlier, later, wanted):
     ],
 )
 def test_a_snippet_borrows_what_it_needs(earlier, later, borrowed):
-    text = f"# A\n\n```python\nimport pandas as pd\n{earlier}\n```\n\n# B\n\n```python\n{later}\n```\n"
-    assert contents("a.md", text)[-1] == f"import pandas as pd\n{borrowed}\n{later}\n"
+    assert contents("a.md", two_sections(earlier, later))[-1] == f"import pandas as pd\n{borrowed}\n{later}\n"
     snippets, reasons = mine("a.md", f"```python\nimport pandas as pd\n{later}\n```\n", "pandas")
     assert not snippets and reasons == {"uses undefined names": 1}
 
