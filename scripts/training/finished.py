@@ -30,6 +30,7 @@ def known_help() -> str | None:
 def command_sha256(flags: list[str]) -> str:
     """A hash of what decides a run besides its inputs: flags, files that they name, launcher, GPU, versions of libraries."""
     launcher = {name: value for name, value in sorted(os.environ.items()) if name.startswith(LAUNCHER)}
+    launcher.pop("ACCELERATE_MIXED_PRECISION", None)  # set by the settings of a run, whatever it was
     values = [*flags, *(flag.partition("=")[2] for flag in flags), *launcher.values()]
     files = {value: sha256_file(value) for value in values if os.path.isfile(value)}
     return hashlib.sha256(json.dumps([flags, launcher, files, has_gpu(), versions()]).encode()).hexdigest()

@@ -100,7 +100,6 @@ def train(flags: list[str]) -> None:
     Raises:
         UserError, OSError: one line each.
     """
-    command = command_sha256(flags)  # before the settings change the environment
     model_args, data_args, training_args = parse(flags)
     training_args.dataloader_pin_memory &= torch.cuda.is_available()
     run_dir = Path(training_args.output_dir)
@@ -132,7 +131,7 @@ def train(flags: list[str]) -> None:
         seconds = round(time.time() - started, 1)
         results["run"] = {"seconds": seconds, "git_revision": git_revision(), "versions": versions()}
         names = {"base": model_args.model_name_or_path, "train_file": data_args.train_file}
-        save_final(trainer, record, names, results, command)
+        save_final(trainer, record, names, results, command_sha256(flags))
     report(trainer, results)
 
 
