@@ -34,6 +34,7 @@ from scripts.encoding.plan import SPLITS, Shard, plan, remove_stale
 from scripts.encoding.shard import GENERATOR, NORMAL, TYPES, DocumentSettings
 from scripts.encoding.workers import run_shards, save_for_workers
 from scripts.file_utils import PROJECT_ROOT, exclusive, git_revision, replacing_folder, versions, write_json
+from scripts.multiprocessing_utils import add_ranks, wrong_rank
 from scripts.presets import HelpFormatter, with_preset
 from scripts.records import read_record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
@@ -71,19 +72,16 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     add("--seed", type=int, default=42, help=seed)
     add("--executor", choices=("local", *LAUNCHERS), default="local", help="where shards are encoded")
     add("--nodes", type=int, default=1, help="number of Slurm or Ray tasks, -t processes each")
-    add("--rank", type=int, help="encode only this share of the shards: 0 to --world_size - 1")
-    add("--world_size", type=int, default=1, help="number of shares")
+    add_ranks(parser, "encode only this part of the shards")
     args = parser.parse_args(argv)
     if args.nodes < 1:
         parser.error(f"--nodes is {args.nodes}; give 1 or more")
     if args.executor == "local" and args.nodes > 1:
         parser.error(f"--nodes is {args.nodes} with --executor local; use slurm or ray, or -t for processes")
-    if args.world_size < 1 or not 0 <= (args.rank or 0) < args.world_size:
-        parser.error(f"--rank is {args.rank} of --world_size {args.world_size}; give 0 to --world_size - 1")
+    if problem := wrong_rank(args.rank, args.world_size):
+        parser.error(problem)
     if args.executor != "local" and args.rank is not None:
         parser.error(f"--rank is for one share; leave it out with --executor {args.executor}, which makes the shares")
-    if args.rank is None and args.world_size > 1:
-        parser.error(f"--world_size is {args.world_size} without --rank; give each share its --rank")
     if args.threads < 1:
         parser.error(f"-t/--threads is {args.threads}; give 1 or more")
     if not 0 <= args.continuation_ratio <= MOST_CONTINUATIONS:

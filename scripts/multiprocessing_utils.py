@@ -1,5 +1,6 @@
-"""Worker processes that end with the process that started them, also when that one is killed."""
+"""Worker processes that end with the process that started them, and processes that share work by their ranks."""
 
+import argparse
 import os
 import threading
 import time
@@ -37,3 +38,20 @@ def worker_pool(workers: int, setup: Callable | None = None, arguments: tuple = 
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def add_ranks(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--rank` and `--world_size` to a program's flags; `what` is what a process with a rank does."""
+    parser.add_argument("--rank", type=int, help=f"{what}: 0 to --world_size - 1")
+    parser.add_argument(
+        "--world_size", type=int, default=1, help="number of processes with a --rank (default: %(default)s)"
+    )
+
+
+def wrong_rank(rank: int | None, world_size: int) -> str:
+    """What is wrong with these two flags; empty where nothing is."""
+    if world_size < 1 or not 0 <= (rank or 0) < world_size:
+        return f"--rank is {rank} of --world_size {world_size}; give 0 to --world_size - 1"
+    if rank is None and world_size > 1:
+        return f"--world_size is {world_size} without --rank; give each process its --rank"
+    return ""

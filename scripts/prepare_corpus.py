@@ -19,6 +19,9 @@ Train and valid are split by a hash of (repository, file): all documents of a fi
 repository all of a repository. Where that leaves one side empty, the next finer unit is used, which is said and recorded.
 The order is a shuffle by the seed.
 
+With `--rank R --world_size N`, R = 0 to N - 1, N processes gather the shares of the sources (scripts/corpus/shares.py)
+and write no corpus; the same command without these two flags, run after them, makes it, and gathers what is missing.
+
 A finished corpus is kept. It is made again where a source, a benchmark or Python's version changed; other settings need
 another -o. A folder of corpus files without a record is your own corpus: without --sources it is used as it is. So is the
 corpus of a domain that has no default sources, once it was made from --sources.
@@ -38,20 +41,22 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status
 from nl2code.models import tokenizer_sha256
 from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
-from scripts.corpus.documents import HarvestOptions, harvest_all
+from scripts.corpus.documents import HarvestOptions
 from scripts.corpus.exercise_templates import load
-from scripts.corpus.exercises import FOLDER, NAME, harvest_exercises
+from scripts.corpus.exercises import NAME, drop_without_templates, harvest_exercises, templates_of
 from scripts.corpus.idle import refuse_idle, refuse_with_own_corpus
 from scripts.corpus.ledger import count_tokens
-from scripts.corpus.output import RECORD, STATS, making, own_corpus, read_stats, refuse_foreign_files, write_parts
+from scripts.corpus.output import RECORD, STATS, locked, own_corpus, read_stats, refuse_foreign_files, write_parts
 from scripts.corpus.run_snippets import without_failing
+from scripts.corpus.shares import Share, gather_all, place_of, read_all, remove_others, shares_of
 from scripts.corpus.sources import Source, resolve
 from scripts.corpus.spill import Document
 from scripts.corpus.split import UNITS, limit, limit_repositories, split, without_copies, without_near_copies
 from scripts.corpus.stats import statistics, summary, why_empty
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
-from scripts.file_utils import PROJECT_ROOT, sha256_file, versions, write_json
+from scripts.file_utils import PROJECT_ROOT, replacing_folder, sha256_file, versions, write_json
+from scripts.multiprocessing_utils import add_ranks, wrong_rank
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
 
@@ -80,6 +85,8 @@ def settings_of(args: argparse.Namespace, library: str) -> dict:
         value = getattr(args, name)
         if value is not None and not lowest <= value <= highest:
             raise UserError(f"--{name} {value} {advice}")
+    if problem := wrong_rank(args.rank, args.world_size):
+        raise UserError(problem)
     if args.near_copies and not 0.8 <= args.near_copies <= 1:
         raise UserError(f"--near_copies {args.near_copies} must lie between 0.8 and 1, or be 0 to keep all")
     names = ("seed", "valid_share", "max_documents", "any_licence", "near_copies", "split_by", "run_snippets")
@@ -125,22 +132,6 @@ def options_of(args: argparse.Namespace, settings: dict) -> HarvestOptions:
     return options
 
 
-def templates_of(args: argparse.Namespace) -> Path:
-    """The template file of the exercises."""
-    return args.exercise_templates or FOLDER / f"{args.domain}.yaml"
-
-
-def drop_exercises_without_templates(args: argparse.Namespace) -> None:
-    """A preset asks for exercises in any domain; other kinds do where it has no templates."""
-    others = ",".join(kind for kind in args.kinds.split(",") if kind != NAME)
-    is_asked_for = {"kinds", "exercises"} & args.typed
-    if others in ("", args.kinds) or args.exercise_templates or is_asked_for:
-        return
-    if not templates_of(args).is_file():
-        print(f"corpus: note: there is no {templates_of(args)}, so the corpus has no exercises")
-        args.kinds = others
-
-
 def inputs_of(sources: list[Source], options: HarvestOptions, templates: Path | None, runs: bool) -> dict[str, str]:
     """Name -> what identifies it, of all that is read; Python's version decides what parses."""
     inputs = {"python": "{}.{}".format(*sys.version_info)}
@@ -172,7 +163,7 @@ def prepare(args: argparse.Namespace) -> str:
     if not has_sources and not known:
         allowed = ", ".join(LIBRARIES)
         raise UserError(f"unknown domain {args.domain!r}: use {allowed}, or give --sources for a library of your own")
-    drop_exercises_without_templates(args)
+    drop_without_templates(args)
     settings = settings_of(args, library or args.domain.lower())
     refuse_idle(args, settings["kinds"])
     advice = f"{ANOTHER_PLACE}, or delete that folder"
@@ -193,22 +184,32 @@ def prepare(args: argparse.Namespace) -> str:
     asked.refuse_other_settings(advice)
     if templates:
         load(templates)  # what is wrong in it is told before the sources are read
-    with making(output) as folder:
+    with locked(output, args.rank) as parts:
         refuse_foreign_files(Path(os.path.realpath(output)))
+        fetch_all([source.name for source in sources if source.listed])
+        place = place_of(parts, options, inputs, FORMAT)
+        shares = shares_of(sources, place)
+        if args.rank is not None:
+            mine = shares[args.rank :: args.world_size]
+            gather_all(mine, options, args.workers)
+            return f"corpus: rank {args.rank} of {args.world_size} has gathered {len(mine)} of {len(shares)} shares"
         if changed := asked.changed_inputs():
             print(f"corpus: {output} is stale ({'; '.join(changed)}) and made again")
-        made = make(args, replace(asked, file=folder / RECORD), sources, options)
+        remove_others(place)
+        with replacing_folder(output) as folder:
+            made = make(args, replace(asked, file=folder / RECORD), shares, options, place / f"{NAME}.texts")
+            shutil.rmtree(parts)
     return f"corpus: wrote {output}, {made}"
 
 
-def make(args: argparse.Namespace, record: Record, sources: list[Source], options: HarvestOptions) -> str:
-    """Write the corpus into the record's folder; return a summary."""
+def make(args: argparse.Namespace, record: Record, shares: list[Share], options: HarvestOptions, programs: Path) -> str:
+    """Write the corpus into the record's folder; return a summary. `programs`: file for the texts of exercises."""
     started, folder = time.monotonic(), record.file.parent
-    fetch_all([source.name for source in sources if source.listed])
-    (spilled := folder / "spilled").mkdir()  # the texts, until the shards are written
-    harvests = list(harvest_all(sources, options, args.workers, spilled))
+    gather_all(shares, options, args.workers)
+    sources = read_all(shares)
+    harvests = [*sources]
     if NAME in options.kinds:
-        made = args.exercises, args.seed, options, args.workers, spilled / NAME
+        made = args.exercises, args.seed, options, args.workers, programs
         harvests.append(harvest_exercises(templates_of(args), *made))
     without_copies(harvests)
     if args.near_copies:
@@ -216,7 +217,7 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
     if args.run_snippets:
         without_failing(harvests, "mined", options.library, args.workers)
     if args.max_share < 1:
-        limit_repositories(harvests[: len(sources)], args.seed, args.max_share)
+        limit_repositories(sources, args.seed, args.max_share)
     if args.max_documents is not None:
         limit(harvests, args.seed, args.max_documents)
     if not any(found.documents for found in harvests):
@@ -225,7 +226,6 @@ def make(args: argparse.Namespace, record: Record, sources: list[Source], option
     settings = {**record.settings, "tokenizer": args.tokenizer, "split": unit}
     stats = statistics(settings, harvests, options.benchmark_files)
     stats["output"] = write_parts(folder, parts, attrgetter("characters"), Document.row)
-    shutil.rmtree(spilled)
     write_json(folder / STATS, stats)
     shards = [folder / shard["file"] for part in stats["output"].values() for shard in part["shards"]]
     record.finish([*shards, folder / STATS], {"seconds": round(time.monotonic() - started, 1)}, split_by=unit)
@@ -276,6 +276,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--any_licence", **switch, help="keep documents whose licence is not known to be permissive (default: false)")
     cpus = len(os.sched_getaffinity(0))
     add("--workers", type=int, default=cpus, help="number of processes (default: CPUs available)")
+    add_ranks(parser, "gather only this part of the shares of the sources")
     return parser
 
 

@@ -3,11 +3,9 @@
 import ast
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nl2code.errors import UserError
 from nl2code.parsing import try_parse
 from scripts.corpus.dataset_rows import dataset_members
 from scripts.corpus.docs.notebooks import notebook_code
@@ -15,12 +13,11 @@ from scripts.corpus.docs.snippets import MAX_LINES, imports_library, statements
 from scripts.corpus.functions import mine_functions
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN, file_licence, is_permissive
-from scripts.corpus.sources import Member, Source, folder_entries, members, text_of
+from scripts.corpus.sources import Member, Source, members, text_of
 from scripts.corpus.spill import Document, sign, spill
 from scripts.corpus.usage import why_not_usage
 from scripts.decontaminate import fingerprints_from
 from scripts.mine_docs import DOC_SUFFIXES, mine
-from scripts.multiprocessing_utils import worker_pool
 
 DOCS = " (docs)"  # ends the repository's name of mined documents
 MIN_LINES = 5
@@ -85,45 +82,6 @@ def harvest(source: Source, options: HarvestOptions, file: Path, share: tuple[in
     Their texts go to a new file. `share`: of the files of the source, see `members`.
     """
     return gather(source, options, file, lambda new: rows_of(new, options, share))
-
-
-def harvest_all(sources: list[Source], options: HarvestOptions, workers: int, folder: Path) -> Iterator[Harvest]:
-    """Harvest every source in shares, several at a time; texts go to `folder`.
-
-    Yields:
-        The results in the order of the sources, the same for any number of workers.
-    """
-    sizes = [bytes_of(source) for source in sources]
-    # A share for each worker, but none of less than a megabyte. Rows of a data set are only known when they are read.
-    shares = [1 if one.dataset else max(1, min(workers, size >> 20)) for one, size in zip(sources, sizes, strict=True)]
-    units = [(i, k) for i, count in enumerate(shares) for k in range(count)]
-    if min(workers, len(units)) <= 1:
-        yield from (harvest(source, options, folder / str(i)) for i, source in enumerate(sources))
-        return
-    try:
-        with worker_pool(min(workers, len(units))) as pool:
-            # The largest first, so that none is left to run alone at the end.
-            units.sort(key=lambda unit: -sizes[unit[0]] / shares[unit[0]])
-            jobs = {
-                (i, k): pool.submit(harvest, sources[i], options, folder / f"{i}-{k}", (k, shares[i])) for i, k in units
-            }
-            for i, count in enumerate(shares):
-                found = jobs[i, 0].result()
-                for k in range(1, count):
-                    found.add(jobs[i, k].result())
-                yield found
-    except BrokenProcessPool as error:
-        advice = "perhaps for want of memory; run again, or with --workers 1"
-        raise UserError(f"a worker was killed, {advice}") from error
-
-
-def bytes_of(source: Source) -> int:
-    """Bytes of a file or folder; a data set counts as large, for it may lie on a hub."""
-    if source.dataset:
-        return 1 << 40
-    return (
-        source.path.stat().st_size if source.path.is_file() else sum(size for _, size, _ in folder_entries(source.path))
-    )
 
 
 def gather(source: Source, options: HarvestOptions, file: Path, read: Callable[[Harvest], Iterator[Row]]) -> Harvest:

@@ -52,6 +52,22 @@ def harvest_exercises(path: Path, count: int, seed: int, options: HarvestOptions
     return found
 
 
+def templates_of(args: argparse.Namespace) -> Path:
+    """The template file of the exercises."""
+    return args.exercise_templates or FOLDER / f"{args.domain}.yaml"
+
+
+def drop_without_templates(args: argparse.Namespace) -> None:
+    """A preset asks for exercises in any domain; other kinds do where it has no templates."""
+    others = ",".join(kind for kind in args.kinds.split(",") if kind != NAME)
+    is_asked_for = {"kinds", "exercises"} & args.typed
+    if others in ("", args.kinds) or args.exercise_templates or is_asked_for:
+        return
+    if not templates_of(args).is_file():
+        print(f"corpus: note: there is no {templates_of(args)}, so the corpus has no exercises")
+        args.kinds = others
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("templates", type=Path, help="template file, such as configs/exercises/Pandas.yaml")

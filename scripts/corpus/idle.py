@@ -13,9 +13,9 @@ NEEDS = {  # flag -> kinds of which it needs one
     "exercise_templates": (NAME,),
     "min_calls": ("code",),
     "run_snippets": ("mined",),
-    **dict.fromkeys(("sources", "max_share", "any_licence", "dataset_rows"), OF_SOURCES),
+    **dict.fromkeys(("sources", "max_share", "any_licence", "dataset_rows", "rank"), OF_SOURCES),
 }
-OFF = {"sources": "", "min_calls": 0, "max_share": 1, "any_licence": False, "run_snippets": False}
+OFF = {"sources": "", "min_calls": 0, "max_share": 1, "any_licence": False, "run_snippets": False, "rank": None}
 WITH_OWN_CORPUS = {"domain", "output", "workers", "seed"}  # the shells give the seed to all stages
 
 

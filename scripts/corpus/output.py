@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,11 +28,29 @@ def own_corpus(folder: Path) -> str:
 @contextmanager
 def making(output: Path) -> Iterator[Path]:
     """`replacing_folder` for one process at a time. Raises UserError where another one is at work."""
-    place = Path(os.path.realpath(output))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    busy = UserError(f"another process is making {output}; wait for it or choose another -o")
-    with exclusive(place.with_name(f".{place.name}.lock"), busy), replacing_folder(place) as folder:
+    with locked(output), replacing_folder(output) as folder:
         yield folder
+
+
+@contextmanager
+def locked(output: Path, rank: int | None = None) -> Iterator[Path]:
+    """Hold the lock of a folder that is made; processes with a rank hold it together.
+
+    Yields:
+        The folder beside it for parts of it, which need not be there.
+
+    Raises:
+        UserError: another process is at work, or has this rank.
+    """
+    place = Path(os.path.realpath(output))
+    work = place.with_name(f".{place.name}.parts")
+    (place.parent if rank is None else work).mkdir(parents=True, exist_ok=True)
+    busy = UserError(f"another process is making {output}; wait for it or choose another -o")
+    with ExitStack() as held:
+        held.enter_context(exclusive(place.with_name(f".{place.name}.lock"), busy, shared=rank is not None))
+        if rank is not None:
+            held.enter_context(exclusive(work / f"{rank}.lock", busy))
+        yield work
 
 
 def refuse_foreign_files(folder: Path, record: str = RECORD) -> None:

@@ -161,7 +161,7 @@ def test_names_for_any_result_are_needed(templates):
 
 
 def test_mistakes_are_told_before_the_sources_are_read(templates, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("scripts.prepare_corpus.harvest_all", lambda *_: pytest.fail("sources are read"))
+    monkeypatch.setattr("scripts.prepare_corpus.gather_all", lambda *_: pytest.fail("sources are read"))
     (tmp_path / "source").mkdir()
     templates.write_text(yaml.safe_dump(FILE | {"slots": None}))
     flags = ["-d", "Json", "--sources", str(tmp_path / "source"), "--exercise_templates", str(templates)]

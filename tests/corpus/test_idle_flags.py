@@ -45,6 +45,12 @@ def test_what_changes_nothing_is_refused(flags, tmp_path, capsys, kinds, typed, 
     assert not (tmp_path / "out").exists()
 
 
+def test_exercises_have_no_shares(tmp_path, capsys):
+    command = ["-d", "Pandas", "--kinds", "exercises", "-o", str(tmp_path / "out"), "--rank", "0", "--world_size", "2"]
+    assert main(command) == 1
+    assert "--rank 0 changes nothing without documents of that kind; add code" in capsys.readouterr().err
+
+
 def test_a_preset_file_may_hold_what_the_typed_kinds_leave_idle(flags, tmp_path):
     preset = tmp_path / "preset.yaml"
     preset.write_text("corpus: {kinds: 'mined,exercises', exercises: 4000, run_snippets: true, dataset_rows: 3}\n")

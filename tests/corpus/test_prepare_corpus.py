@@ -189,7 +189,7 @@ def test_equal_inputs_give_equal_bytes_whatever_the_workers(repository, tmp_path
 def test_a_second_run_is_up_to_date_until_something_changes(repository, capsys, monkeypatch):
     output = repository.parent / "out"
     run(repository)
-    monkeypatch.setattr(prepare_corpus, "harvest_all", lambda *a: pytest.fail("worked again"))
+    monkeypatch.setattr(prepare_corpus, "gather_all", lambda *a: pytest.fail("worked again"))
     assert run(repository) == 0
     assert "up to date" in capsys.readouterr().out
     monkeypatch.undo()
