@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nl2code.errors import UserError, first_line, one_line
+from nl2code.hashes import sha256_file
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -188,8 +189,7 @@ def weights_sha256(name: str) -> str:
             return f"hub:{name}"
         digest.update(b"" if folder.is_dir() else f"hub:{part}".encode())
         for file in sorted(folder.glob("*.safetensors")):
-            with open(file, "rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            digest.update(bytes.fromhex(sha256_file(file)))
         for file in (folder / name for name in MODEL_FILES):
             if file.is_file():
                 digest.update(f"{file.name} {_without_places(file)}".encode())

@@ -30,8 +30,9 @@ from itertools import accumulate, chain
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
+from nl2code.hashes import sha256_file
 from nl2code.parsing import LINE_END
-from scripts.file_utils import PROJECT_ROOT, sha256_file
+from scripts.file_utils import PROJECT_ROOT
 
 NGRAM = 10
 MIN_SOLUTION_WORDS = 6

@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status, one_line
+from nl2code.hashes import sha256_file
 from nl2code.models import ModelError, weights_sha256
-from scripts.file_utils import open_weights_to_readers, replacing_folder, sha256_file, write_json
+from scripts.file_utils import open_weights_to_readers, replacing_folder, write_json
 from scripts.presets import HelpFormatter
 from scripts.records import outputs_are_there, read_record
 

@@ -21,7 +21,8 @@ from functools import cache
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from scripts.file_utils import PROJECT_ROOT, exclusive, sha256_file
+from nl2code.hashes import sha256_file
+from scripts.file_utils import PROJECT_ROOT, exclusive
 
 SOURCES_FILE = Path(__file__).with_name("sources.json")
 DEFAULT_GROUP = "default"

@@ -1,8 +1,7 @@
-"""Files whole or not at all, hashes, and the provenance that every result file carries."""
+"""Files whole or not at all, and the provenance that every result file carries."""
 
 import fcntl
 import gzip
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -128,12 +127,6 @@ def read_jsonl(path: str | Path) -> Iterator[dict]:
     """
     with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as stream:
         yield from (json.loads(line) for line in stream if line.strip())
-
-
-def sha256_file(path: str | Path) -> str:
-    """The SHA-256 of a file's bytes, in hex."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def git_revision(folder: str | Path = PROJECT_ROOT) -> str | None:

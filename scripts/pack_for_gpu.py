@@ -18,8 +18,9 @@ import zipfile
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
+from nl2code.hashes import sha256_file
 from nl2code.shards import SHARD_FILES, find_shards
-from scripts.file_utils import replacing_folder, sha256_file, write_json
+from scripts.file_utils import replacing_folder, write_json
 
 PART_BYTES = 48_000_000
 MANIFEST = "manifest.json"

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from nl2code.errors import UserError, exit_status
+from nl2code.hashes import sha256_file
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
 from nl2code.sampling.prompts import BATCH_SIZE, PromptTooLong, Request
 from pandas_numpy_eval.scoring import mean_with_interval
 from scripts.corpus.lines import files_of
 from scripts.corpus.pairs import Pair, parse_with_comment, read_pairs, squeezed, summary
-from scripts.file_utils import sha256_file
 from scripts.generating.backends import open_sampler
 from scripts.generating.options import device, model_inputs, number
 from scripts.generating.served import is_served

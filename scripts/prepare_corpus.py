@@ -39,6 +39,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
+from nl2code.hashes import sha256_file
 from nl2code.models import tokenizer_sha256
 from scripts.corpus.dataset_rows import PREFIX, resolve_dataset
 from scripts.corpus.documents import HarvestOptions
@@ -55,7 +56,7 @@ from scripts.corpus.split import UNITS, limit, limit_repositories, split, withou
 from scripts.corpus.stats import statistics, summary, why_empty
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
-from scripts.file_utils import PROJECT_ROOT, replacing_folder, sha256_file, versions, write_json
+from scripts.file_utils import PROJECT_ROOT, replacing_folder, versions, write_json
 from scripts.multiprocessing_utils import add_ranks, wrong_rank
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record

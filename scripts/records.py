@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nl2code.errors import UserError
-from scripts.file_utils import git_revision, sha256_file, versions, write_json
+from nl2code.hashes import sha256_file
+from scripts.file_utils import git_revision, versions, write_json
 
 ABSENT = "(none)"
 # Advice of the stages whose place follows from -o, or in the shells from DATA_DIR, DOMAIN and the preset's name.

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from scripts.file_utils import sha256_file
+from nl2code.hashes import sha256_file
 from scripts.records import ABSENT, Record, read_record
 from scripts.reporting.problem_files import benchmark_of, problem_file
 

@@ -20,12 +20,12 @@ from itertools import islice, takewhile
 from pathlib import Path
 
 from nl2code.errors import UserError
+from nl2code.hashes import sha256_file
 from nl2code.parsing import try_parse
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN
 from scripts.corpus.lines import NO_OBJECT, open_corpus, read_objects
 from scripts.corpus.sources import Member, Source, readable
-from scripts.file_utils import sha256_file
 
 PREFIX = "dataset:"
 BUILDERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet", ".csv": "csv", ".arrow": "arrow"}

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nl2code.errors import exit_status
+from nl2code.hashes import sha256_file
 from scripts.corpus.documents import Harvest, HarvestOptions, Row, document, gather
 from scripts.corpus.exercise_programs import Writer
 from scripts.corpus.exercise_templates import load
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.sources import Member, Source
 from scripts.corpus.spill import Document
-from scripts.file_utils import PROJECT_ROOT, sha256_file
+from scripts.file_utils import PROJECT_ROOT
 
 NAME, LICENCE = "exercises", "MIT"  # of the documents: the project's own
 FOLDER = PROJECT_ROOT / "configs" / "exercises"

@@ -8,8 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from nl2code.errors import UserError
+from nl2code.hashes import sha256_file
 from scripts.corpus.lines import corpus_files
-from scripts.file_utils import exclusive, replacing_folder, sha256_file, write_jsonl
+from scripts.file_utils import exclusive, replacing_folder, write_jsonl
 from scripts.records import read_record
 
 SHARD_CHARACTERS = 8_000_000  # about 2.5 million tokens; what one worker encodes, and what a killed one does again

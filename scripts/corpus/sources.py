@@ -27,9 +27,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from nl2code.errors import UserError
+from nl2code.hashes import sha256_file
 from scripts.corpus.licences import UNKNOWN, metadata_licence, project_licence, states_licence
 from scripts.fetch import load_sources, source_entry
-from scripts.file_utils import sha256_file
 from scripts.mine_docs import DOC_SUFFIXES
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip", ".whl")

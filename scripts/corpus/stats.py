@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from nl2code.hashes import sha256_file
 from scripts.corpus.documents import Harvest
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.sources import readable
-from scripts.file_utils import sha256_file
 
 
 def account(*ledgers: Ledger) -> dict:

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from nl2code.errors import UserError
+from nl2code.hashes import sha256_file
 from nl2code.models import resolve_model, tokenizer_sha256, weights_sha256
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
 from nl2code.sampling.prompts import BATCH_SIZE
 from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
-from scripts.file_utils import sha256_file
 from scripts.generating import served
 from scripts.generating.names import ENDING, beside, file_name, run_name
 from scripts.generating.units import FORMAT, SampleFile

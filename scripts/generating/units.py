@@ -17,8 +17,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from nl2code.errors import UserError
+from nl2code.hashes import sha256_file
 from nl2code.sampling.truncation import first_block, syntax
-from scripts.file_utils import exclusive, read_jsonl, sha256_file, write_jsonl
+from scripts.file_utils import exclusive, read_jsonl, write_jsonl
 from scripts.generating.backends import open_sampler
 from scripts.generating.names import ENDING, beside
 from scripts.records import Record, rank_and_world

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nl2code.errors import UserError
+from nl2code.hashes import sha256_file
 from nl2code.sampling.truncation import first_block
-from scripts.file_utils import read_jsonl, sha256_file
+from scripts.file_utils import read_jsonl
 from scripts.generating.two_stages import BOTH_STAGES, CASES, CORRECTED
 from scripts.reporting.problem_files import problems_of
 from scripts.sketches.sketch import CONSTANTS, sketch_of_completion

@@ -11,6 +11,7 @@ the text where it is triple-quoted.
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 Token = tuple[str, int, int]  # kind, start, end
 
@@ -64,26 +65,27 @@ _OTHERS = rf"""
 _PLAIN_RUN = rf"""
     (?>(?:(?!(?:def|class)[ \t\f\\]){_NAME}(?!['\"])(?>(?:[^{WORD}'\"\#.]|\.(?![0-9.]))*))+)
   | """
-_SPARSE = re.compile(_PLAIN_RUN + _EVENTS.replace("(?P<name>", "(?:") + r"| \.\.\.", re.VERBOSE)
-_COMPLETE = re.compile(_EVENTS + _OTHERS, re.VERBOSE)
+_SPARSE = _PLAIN_RUN + _EVENTS.replace("(?P<name>", "(?:") + r"| \.\.\."
+_COMPLETE = _EVENTS + _OTHERS
 
 # The rule before PEP 701: an f-string ends at the first quotes of its kind.
-_NAIVE_END = {quote: re.compile(_body(quote) + rf"(?P<closed>{quote})?") for quote in _QUOTES}
-_FIELD_EVENT = re.compile(
-    rf"""\#[^\r\n]*+ | (?:[fFtT](?P<raw>[rR])?|(?P<raw_first>[rR])[fFtT])(?P<quote>'''|\"\"\"|'|\")
-    | {_STRINGS} | {_NUMBER} | {_NAME} | (?P<bracket>[()\[\]{{}}:])""",
-    re.VERBOSE,
-)
+_NAIVE_END = {quote: _body(quote) + rf"(?P<closed>{quote})?" for quote in _QUOTES}
+_FIELD_EVENT = rf"""\#[^\r\n]*+ | (?:[fFtT](?P<raw>[rR])?|(?P<raw_first>[rR])[fFtT])(?P<quote>'''|\"\"\"|'|\")
+    | {_STRINGS} | {_NUMBER} | {_NAME} | (?P<bracket>[()\[\]{{}}:])"""
 _TEXT_EVENT = {
-    (quote, raw): re.compile(
-        ("" if raw else r"\\N\{[^{}'\"\r\n]*+\}|")
-        + r"\\(?:\r\n|[^{}])|(?P<brace>\{\{|[{}])|(?P<end>"
-        + (quote if len(quote) == 3 else rf"{quote}|[\r\n]")
-        + ")"
-    )
+    (quote, raw): ("" if raw else r"\\N\{[^{}'\"\r\n]*+\}|")
+    + r"\\(?:\r\n|[^{}])|(?P<brace>\{\{|[{}])|(?P<end>"
+    + (quote if len(quote) == 3 else rf"{quote}|[\r\n]")
+    + ")"
     for quote in _QUOTES
     for raw in (False, True)
 }
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern:
+    """A pattern, once it is needed: all of them take a tenth of a second."""
+    return re.compile(pattern, re.VERBOSE)
 
 
 def tokens(code: str, start: int = 0, failed: list[int] | None = None) -> Iterator[Token]:
@@ -105,10 +107,10 @@ def literals(code: str) -> Iterator[Token]:
     return _scan(_SPARSE, code)
 
 
-def _scan(pattern: re.Pattern, code: str, position: int = 0, failed: list[int] | None = None) -> Iterator[Token]:
+def _scan(pattern: str, code: str, position: int = 0, failed: list[int] | None = None) -> Iterator[Token]:
     failed = [0] if failed is None else failed
     while position < len(code):
-        for match in pattern.finditer(code, position):
+        for match in _compiled(pattern).finditer(code, position):
             kind = match.lastgroup
             if kind is None:
                 continue
@@ -146,7 +148,7 @@ def _close_interpolated(code: str, opening: re.Match, failed: int) -> tuple[int,
         if closed:
             return position, failed, True
         failed = position
-    match = _NAIVE_END[quote].match(code, opening.end())
+    match = _compiled(_NAIVE_END[quote]).match(code, opening.end())
     return match.end(), failed, match["closed"] is not None
 
 
@@ -156,7 +158,7 @@ def _interpolated_end(code: str, position: int, quote: str, raw: bool) -> tuple[
     stack: list[tuple[str, bool, bool] | int] = [(quote, raw, False)]
     while stack:
         top = stack[-1]
-        match = (_FIELD_EVENT if isinstance(top, int) else _TEXT_EVENT[top[:2]]).search(code, position)
+        match = _compiled(_FIELD_EVENT if isinstance(top, int) else _TEXT_EVENT[top[:2]]).search(code, position)
         if not match:
             return False, len(code)
         position = match.end()

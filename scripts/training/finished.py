@@ -11,7 +11,8 @@ import json
 import os
 from pathlib import Path
 
-from scripts.file_utils import PROJECT_ROOT, sha256_file, versions
+from nl2code.hashes import sha256_file
+from scripts.file_utils import PROJECT_ROOT, versions
 from scripts.records import outputs_are_there, read_record
 from scripts.shell.checks import has_gpu
 from scripts.training.run_folder import FORMAT, run_inputs

@@ -11,9 +11,10 @@ from safetensors import SafetensorError
 
 from nl2code.checkpoints import checkpoints, is_weights_only, is_whole, newest_checkpoint
 from nl2code.errors import UserError, one_line
+from nl2code.hashes import sha256_file
 from nl2code.models import tokenizer_sha256
 from nl2code.shards import SHARD_FILES, find_shards
-from scripts.file_utils import open_weights_to_readers, sha256_file, write_json
+from scripts.file_utils import open_weights_to_readers, write_json
 from scripts.records import Record, outputs_are_there, read_record
 from scripts.training.starting_model import starting_weights_sha256
 

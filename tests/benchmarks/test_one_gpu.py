@@ -14,8 +14,8 @@ from training_runs import make_inputs
 
 from benchmarks.gpu_measurements import Setup
 from benchmarks.one_gpu import measure, plan
+from nl2code.hashes import sha256_file
 from nl2code.models import load_tokenizer
-from scripts.file_utils import sha256_file
 from scripts.pack_for_gpu import main, pack
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,11 +15,11 @@ from test_encode_domain import TEXTS, contents, corpus, decoded, model, row, run
 from tokenizers import Tokenizer, normalizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from nl2code.hashes import sha256_file
 from nl2code.indexed_dataset import MMapIndexedDataset, MMapIndexedDatasetBuilder
 from nl2code.models import tokenizer_sha256
 from scripts import encode_domain
 from scripts.ast_utils import SEGMENTATION, code_to_blocks
-from scripts.file_utils import sha256_file
 from scripts.records import read_record
 
 
