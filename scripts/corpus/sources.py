@@ -216,11 +216,20 @@ def folder_entries(folder: Path) -> Iterator[Entry]:
     def fail(error: OSError) -> None:
         raise error
 
-    for parent, folders, files in os.walk(folder, onerror=fail):
+    top = os.fspath(folder)
+    for parent, folders, files in os.walk(top, onerror=fail):
         folders[:] = [name for name in folders if not SKIPPED.fullmatch(f"{name}/")]
-        for path in (Path(parent, name) for name in files):
-            if path.is_file() and not path.is_symlink():
-                yield readable(path.relative_to(folder)), path.stat().st_size, path.read_bytes
+        for name in files:
+            path = os.path.join(parent, name)
+            facts = os.lstat(path)
+            if stat.S_ISREG(facts.st_mode):
+                yield readable(path[len(top) :].lstrip("/")), facts.st_size, partial(read_file, path)
+
+
+def read_file(path: str) -> bytes:
+    """The content of a file."""
+    with open(path, "rb") as stream:
+        return stream.read()
 
 
 def readable(path: str | Path) -> str:
