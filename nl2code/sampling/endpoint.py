@@ -195,12 +195,14 @@ class EndpointSampler:
         return found
 
     def _wait_for_turn(self) -> None:
-        """Keep requests apart, those of all threads and repeated ones too."""
+        """Keep requests apart, those of all threads and repeated ones too. Raises UserError once another one has failed."""
         if self._interval:
             with self._lock:
                 turn = max(self._next, time.monotonic())
                 self._next = turn + self._interval
             self._stopped.wait(turn - time.monotonic())
+        if self._stopped.is_set():
+            raise UserError(f"{self.base_url}: stopped, because another request failed")
 
     def _shown(self, text: object) -> str:
         """The beginning of a server's text, without the key, which some servers repeat."""

@@ -226,6 +226,16 @@ def test_requests_per_minute(stub):
     assert len(gaps) == 3 and sorted(stub.times)[-1] - min(stub.times) > 0.27
 
 
+@pytest.mark.parametrize("per_minute", [0, 1])
+def test_after_a_failure_nothing_is_asked(stub, per_minute):
+    """By those that wait for their turn, and those that lack samples."""
+    sampler = EndpointSampler("m", stub.url, "completions", requests_per_minute=per_minute)
+    sampler._stopped.set()
+    with pytest.raises(UserError, match="another request failed"):
+        sampler._samples(Request("x =", "T", 0, 1), 0, 1, 3, 7, {})
+    assert stub.asked == []
+
+
 def test_a_lasting_failure_ends_in_one_line_and_finished_units_stay(stub, problems, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     output = tmp_path / "x.samples.jsonl"
