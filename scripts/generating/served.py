@@ -38,7 +38,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace, models: lis
     if PREFIX in models:
         parser.error(f"{PREFIX} lacks the model's name; give {PREFIX}NAME as the server knows it")
     if all(served):
-        for name in ("backend", "dtype", "device", "batch_size"):
+        for name in ("backend", "dtype", "device", "gpu_device", "batch_size"):
             if name in args.typed:
                 parser.error(f"--{name} is for models of this machine, the server chooses its own; leave it out")
             setattr(args, name, None)  # of the preset file

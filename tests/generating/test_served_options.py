@@ -20,6 +20,7 @@ from scripts.settings import Settings
         (["-model", "openai:", "--base_url", "http://x/v1"], "lacks the model's name"),
         (["-model", "openai:m", "--base_url", "http://x/v1", "--dtype", "float16"], "--dtype"),
         (["-model", "openai:m", "--base_url", "http://x/v1", "--device", "cpu"], "--device"),
+        (["-model", "openai:m", "--base_url", "http://x/v1", "-gpu", "0"], "--gpu_device is for models of this"),
         (["-model", "openai:m", "--base_url", "http://x/v1", "-b", "3"], "--batch_size"),
     ],
 )
