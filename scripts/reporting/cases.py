@@ -17,6 +17,7 @@ from scripts.generating.two_stages import BOTH_STAGES, CASES, CORRECTED
 from scripts.reporting.problem_files import problems_of
 from scripts.sketches.sketch import CONSTANTS, sketch_of_completion
 
+ENDING = "_results.jsonl"
 FIELDS = ("task_id", "sample_id", "sketch", "completion")
 MEANINGS = {
     "1": "the generator fills the sketch in",
@@ -57,13 +58,25 @@ def count_cases(rows: Iterable[dict], prompts: dict | None = None, operation: st
 
 
 def read_cases(results: Path) -> dict[str, dict]:
-    """`count_cases` of a results file, with prompts and operation of the record of its samples.
+    """`count_cases` of a results file (X_results.jsonl, plain or .gz), with what its `_sketching` tells.
 
     Raises:
         OSError, ValueError, KeyError, TypeError, AttributeError: it is no results file.
-        UserError: the sketches replace names, and the file of the prompts that bind them is gone or changed.
+        UserError: as of `_sketching`.
     """
-    stem = str(results).removesuffix("_results.jsonl")
+    return count_cases(read_jsonl(results), *_sketching(results))
+
+
+def _sketching(results: Path) -> tuple[dict[str, str], str]:
+    """Prompts by task and the operation of the sketches, from the record of the samples of a results file.
+
+    Raises:
+        UserError: a name that leads to no record; the sketches replace names, and the file of the prompts that bind them
+            is gone or changed.
+    """
+    stem = str(results).removesuffix(".gz").removesuffix(ENDING)
+    if not str(results).removesuffix(".gz").endswith(ENDING):
+        raise UserError(f"{results} does not end in {ENDING}; its samples' record is not found beside it; rename it")
     files = (Path(f"{stem}.meta.json"), Path(f"{stem}_metrics.json"))
     record, copy = (json.loads(file.read_text()) if file.is_file() else {} for file in files)
     record = record or copy.get("sampling") or {}
@@ -75,8 +88,7 @@ def read_cases(results: Path) -> dict[str, dict]:
         raise UserError(
             f"{results}: {file} is gone or changed, and cases of --operation {operation} need it; put it back"
         )
-    prompts = {task: problem["prompt"] for task, problem in problems.items()}
-    return count_cases(read_jsonl(results), prompts, operation)
+    return {task: problem["prompt"] for task, problem in problems.items()}, operation
 
 
 def operation_of(record: dict) -> str:
@@ -87,18 +99,19 @@ def operation_of(record: dict) -> str:
 def case_table(results: Path) -> dict:
     """`{"run", "results_sha256", "counts", "examples"}` of a results file.
 
-    An example is the first sample of its case that passed and has one line; a case without such a sample has none. Sketches
-    of the default operation are taken for granted.
+    An example is the first sample of its case that passed and has one line; a case without such a sample has none.
 
     Raises:
         OSError, ValueError, KeyError, TypeError, AttributeError: it is no results file.
+        UserError: as of `_sketching`.
     """
-    examples: dict[str, dict] = {}
-    for row in read_jsonl(results):
-        case = str(case_of(row))
+    prompts, operation = _sketching(results)
+    rows, examples = list(read_jsonl(results)), {}
+    for row in rows:
+        case = str(case_of(row, prompts.get(row["task_id"], ""), operation))
         if row["passed"] and row.get("sketch") and "\n" not in row["sketch"] + row["completion"]:
             examples.setdefault(case, {key: row.get(key) for key in FIELDS})
-    counts, run = read_cases(results), results.resolve().parent.name
+    counts, run = count_cases(rows, prompts, operation), results.resolve().parent.name
     return {"run": run, "results_sha256": sha256_file(results), "counts": counts, "examples": examples}
 
 

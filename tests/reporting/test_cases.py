@@ -1,5 +1,6 @@
 """Cases 1 to 3 are decided by what passed and by whether it follows its sketch."""
 
+import gzip
 import hashlib
 import json
 
@@ -57,9 +58,15 @@ def test_table(tmp_path, capsys):
 
 @pytest.mark.parametrize("text", ["{", '{"case": 1}', "[1]"])
 def test_other_files_are_one_line(tmp_path, capsys, text):
-    (tmp_path / "x").write_text(text)
-    assert cases.main([str(tmp_path / "x")]) == 1
+    (tmp_path / "x_results.jsonl").write_text(text)
+    assert cases.main([str(tmp_path / "x_results.jsonl")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_name_that_leads_to_no_record_is_refused(tmp_path, capsys):
+    (tmp_path / "x.jsonl").write_text(json.dumps(ROWS[0]) + "\n")
+    assert cases.main([str(tmp_path / "x.jsonl")]) == 1
+    assert "x.jsonl does not end in _results.jsonl" in capsys.readouterr().err
 
 
 def test_the_operation_of_the_samples_decides(tmp_path, capsys):
@@ -78,6 +85,13 @@ def test_the_operation_of_the_samples_decides(tmp_path, capsys):
         if case is None:
             assert f"{results}: gone.jsonl is gone or changed" in capsys.readouterr().err
             continue
+        assert f"case {case}: 1 of 1 passed" in capsys.readouterr().out
+        assert cases.main([str(results), "--table", str(tmp_path / "table.json")]) == 0
+        assert list(json.loads((tmp_path / "table.json").read_text())["examples"]) == [str(case)]
+        zipped = results.with_name("x_results.jsonl.gz")
+        zipped.write_bytes(gzip.compress(results.read_bytes()))
+        capsys.readouterr()
+        assert cases.main([str(zipped)]) == 0
         assert f"case {case}: 1 of 1 passed" in capsys.readouterr().out
     (tmp_path / "x.meta.json").unlink()
     benchmark = {"name": "P", "sha256": sha256, "file": str(problems)}
