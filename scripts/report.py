@@ -23,7 +23,7 @@ from scripts.reporting.problem_files import benchmark_of, problem_file
 
 RECORD = "report.record.json"
 PAGES = ("report.html", "report.md", "report.json")
-FORMAT = 2
+FORMAT = 3
 LONGEST = 15  # rows of a table that is printed below that of all runs
 PASSING_FOLDERS = ("checkpoint-", "runs", ".")  # intermediate files of runs
 
@@ -74,11 +74,11 @@ def make(record: Record) -> str:
 
     folder = record.file.parent
     rows, complaints = read_rows(folder)
+    parts = [] if rows.empty else write_report(rows, folder, complaints)
     for complaint in complaints:
         print(f"warning: {complaint}", file=sys.stderr)
     if rows.empty:
         raise UserError(f"no *_metrics.json under {folder}; run run_evaluating_codes.sh first")
-    parts = write_report(rows, folder)
     texts = [shown(rows).to_string(index=False)]
     if len(best := sweeps(rows)):
         title = "Best temperature of each sweep, chosen on the problems that are scored:"

@@ -8,11 +8,11 @@ from pandas_numpy_eval.scoring import in_order
 from scripts.reporting.blocks import Section, Table, filled, percent
 from scripts.reporting.cases import MEANINGS
 from scripts.reporting.charts import outcome_chart, solved_chart
+from scripts.reporting.gather import GROUPS
 from scripts.reporting.tables import FIXED
 
 SKETCHES = {"placeholder": "sketch has a placeholder", "reference": "sketch is a reference's"}
 KINDS = 5  # of failures in the chart; the others are one
-NAMES = {"level": "level", "category": "category", "calls": "API calls"}
 
 
 def problems(benchmark: dict, shown: dict[str, dict], prefix: str) -> Section:
@@ -30,7 +30,7 @@ def problems(benchmark: dict, shown: dict[str, dict], prefix: str) -> Section:
     note = "Each cell is a problem; those that most samples pass stand first in their level. " + _at(shown)
     rows = []
     for task in order:
-        about = {NAMES[key]: value for key, value in benchmark["problems"][task].items() if value is not None}
+        about = {GROUPS[key]: value for key, value in benchmark["problems"][task].items() if value is not None}
         passed = {label: "{} of {}".format(*run["tasks"][task]) for label, run in runs.items() if task in run["tasks"]}
         rows.append({"problem": task, **about, **passed})
     return Section("Problems", note, [chart], [Table("Samples that pass, by problem", filled(rows), folded=True)])
@@ -70,7 +70,7 @@ def _column(kind: str) -> str:
 
 def groups(shown: dict[str, dict]) -> Section:
     tables = []
-    for key, name in NAMES.items():
+    for key, name in GROUPS.items():
         rows: dict[str, dict] = {}
         for label, run in shown.items():
             for group, found in run["by"].get(key, {}).items():

@@ -35,7 +35,8 @@ def sketch_metrics(samples: list[dict], facts: dict[str, dict], operation: str) 
             if (text := _written(row, prompt)) is None:
                 continue
             sketch = sketch_of_completion(prompt, text, operation)
-        drawn.setdefault(row["task_id"], Counter())[sketch] += 1
+        is_none = row.get("sketch") == ""  # the generator wrote without one
+        drawn.setdefault(row["task_id"], Counter())[sketch] += not is_none
     exact, sketched = [], []
     for task, sketches in drawn.items():
         if task in facts and facts[task]["solutions"]:

@@ -23,13 +23,18 @@ from scripts.reporting.problem_files import benchmark_of, problems_of
 from scripts.reporting.references import calls_group
 from scripts.reporting.tables import DETAILS, FIXED, SWEEP, settings_of, sweeps, temperatures_of
 
-GROUPS = ("level", "category", "calls")
+GROUPS = {"level": "level", "category": "category", "calls": "API calls"}  # their columns in tables
+COLUMNS = {"problem", "problems", *GROUPS.values()}  # beside columns of runs
 LARGEST_JSON = 64 * 2**20  # bytes; larger JSON files are no stage metrics
 
 
-def gather(rows: pd.DataFrame, folder: Path) -> dict:
-    """`{"benchmarks": [...], "sweeps": [...], "stages": [...]}` of the runs under a folder."""
-    benchmarks = [_benchmark(name, group, folder) for name, group in rows.groupby("benchmark", sort=False)]
+def gather(rows: pd.DataFrame, folder: Path, complaints: list[str]) -> dict:
+    """`{"benchmarks": [...], "sweeps": [...], "stages": [...]}` of the runs under a folder.
+
+    `complaints` gets a line for every results file whose samples cannot be told.
+    """
+    groups = rows.groupby("benchmark", sort=False)
+    benchmarks = [_benchmark(name, group, folder, complaints) for name, group in groups]
     return {"benchmarks": benchmarks, "sweeps": sweeps(rows).to_dict("records"), "stages": read_stages(folder)}
 
 
@@ -49,7 +54,7 @@ def read_stages(folder: Path) -> list[dict]:
     return found
 
 
-def _benchmark(name: str, rows: pd.DataFrame, folder: Path) -> dict:
+def _benchmark(name: str, rows: pd.DataFrame, folder: Path, complaints: list[str]) -> dict:
     """The runs of one benchmark, their differences, and what is known of its problems."""
     facts: dict[str, dict] = {}
     runs = []
@@ -66,12 +71,16 @@ def _benchmark(name: str, rows: pd.DataFrame, folder: Path) -> dict:
         shown["by"]["level"] = metrics.get("by_level") or shown["by"]["level"]
     for run, row in zip(runs, rows.to_dict("records"), strict=True):
         results = row["path"].with_name(row["path"].name.replace("_metrics.json", "_results.jsonl"))
-        if results.is_file():
-            operation = operation_of(row["metrics"].get("sampling") or {})
-            samples = list(read_jsonl(results))
-            run["sketches"] = sketch_metrics(samples, facts, operation)
-        if run["cases"]:
-            run["examples"] = examples_of(samples, facts, operation) if "by" in run else {}
+        try:
+            if results.is_file():
+                operation = operation_of(row["metrics"].get("sampling") or {})
+                samples = list(read_jsonl(results))
+                run["sketches"] = sketch_metrics(samples, facts, operation)
+            if run["cases"]:
+                run["examples"] = examples_of(samples, facts, operation) if "by" in run else {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            told = f"{results}: {type(error).__name__}: {error}; evaluate its samples again"
+            complaints.append(f"sketches and examples left out, {told}")
     used = dict.fromkeys(task for run in runs for task in run["tasks"])
     told = dict.fromkeys([*(task for task in facts if task in used), *used])
     return {
@@ -116,14 +125,19 @@ def _series(rows: pd.DataFrame, runs: list[dict]) -> list[dict]:
     places = pd.Series(range(len(rows)), index=rows.index)
     groups = [places[group.index].tolist() for _, group in rows.groupby(SWEEP, sort=False)]
     series = []
-    for found, label in zip(groups, _labels(rows.iloc[[found[0] for found in groups]]), strict=True):
+    first = [found[0] for found in groups]
+    labels = _labels(rows.iloc[first], [runs[i]["file"] for i in first])
+    for found, label in zip(groups, labels, strict=True):
         fixed = [i for i in found if runs[i]["temperatures"] and set(runs[i]["temperatures"]) == {FIXED}]
         series.append({"label": label, "runs": found, "shown": (fixed or found)[0]})
     return series
 
 
-def _labels(rows: pd.DataFrame) -> list[str]:
-    """The names of runs; equal names are followed by the settings that differ."""
+def _labels(rows: pd.DataFrame, files: list[str]) -> list[str]:
+    """The names of runs; equal names are followed by the settings that differ, or by the file where none does.
+
+    A name that is one of COLUMNS is marked.
+    """
     labels = []
     own = [
         {key: row[key] for key in ("n", "problems", "sandbox", "problem_file")}
@@ -132,10 +146,11 @@ def _labels(rows: pd.DataFrame) -> list[str]:
         | json.loads(row["settings"])
         for _, row in rows.iterrows()
     ]
-    for name, settings in zip(rows["run"], own, strict=True):
+    for name, settings, file in zip(rows["run"], own, files, strict=True):
         others = [one for one, other in zip(own, rows["run"], strict=True) if other == name]
-        differing = [key for key in settings if any(one.get(key) != settings[key] for one in others)]
-        labels.append(name + (f" ({', '.join(f'{key}={settings[key]}' for key in differing)})" if differing else ""))
+        told = [f"{key}={settings[key]}" for key in settings if any(one.get(key) != settings[key] for one in others)]
+        told += [f"file={file}"] * (others.count(settings) > 1) or ["run"] * (not told and name in COLUMNS)
+        labels.append(name + (f" ({', '.join(told)})" if told else ""))
     return labels
 
 
@@ -162,7 +177,8 @@ def differences(runs: list[dict], series: list[dict], alike: list[tuple]) -> lis
         for i, j in itertools.product(earlier["runs"], later["runs"]):
             one, other = runs[i], runs[j]
             tasks = [task for task in one["tasks"] if task in other["tasks"]]
-            if not tasks or alike[i] != alike[j] or set(one["temperatures"]) != set(other["temperatures"]):
+            kind = list if one["stages"] == other["stages"] else set  # one stage at 0.2 goes with two at 0.2 and 0.2
+            if not tasks or alike[i] != alike[j] or kind(one["temperatures"]) != kind(other["temperatures"]):
                 continue
             about = {"first": later["label"], "second": earlier["label"], "T": [other["T"], one["T"]]}
             for k in (k for k in one["scores"] if k in other["scores"]):

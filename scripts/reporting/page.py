@@ -16,12 +16,13 @@ CHARTS = "report_charts"  # folder beside the page
 LIGHT, DARK = "default", "github-dark"  # styles of Pygments
 
 
-def write_report(rows: pd.DataFrame, folder: Path) -> list[tuple[str, list[Section]]]:
+def write_report(rows: pd.DataFrame, folder: Path, complaints: list[str]) -> list[tuple[str, list[Section]]]:
     """Write report.html, report.md, report.json and the folder report_charts (SVG, PNG) of the runs under a folder.
 
-    Equal results give equal bytes. The page needs no other file. Returns the `parts_of` the page.
+    Equal results give equal bytes. The page needs no other file. `complaints` are those of `gather`.
+    Returns the `parts_of` the page.
     """
-    data = gather(rows, folder)
+    data = gather(rows, folder, complaints)
     parts = parts_of(data)
     charts = [chart for _, found in parts for section in found for chart in section.charts]
     with replacing_folder(folder / CHARTS) as new:

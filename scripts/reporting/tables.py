@@ -14,8 +14,8 @@ FIXED = 0.2  # the temperature that is shown beside the best of a sweep
 SHOWN = ["benchmark", "run", "stages", "T", "problems", "n"]
 SHOWN += ["pass@1 [95 %]", "pass@10", "pass@100", "ceiling", "sandbox"]
 DETAILS = ("by_level", "versions", "git_revision", "verdicts", "limits", "sampling", "cases")
-# Equal where only the temperature differs.
-SWEEP = [
+# Equal where only the temperature differs, and the place.
+SETTINGS = [
     "benchmark",
     "run",
     "stages",
@@ -27,6 +27,7 @@ SWEEP = [
     "circumstances",
     "models",
 ]
+SWEEP = [*SETTINGS, "place"]
 LIBRARIES = ("python", "numpy", "pandas")  # other versions are told where completions import more, which varies by run
 
 
@@ -35,8 +36,8 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
 
     Returns:
         One row per file, by benchmark, settings and run: the columns SHOWN (texts), `scores` (k -> pass@k in [0, 1]),
-        `settings` (of sampling), `problem_file` (its sha256), `circumstances` and `models` (JSON), `path` and `metrics`.
-        `problems` are those that have samples.
+        `settings` (of sampling), `problem_file` (its sha256), `circumstances` and `models` (JSON), `path`, `metrics` and
+        `place` (of `_with_places`). `problems` are those that have samples.
     """
     rows, complaints = [], []
     for path in sorted(folder.rglob("*_metrics.json")):
@@ -45,7 +46,16 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             complaints.append(f"{path}: left out, {type(error).__name__}: {error}; evaluate its samples again")
     order = ["benchmark", "problems", "n", "T", "stages", "run"]
-    return pd.DataFrame(rows).sort_values(order) if rows else pd.DataFrame(), complaints
+    return _with_places(pd.DataFrame(rows).sort_values(order)) if rows else pd.DataFrame(), complaints
+
+
+def _with_places(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a column `place`, empty but for sweeps that have a temperature twice: those of one folder are one."""
+    is_double = rows.duplicated([*SETTINGS, "T"], keep=False)
+    of_sweep = is_double.groupby([rows[name] for name in SETTINGS]).transform("any")
+    folder = rows["path"].map(lambda path: str(path.parent))
+    number = rows.groupby([*SETTINGS, "T", folder.rename("folder")]).cumcount().astype(str)
+    return rows.assign(place=(folder + "/" + number).where(of_sweep, ""))
 
 
 def _cases(path: Path, complaints: list[str]) -> dict:

@@ -3,13 +3,15 @@
 import json
 
 import pytest
+from result_trees import write_problems, write_run
 
 from scripts import report
+from scripts.reporting.gather import COLUMNS, GROUPS
 
 
 def write_metrics(folder, model, value, **more):
     path = folder / "Pandas" / model / "n10_metrics.json"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     metrics = {
         "benchmark": {"name": "CertPandas", "sha256": "0" * 64, "evaluated": 20, "problems": 40},
         "n": 10,
@@ -144,6 +146,54 @@ def test_other_libraries_and_other_models_are_another_sweep(tmp_path, capsys, ab
     assert "20.00 (0.8)" in out and "30.00 (0.8)" not in out
     (benchmark,) = json.loads((tmp_path / "report.json").read_text())["benchmarks"]
     assert [one["label"] for one in benchmark["series"]] == labels
+
+
+def test_runs_that_differ_in_their_place_alone_are_kept_apart(tmp_path, capsys):
+    """Without settings; and two sweeps, of which one has a temperature more."""
+    for name, value in (("gpt", 0.6), ("llama", 0.2), ("other", 0.1)):
+        tasks = {"a": {"n": 10, "passed": int(10 * value)}}
+        write_metrics(tmp_path / name, "base" if name == "other" else "out", value, sampling=None, tasks=tasks)
+    assert report.main([str(tmp_path)]) == 0
+    (benchmark,) = json.loads((tmp_path / "report.json").read_text())["benchmarks"]
+    labels = {f"out/n10 (file={name}/Pandas/out/n10_metrics.json)" for name in ("gpt", "llama")} | {"base/n10"}
+    assert {one["label"] for one in benchmark["series"]} == labels and len(benchmark["series"]) == 3
+    assert len(benchmark["differences"]) == 3
+    folder = tmp_path / "sweeps"
+    for name, temperature, score in (("new", 0.4, 0.3), ("old", 0.2, 0.1), ("old", 0.4, 0.2)):
+        write_metrics(folder / name, "base", score, sampling={"temperature": temperature})
+        file = folder / name / "Pandas/base/n10_metrics.json"
+        file.rename(file.with_name(f"{temperature}_metrics.json"))
+    capsys.readouterr()
+    assert report.main([str(folder)]) == 0
+    (benchmark,) = json.loads((folder / "report.json").read_text())["benchmarks"]
+    assert [len(one["runs"]) for one in benchmark["series"]] == [2, 1]
+    assert "20.00 (0.4)" in capsys.readouterr().out  # of the old sweep, which the new run is no part of
+
+
+def test_equal_temperatures_are_equal_stage_by_stage(tmp_path):
+    """Of one stage and two: one temperature is that of both."""
+    found = {"one": (0.2,), "same": (0.2, 0.2), "low": (0.2, 0.8), "high": (0.8, 0.2)}
+    for name, temperatures in found.items():
+        sampling = dict(zip(("temperature", "temperature2"), temperatures, strict=False))
+        write_metrics(tmp_path, name, 0.1, sampling=sampling, tasks={"a": {"n": 10, "passed": 1}})
+    assert report.main([str(tmp_path)]) == 0
+    (benchmark,) = json.loads((tmp_path / "report.json").read_text())["benchmarks"]
+    assert [(one["first"], one["second"]) for one in benchmark["differences"]] == [("same", "one")]
+
+
+@pytest.mark.parametrize("name", sorted(COLUMNS))
+def test_a_run_with_the_name_of_a_column(tmp_path, name):
+    problems = write_problems(tmp_path / "P.jsonl")
+    write_run(tmp_path / "results", "base", 0.2, problems)
+    (tmp_path / "results/P/base").rename(tmp_path / "results/P" / name)
+    write_run(tmp_path / "results", "x_cert", 0.2, problems)
+    assert report.main([str(tmp_path / "results")]) == 0
+    (benchmark,) = json.loads((tmp_path / "results/report.json").read_text())["benchmarks"]
+    assert {one["label"] for one in benchmark["series"]} == {f"{name} (run)", "x_cert"}
+    lines = (tmp_path / "results/report.md").read_text().split("\n")
+    for title in GROUPS.values():
+        assert f"| {title} | problems | {name} (run) | x\\_cert |" in lines
+    assert f"| problem | level | category | API calls | {name} (run) | x\\_cert |" in lines
 
 
 def test_what_was_left_out_is_told(tmp_path, capsys):
