@@ -72,8 +72,11 @@ def main(argv: list[str] | None = None) -> int:
                 Path(folder, f"module_{number}.py").write_text(module_text(number))
             command = [sys.executable, "-m", "benchmarks.bench_corpus", "--measure", folder]
             command += ["--near_copies", str(args.near_copies)]
-            printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        row = json.loads(printed.rstrip().rpartition("\n")[2])
+            done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            sys.stderr.write(done.stderr)
+            return 1
+        row = json.loads(done.stdout.rstrip().rpartition("\n")[2])
         rows.append(row)
         print(
             f"{row['documents']} documents, {row['characters'] / 1e6:.1f} M characters: {row['cpu_seconds']:.1f} s CPU, "

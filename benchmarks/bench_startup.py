@@ -19,11 +19,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path(__file__).resolve().parent / "results" / "startup.json"
-MODULES = ("run_cert", "eval_cert", "eval_cert_unified")
-MODULES += tuple(f"scripts.{name}" for name in ("encode_domain", "prepare_corpus", "fetch", "fetch_model", "report"))
-MODULES += tuple(f"scripts.{name}" for name in ("train_tokenizer", "cases", "decontaminate", "mine_docs", "settings"))
-MODULES += tuple(f"scripts.{name}" for name in ("stage_metrics", "prepare_pairs", "pair_accuracy"))
-MODULES += ("nl2code.indexed_dataset", "pandas_numpy_eval.fetch", "pandas_numpy_eval.evaluate_functional_correctness")
+COMMANDS = ["run_cert", "eval_cert", "eval_cert_unified", "nl2code.indexed_dataset", "pandas_numpy_eval.fetch"]
+COMMANDS += ["pandas_numpy_eval.evaluate_functional_correctness"]
+COMMANDS += sorted(
+    f"scripts.{file.stem}" for file in (ROOT / "scripts").glob("*.py") if "def main(" in file.read_text()
+)
 SHELLS = ("run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh")
 
 
@@ -63,8 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--shells", action="store_true", help="the three shells with nothing to do, not the helps")
     parser.add_argument("-o", "--output", type=Path, default=RESULT, help=f"JSON file (default: {RESULT})")
     args = parser.parse_args(argv)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
     rows = []
-    for name in SHELLS if args.shells else MODULES:
+    for name in SHELLS if args.shells else COMMANDS:
         command = ["bash", name] if args.shells else [sys.executable, "-m", name, "--help"]
         rows.append(measure(name, command, args.rounds))
         if not args.shells:
@@ -72,7 +73,6 @@ def main(argv: list[str] | None = None) -> int:
         numbers = "  ".join(f"{key} {value}" for key, value in rows[-1].items() if key != "command")
         print(f"{name:<50}{numbers}", flush=True)
     print(f"together: {sum(row['cpu_s'] for row in rows):.2f} s CPU, {sum(row['wall_s'] for row in rows):.2f} s wall")
-    args.output.parent.mkdir(exist_ok=True)
     args.output.write_text(json.dumps({"rounds": args.rounds, "rows": rows}, indent=2) + "\n")
     return 0
 

@@ -27,6 +27,7 @@ from benchmarks.bench_generation import spread
 from nl2code.errors import UserError, exit_status
 from nl2code.models import find_folder
 from scripts.file_utils import PROJECT_ROOT, git_revision, versions, write_json
+from scripts.presets import typed_names
 
 RESULTS = Path(__file__).resolve().parent / "results"
 WAYS = {
@@ -38,6 +39,8 @@ WAYS = {
     "bf16-bare": {"flags": ["--precision", "bf16"], "kind": "bare"},
 }
 SPEED_WAYS = {"all": list(WAYS), "lora": ["fp32-before", "bf16", "bf16-compiled", "bf16-bare"]}
+PROFILE_WAYS = ["fp32-before", "bf16", "bf16-compiled"]
+UNUSED = {"losses": {"ways", "rounds", "warmup"}, "profile": {"rounds", "steps"}}  # flags by part
 GEMM_SIZES = (1024, 2048, 4096)
 WINDOW = 20  # steps of the running mean of losses
 
@@ -84,14 +87,19 @@ def cases(args: argparse.Namespace) -> list[tuple[str, str]]:
     return found + [("lora", loss_on) for loss_on in args.loss_on if "lora" in args.train]
 
 
+def ways_of(args: argparse.Namespace, training: str) -> list[str]:
+    """The ways to measure."""
+    known = PROFILE_WAYS if args.profile else SPEED_WAYS[training]
+    return [way for way in known if not args.ways or way in args.ways]
+
+
 def speeds(args: argparse.Namespace, folder: Path) -> dict:
     """Rounds of all ways, in turns, with the peak of matrix products measured in each round."""
     runs, peaks = [], []
     for turn in range(args.rounds):
         peaks.append(run_job({"kind": "gemm", "sizes": GEMM_SIZES}))
         for case in cases(args):
-            ways = [way for way in SPEED_WAYS[case[0]] if not args.ways or way in args.ways]
-            runs += [run_way(args, folder, case, way) | {"round": turn} for way in ways]
+            runs += [run_way(args, folder, case, way) | {"round": turn} for way in ways_of(args, case[0])]
     best = {dtype: max(found[dtype] for found in peaks) / 1e9 for dtype in ("float32", "bfloat16")}
     print(speed_table(runs, max(best.values())))
     print(f"\nPeak of matrix products: {best['bfloat16']:.0f} GFLOP/s in bfloat16, {best['float32']:.0f} in float32")
@@ -152,7 +160,7 @@ def profiles(args: argparse.Namespace, folder: Path) -> dict:
     """One step of each way by kind of work."""
     runs = []
     for case in cases(args):
-        ways = [way for way in ("fp32-before", "bf16", "bf16-compiled") if not args.ways or way in args.ways]
+        ways = ways_of(args, case[0])
         found = [run_way(args, folder, case, way, kind="profile", steps=1) for way in ways]
         print(f"\nOne step, {' '.join(case)}: milliseconds and share\n\n| work | {' | '.join(ways)} |")
         print("| --- " * (1 + len(ways)) + "|")
@@ -187,7 +195,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--rounds", type=int, default=2, help="runs of each way (default 2)")
     add("--learning_rate", type=float, default=1e-4, help="highest learning rate (default 1e-4)")
     add("--output", type=Path, help="results file (default: benchmarks/results/train[_losses|_profile].json)")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    typed = typed_names(parser, args, argv)
+    for name in (name for part, names in UNUSED.items() if getattr(args, part) for name in sorted(names & typed)):
+        parser.error(f"--{name} changes nothing for {'--losses' if args.losses else '--profile'}; leave it out")
+    for training in args.train:
+        lacking = set(args.ways or ()) - set(ways_of(args, training))
+        if lacking:
+            known = ", ".join(PROFILE_WAYS if args.profile else SPEED_WAYS[training])
+            parser.error(f"--ways {min(lacking)}: --train {training} has {known}; give some of these")
+    return args
 
 
 def work(args: argparse.Namespace) -> None:

@@ -1,11 +1,13 @@
 """Benchmarks of training and generation: their ratios, and one run of each way with a tiny model."""
 
 import json
+import sys
+import types
 
 import pytest
 from tiny import save_tiny
 
-from benchmarks import bench_generation, bench_train
+from benchmarks import bench_corpus, bench_generation, bench_sketch, bench_startup, bench_train
 from benchmarks.bench_train import WAYS, main, speed_table
 
 
@@ -78,3 +80,56 @@ def test_every_way_draws_its_samples(tmp_path):
 def test_loss_curves_need_shards(capsys):
     assert main(["--losses"]) == 1
     assert "--train_file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--profile", "--ways", "fp32"], "--ways fp32: --train all has fp32-before, bf16, bf16-compiled;"),
+        (["--train", "lora", "--ways", "bf16", "fp32"], "--ways fp32: --train lora has fp32-before, bf16,"),
+        (["--losses", "--ways", "bf16"], "--ways changes nothing for --losses"),
+        (["--losses", "--rounds", "2"], "--rounds changes nothing for --losses"),
+        (["--profile", "--steps", "4"], "--steps changes nothing for --profile"),
+    ],
+)
+def test_flags_of_training_that_change_nothing(capsys, flags, told):
+    with pytest.raises(SystemExit):
+        bench_train.parse_args(flags)
+    assert told in capsys.readouterr().err
+
+
+def test_redbaron_has_as_many_runs_as_ours(monkeypatch):
+    runs = {"theirs": 0, "ours": 0}
+
+    class RedBaron:
+        def __init__(self, text):
+            assert "new syntax" not in text
+
+        def dumps(self):
+            runs["theirs"] += 1
+
+    def sketch(text):
+        runs["ours"] += 1
+
+    monkeypatch.setitem(sys.modules, "redbaron", types.SimpleNamespace(RedBaron=RedBaron))
+    monkeypatch.setattr(bench_sketch, "transform_code_to_sketch", sketch)
+    monkeypatch.setattr(bench_sketch, "cpu_seconds", lambda work: work() or 1.0)
+    texts = ["x" * 500, "new syntax" * 60, "y" * 700]
+    assert bench_sketch.redbaron_time(texts, 2)["times_faster"] == 1 and runs == {"theirs": 6, "ours": 6}
+
+
+def test_the_folder_of_the_output_is_there_before_measuring(tmp_path, monkeypatch):
+    output = tmp_path / "a/b/startup.json"
+
+    def measure(name, command, rounds):
+        assert output.parent.is_dir()
+        return {"command": name, "cpu_s": 1.0, "wall_s": 2.0}
+
+    monkeypatch.setattr(bench_startup, "measure", measure)
+    assert bench_startup.main(["--shells", "-o", str(output)]) == 0 and output.is_file()
+
+
+def test_a_corpus_that_fails_says_why(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(bench_startup.ROOT)
+    assert bench_corpus.main(["--documents", "1", "1", "--near_copies", "7", "--output", str(tmp_path / "x")]) == 1
+    assert "--near_copies 7.0 must lie between" in capsys.readouterr().err and not (tmp_path / "x").exists()

@@ -12,14 +12,10 @@ import pytest
 from training_runs import arguments, make_inputs
 
 import run_cert
+from benchmarks.bench_startup import COMMANDS
 from scripts.training import finished
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["run_cert", "eval_cert", "eval_cert_unified", "nl2code.indexed_dataset", "pandas_numpy_eval.fetch"]
-COMMANDS += ["pandas_numpy_eval.evaluate_functional_correctness"]
-COMMANDS += sorted(
-    f"scripts.{file.stem}" for file in (ROOT / "scripts").glob("*.py") if "def main(" in file.read_text()
-)
 # Runs commands, each with its arguments, in one process; prints their statuses and the heavy modules that are loaded then.
 CODE = """
 import contextlib, io, json, runpy, sys
