@@ -17,7 +17,7 @@ from examples.private_library import wording_frames as frames
 from examples.private_library.pools import NEW_FIELDS, NUMBERS, RESULTS, TEXTS
 from examples.private_library.scenes import Scene, grammar, literal
 from examples.private_library.tasks import Task, draw_task
-from nl2code.errors import exit_status
+from nl2code.errors import UserError, exit_status
 from scripts.file_utils import replacing_folder
 
 sys.path.insert(0, str(Path(__file__).parent / "library"))  # the programs import Dorvex
@@ -227,12 +227,17 @@ def make_program(seed: int, number: int) -> tuple[str, str]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write; what lies in it is replaced")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write; one of before is replaced")
     parser.add_argument("--files", type=int, default=3000, help="number of programs (default: 3000, about 490K tokens)")
     parser.add_argument("--seed", type=int, default=42, help="random seed (default: 42)")
     args = parser.parse_args(argv)
+    if args.files < 1:
+        parser.error(f"--files {args.files} is below 1; give the number of programs")
 
     def work() -> None:
+        others = sorted({path.name for path in args.output.iterdir()} - set(SHAPES)) if args.output.exists() else []
+        if others:
+            raise UserError(f"-o {args.output} holds {others[0]}, which no corpus does; give a folder of its own")
         args.output.parent.mkdir(parents=True, exist_ok=True)
         with replacing_folder(args.output) as folder:
             for number in range(args.files):

@@ -118,6 +118,21 @@ def test_corpus_is_deterministic(programs):
     assert make_corpus.make_program(43, 0)[1] != make_corpus.make_program(42, 0)[1]
 
 
+def test_a_folder_of_other_things_is_not_replaced(tmp_path, capsys):
+    folder = tmp_path / "work"
+    (folder / "tests").mkdir(parents=True)
+    (folder / "mine.txt").write_text("x")
+    assert make_corpus.main(["-o", str(folder), "--files", "1"]) == 1
+    assert f"-o {folder} holds mine.txt" in capsys.readouterr().err
+    assert make_corpus.main(["-o", str(folder / "mine.txt"), "--files", "1"]) == 1
+    assert "is a file, not a folder" in capsys.readouterr().err and (folder / "mine.txt").read_text() == "x"
+    (folder / "mine.txt").unlink()
+    assert make_corpus.main(["-o", str(folder), "--files", "1"]) == 0
+    with pytest.raises(SystemExit):
+        make_corpus.main(["-o", str(folder), "--files", "0"])
+    assert "--files 0 is below 1" in capsys.readouterr().err and len(list(folder.rglob("*.py"))) == 1
+
+
 def test_corpus_runs(programs, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(LIBRARY))
     texts = [
