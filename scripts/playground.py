@@ -21,7 +21,7 @@ from pandas_numpy_eval.data import resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.generating.options import device, number, strategy
 from scripts.generating.playground import BASE, Models, Playground, Wish, as_text, find_models
-from scripts.presets import HelpFormatter
+from scripts.presets import HelpFormatter, typed_names
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -57,6 +57,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--task and --prompt are two prompts; leave one out")
     if bool(args.sketcher_path) != bool(args.generator_path):
         parser.error("-sketcher and -generator belong together; give both or none")
+    if args.sketcher_path and {"base_model", "data_dir"} & typed_names(parser, args, argv):
+        parser.error("-base and --data_dir change nothing beside -sketcher and -generator; leave them out")
     return args
 
 

@@ -49,10 +49,14 @@ def parse_with_preset(parser: argparse.ArgumentParser, argv: list[str], *section
         UserError: see `preset_flags`.
     """
     args = parser.parse_args(with_preset(argv, *sections))
-    unset = argparse.Namespace(**dict.fromkeys(vars(args)))
-    typed = parser.parse_args(typed_flags(argv), unset)
-    args.typed = {name for name, value in vars(typed).items() if value is not None}
+    args.typed = typed_names(parser, args, typed_flags(argv))
     return args
+
+
+def typed_names(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: list[str] | None) -> set[str]:
+    """Names of the settings that flags set; `args` is what the parser makes of them. None: those of the command line."""
+    unset = argparse.Namespace(**dict.fromkeys(vars(args)))
+    return {name for name, value in vars(parser.parse_args(argv, unset)).items() if value is not None}
 
 
 def preset_flags(file: Path, *sections: str) -> list[str]:

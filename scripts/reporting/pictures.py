@@ -17,7 +17,7 @@ from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.file_utils import PROJECT_ROOT, write_json, write_text
 from scripts.generating.options import number
-from scripts.presets import HelpFormatter
+from scripts.presets import HelpFormatter, typed_names
 from scripts.reporting.scores_picture import scores_of, scores_picture
 from scripts.reporting.two_stages_picture import two_stages_picture
 
@@ -34,8 +34,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("-sketcher", default="sketcher-pandas", help="with --task: folder, name under models/, adapter or hub id")
     add("-generator", default="generator-pandas", help="likewise")
     add("-n", "--num_samples", type=number(int, 1, 50), default=10, help="with --task: samples")
-    add("--dtype", choices=DTYPES, default="float32", help=HELP)
-    return parser.parse_args(argv)
+    add("--dtype", choices=DTYPES, default="float32", help=f"with --task: {HELP}")
+    args = parser.parse_args(argv)
+    if not args.task and typed_names(parser, args, argv) - {"pictures", "results"}:
+        parser.error("-d, -sketcher, -generator, -n and --dtype are for --task; add it, or leave them out")
+    return args
 
 
 def draw_example(args: argparse.Namespace) -> dict:

@@ -1,6 +1,7 @@
 """The playground in a browser, by Gradio: components and events alone. `serve` is started by scripts/playground.py."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 
 from nl2code.errors import UserError
@@ -44,10 +45,8 @@ def build(playground: Playground, wish: Wish):
         return task_id if prompt == prompt_of(task_id) else OWN
 
     def run(task_id: str, prompt: str, history: list, strategy: str, *numbers):
-        kinds = {field.name: field.type for field in fields(Wish)}
-        values = {name: kinds[name](value) for name, value in zip(NUMBERS, numbers, strict=True)}
         try:
-            found = playground.run(prompt, Wish(strategy=strategy, **values), "" if task_id == OWN else task_id)
+            found = playground.run(prompt, wish_of(strategy, numbers), "" if task_id == OWN else task_id)
         except UserError as error:
             return message(str(error), is_error=True), history, rows_of(history)
         history = [*history, found]
@@ -97,6 +96,17 @@ def build(playground: Playground, wish: Wish):
         button.click(run, inputs, outputs, api_visibility="private")
         table.select(again, history, shown, api_visibility="private")
     return page
+
+
+def wish_of(strategy: str, numbers: Sequence[float | None]) -> Wish:
+    """The settings of a run; `numbers` in the order of NUMBERS. Raises UserError where a field is empty."""
+    values = dict(zip(NUMBERS, numbers, strict=True))
+    for name, value in values.items():
+        if value is None:
+            low, high = NUMBERS[name][1:3]
+            raise UserError(f"the field {name} is empty; give a number from {low} to {high}")
+    kinds = {field.name: field.type for field in fields(Wish)}
+    return Wish(strategy=strategy, **{name: kinds[name](value) for name, value in values.items()})
 
 
 def rows_of(history: list) -> list[list]:

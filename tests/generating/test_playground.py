@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import tiny
 
+from nl2code.errors import UserError
 from nl2code.sampling import Completion
 from scripts import playground as command
 from scripts.generating import playground as logic
@@ -174,6 +175,8 @@ def test_errors_are_one_line(models, capsys, flags, told):
         (["--cli", "--port", "80"], "is for the page"),
         (["--cli", "-sketcher", "x"], "belong together"),
         (["--cli", "--task", "a", "--prompt", "b"], "leave one out"),
+        (["-sketcher", "x", "-generator", "y", "-base", "smollm2-135m"], "-base and --data_dir change nothing"),
+        (["-sketcher", "x", "-generator", "y", "--data_dir", "z"], "-base and --data_dir change nothing"),
         (["-n", "51"], "not a whole number from 1 to 50"),
     ],
 )
@@ -190,6 +193,14 @@ def test_without_gradio_the_error_says_what_to_install(models, capsys, monkeypat
     assert (
         told.startswith("error: the page needs the package gradio") and "requirements-demo.txt, or give --cli" in told
     )
+
+
+def test_an_empty_field_of_the_page_is_named():
+    from scripts.reporting.playground_app import wish_of
+
+    assert wish_of("each", [10.0, 0.2, 0.4, 0.9, 100.0, 42.0]) == Wish(temperature2=0.4, strategy="each")
+    with pytest.raises(UserError, match="the field max_tokens is empty; give a number from 1 to 512"):
+        wish_of("each", [10, 0.2, 0.4, 0.9, None, 42])
 
 
 def test_served_models_are_refused():

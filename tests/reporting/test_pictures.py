@@ -113,3 +113,10 @@ def test_errors_are_one_line(tmp_path, capsys):
     assert pictures.main(["--pictures", str(tmp_path), "--results", str(tmp_path)]) == 1
     first, second = capsys.readouterr().err.strip().split("\n")
     assert "make it with --task" in first and "no *_metrics.json under" in second
+
+
+@pytest.mark.parametrize("flag", [("-n", "10"), ("-d", "PandasDev"), ("-sketcher", "x"), ("--dtype", "float32")])
+def test_flags_of_the_example_need_a_task(capsys, flag):
+    with pytest.raises(SystemExit):
+        pictures.main([*flag])
+    assert "-n and --dtype are for --task; add it" in capsys.readouterr().err
