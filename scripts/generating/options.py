@@ -12,7 +12,7 @@ from nl2code.errors import UserError
 from nl2code.hashes import sha256_file
 from nl2code.models import resolve_model, tokenizer_sha256, weights_sha256
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
-from nl2code.sampling.prompts import BATCH_SIZE
+from nl2code.sampling.prompts import BATCH_SIZE, GPU_BATCH_SIZE
 from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.generating import served
@@ -99,7 +99,12 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     add("--backend", choices=("torch", "vllm"), help="engine; vllm needs that package (default: torch)")
     add("--device", type=device, help="torch device; cuda is the process's own GPU under torchrun (default: cpu)")
     add("-gpu", "--gpu_device", type=number(int, -1, 1023), help="number of the GPU, -1 for the CPU; or use --device")
-    add("-b", "--batch_size", type=size, help=f"rows decoded together (default: {BATCH_SIZE})")
+    add(
+        "-b",
+        "--batch_size",
+        type=size,
+        help=f"rows decoded together (default: {BATCH_SIZE}, on a GPU {GPU_BATCH_SIZE})",
+    )
     usual = f"default: {DEFAULTS['unit_size']}, of servers {served.UNIT}"
     unit = f"samples per saved unit, about; a kill loses at most one ({usual})"
     add("-u", "--unit_size", type=count, help=unit)
@@ -128,7 +133,8 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     if args.output and (args.results_dir or args.model_version):
         parser.error("--results_dir and --model_version are for the default output; leave them out, or -o/--output")
     if args.backend == "torch":
-        args.batch_size, args.device = args.batch_size or DEFAULTS["batch_size"], args.device or "cpu"
+        args.device = args.device or "cpu"
+        args.batch_size = args.batch_size or (DEFAULTS["batch_size"] if args.device == "cpu" else GPU_BATCH_SIZE)
     if args.dtype:
         args.dtype = choose_dtype(args.dtype, args.device or "cuda")  # vllm has no device flag
     return args

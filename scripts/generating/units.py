@@ -8,9 +8,11 @@ each process does its share of the units; the process that sees all of them fini
 
 import argparse
 import math
+import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -178,6 +180,18 @@ class SampleFile:
         return output
 
 
+@contextmanager
+def enough_memory(args: argparse.Namespace) -> Iterator[None]:
+    """Turn torch's error for want of memory, on a GPU or a CPU, into a UserError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not re.search("out of memory|can't allocate memory", str(error)):
+            raise
+        advice = "lower -b/--batch_size (in the shells: batch_size, in a copy of PROTOCOL's file)"
+        raise UserError(f"no memory on {args.device} for {args.batch_size} rows; {advice}") from error
+
+
 def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile], stages: Callable) -> None:
     """Make the sample files that are not there yet, and print a line for each.
 
@@ -209,7 +223,8 @@ def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile
             common = {"top_p": args.top_p, "max_new_tokens": args.max_tokens, "seed": args.seed}
             common["batch_size"] = args.batch_size
             complete = stages(*samplers, *(common | {"temperature": value} for value in file.temperatures.values()))
-            file.draw(complete, lambda: [row for sampler in samplers for row in getattr(sampler, "served", [])])
+            with enough_memory(args):
+                file.draw(complete, lambda: [row for sampler in samplers for row in getattr(sampler, "served", [])])
         if not file.is_finished():
             print(f"this process's share of {file.output} is done; the last process to end merges all shares")
             continue

@@ -171,6 +171,21 @@ def test_a_full_disk_loses_no_finished_unit(base, problems, tmp_path, monkeypatc
     assert output.read_bytes() == (tmp_path / "whole.samples.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "told", ["CUDA out of memory. Tried to allocate 2 GiB", "DefaultCPUAllocator: can't allocate memory: you tried"]
+)
+def test_a_want_of_memory_is_one_line(base, problems, tmp_path, capsys, monkeypatch, told):
+    from nl2code.sampling import Sampler
+
+    def sample_many(*args, **settings):
+        raise RuntimeError(told)
+
+    monkeypatch.setattr(Sampler, "sample_many", sample_many)
+    assert single(base, problems, tmp_path / "x.samples.jsonl", "-b", "7") == 1
+    error = capsys.readouterr().err
+    assert "error: no memory on cpu for 7 rows; lower -b/--batch_size" in error
+
+
 def test_one_run_sweeps_temperatures(base, other, problems, tmp_path, capsys):
     assert single(base, problems, tmp_path / "t{t}.samples.jsonl", "-t", "0.2,1") == 0
     assert {path.name for path in tmp_path.glob("t*.samples.jsonl")} == {"t0.2.samples.jsonl", "t1.samples.jsonl"}

@@ -236,6 +236,12 @@ def test_auto_is_bfloat16_where_there_are_units_for_it(monkeypatch, tmp_path, fl
     assert args.dtype == expected
 
 
+@pytest.mark.parametrize(("device", "rows"), [("cpu", 128), ("cuda", 512), ("cuda:1", 512)])
+def test_a_gpu_decodes_more_rows_together(device, rows):
+    assert parse_args(["-model", "x", "--device", device], "", False).batch_size == rows
+    assert parse_args(["-model", "x", "--device", device, "-b", "7"], "", False).batch_size == 7
+
+
 def test_an_exported_adapter_tells_its_operation(tmp_path, capsys):
     """Its recipe does; of a checkpoint it is the record of the run."""
     models = [trained(tmp_path, "Pandas", kind, "both") for kind in ("sketcher", "generator")]
