@@ -10,7 +10,6 @@ silent is replaced and its program run again.
 
 import os
 import selectors
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -135,9 +134,13 @@ class Executor:
                     continue
                 attempts[key] += 1
                 verdict = Verdict("crash", SILENT) if reply is None else Verdict(reply["kind"], reply["message"])
-                if verdict in FROM_OUTSIDE and attempts[key] < ATTEMPTS:
+                unconfined = reply is not None and reply["unconfined"]
+                if (unconfined or verdict in FROM_OUTSIDE) and attempts[key] < ATTEMPTS:
                     waiting.appendleft(key)
                     continue
+                if unconfined:
+                    advice = "run again; with a --memory_gb or --timeout of your own, leave it out"
+                    raise SandboxError(f"a sample could not be confined {ATTEMPTS} times ({verdict.message}): {advice}")
                 left -= 1
                 yield key, verdict
 
@@ -203,7 +206,10 @@ class Executor:
                     raise SandboxError(f"{layer}: {cause}; run again")
                 failures.append(f"{layer}: {reason}")
         reasons = "; ".join(failures) or f"{wanted}: nothing to run it with"
-        advice = "install bubblewrap, or give --unsafe to run without"
+        repair = "install bubblewrap"
+        if sandbox.find_bubblewrap():
+            repair = "let users make namespaces (sysctl user.max_user_namespaces=10000), or take Linux 6.2 or later"
+        advice = f"{repair}, or give --unsafe (in the shells: UNSAFE=1) to run without"
         if wanted != "auto":
             advice = "give --sandbox auto, the strongest that works"
         raise SandboxError(f"no sandbox works here ({reasons}): {advice}")
@@ -217,21 +223,22 @@ class Executor:
 
     def _prove(self, layer: str) -> str | None:
         """Run a program that tries the walls of a layer; None where they hold, else what is wrong."""
-        with tempfile.TemporaryDirectory() as folder:
-            secret = os.path.join(folder, "secret")
+        folder = sandbox.Scratch()
+        try:
+            secret = os.path.join(folder.path, "secret")
             with open(secret, "w") as file:
                 file.write("unread")
-            os.chmod(folder, 0o777)
+            os.chmod(folder.path, 0o777)
             os.chmod(secret, 0o666)
             program = ("", "") if layer == "none" else (sandbox.TRIAL, f"trial({secret!r})")
-            try:
-                ((_, verdict),) = self._run({"trial": program})
-                with open(secret) as file:
-                    untouched = file.read() == "unread" and os.listdir(folder) == ["secret"]
-            except (OSError, SandboxError) as error:
-                return str(error)
-            finally:
-                self._remove(self.servers)
+            ((_, verdict),) = self._run({"trial": program})
+            with open(secret) as file:
+                untouched = file.read() == "unread" and os.listdir(folder.path) == ["secret"]
+        except (OSError, SandboxError) as error:
+            return str(error)
+        finally:
+            self._remove(self.servers)
+            folder.remove()
         if not verdict.passed:
             return f"the trial program says {verdict.result}"
         return None if untouched or layer == "none" else "the trial program wrote outside"

@@ -177,9 +177,14 @@ def child_filter(allow_modes: bool) -> Filter:
 
 
 def restrict_files(readable: list[str], writable: list[str]) -> int:
-    """Landlock this process to the paths given; return the ABI. Raises OSError where the kernel has no landlock."""
+    """Landlock this process to the paths given; return the ABI.
+
+    Raises OSError where the kernel has no landlock, or one that cannot refuse to empty a file (before Linux 6.2).
+    """
     abi = _call(_libc.syscall, 444, None, ctypes.c_size_t(0), 1)
-    every = (1 << 13) - 1 | (1 << 13 if abi >= 2 else 0) | (1 << 14 if abi >= 3 else 0) | (1 << 15 if abi >= 5 else 0)
+    if abi < 3:
+        raise OSError("landlock needs Linux 6.2 or later")
+    every = (1 << 15) - 1 | (1 << 15 if abi >= 5 else 0)
     read = 1 << 2 | 1 << 3  # file, folder
     network = 3 if abi >= 4 else 0  # bind, connect
     scopes = 3 if abi >= 6 else 0  # abstract sockets, signals

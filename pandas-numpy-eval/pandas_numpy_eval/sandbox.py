@@ -6,11 +6,13 @@ Layers; the first that proves itself is taken:
   no network, no /proc, own process, IPC and host names; no capabilities; when started as root, another user. On top
   seccomp, stricter for the samples than for the server. Nothing of the machine stays open but its CPU time and memory.
 - `landlock`: the same filter and user, and landlock for files. Open stay: names and sizes of files outside can be
-  asked for (stat), disk space is limited per file only, the kernel's process list is shared (signals are refused).
+  asked for (stat), disk space is limited per file only, the kernel's process list is shared (signals are refused). Without
+  root, threads are not limited. Linux 6.2 or later.
 - `none`: resource limits alone. Only with --unsafe.
 """
 
 import contextlib
+import fcntl
 import importlib.util
 import itertools
 import json
@@ -28,7 +30,8 @@ HERE = Path(__file__).parent
 LAYERS = ("bubblewrap", "landlock", "none")
 OPEN = {
     "bubblewrap": "",
-    "landlock": "file names outside can be probed, installed solutions can be read, disk use is limited per file only",
+    "landlock": "file names outside can be probed, installed solutions can be read, disk use is limited per file only, "
+    "without root the number of threads is not limited",
     "none": "everything: code under test can read, write and send what you can",
 }
 SCRATCH, SCRATCH_BYTES, SERVER = "/sandbox-scratch", 256 << 20, "/sandbox-server"  # no interpreter lies below them
@@ -53,7 +56,7 @@ ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",  # else each thread reserves 64 MiB of the address space
 }
 _SERVERS = itertools.count()
-_PREFIX = "pandas-numpy-eval-"
+_PREFIX = "pandas-numpy-eval."  # earlier versions: "-", and no lock
 _DESCRIBE = """
 import json, site, sys, sysconfig
 sys.path.insert(0, sys.argv[1])
@@ -86,7 +89,7 @@ class Launch:
 
     command: list[str]
     environment: dict[str, str]
-    scratch: str | None = None
+    scratch: "Scratch | None" = None
     namespace: bool = False
 
 
@@ -194,15 +197,14 @@ def _parents(path: str, made: set[str]) -> list[str]:
 
 def landlock(layer: str, interpreter: Interpreter, libraries: list[str], preload: list[str]) -> Launch:
     """A server without namespaces: confined by landlock and seccomp, or (layer `none`) by limits alone."""
-    remove_stale()
-    scratch = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+    scratch = Scratch()
     uid = _own_uid() if layer == "landlock" else None
     if uid is not None:
-        os.chown(scratch, uid, uid)
+        os.chown(scratch.path, uid, uid)
     keep = uid is not None and not all(_is_open_to_all(path) for path in (*interpreter.prefixes, str(HERE)))
     readable = ["/usr", *SYSTEM, *ETC, *DEVICES, *interpreter.prefixes]
-    config = _config(layer, scratch, preload, libraries, uid, keep_reading=keep, readable=readable)
-    environment = {**ENVIRONMENT, "HOME": scratch, "TMPDIR": scratch}
+    config = _config(layer, scratch.path, preload, libraries, uid, keep_reading=keep, readable=readable)
+    environment = {**ENVIRONMENT, "HOME": scratch.path, "TMPDIR": scratch.path}
     return Launch([interpreter.path, "-s", str(HERE / "server.py"), config], environment, scratch)
 
 
@@ -211,12 +213,46 @@ def _is_open_to_all(path: str) -> bool:
     return all(os.stat(part).st_mode & 0o005 == 0o005 for part in (path, *map(str, Path(path).parents)))
 
 
+class Scratch:
+    """A temporary folder at `path`. It is locked while this process lives; those of killed ones are deleted here."""
+
+    def __init__(self) -> None:
+        remove_stale()
+        self._lock: int | None = None
+        while self._lock is None:
+            self.path = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+            try:
+                self._lock = _locked(self.path, fcntl.LOCK_SH)
+            except (FileNotFoundError, BlockingIOError):
+                continue  # another process took it for a stale one
+            except OSError:
+                break  # a file system without locks: nobody takes it for one
+
+    def remove(self) -> None:
+        remove_tree(self.path)
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def _locked(folder: str, kind: int) -> int:
+    """A descriptor that holds a lock on a folder. Raises OSError where it is gone or in use, or cannot be locked."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        os.stat(folder)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
 def remove_stale() -> None:
-    """Delete scratch folders of supervisors that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(_PREFIX + "*-*"):
-        pid = folder.name.removeprefix(_PREFIX).split("-")[0]
-        if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+    """Delete scratch folders of supervisors that were killed, in whatever PID namespace."""
+    for folder in Path(tempfile.gettempdir()).glob(_PREFIX + "[0-9]*-*"):
+        with contextlib.suppress(OSError):
+            lock = _locked(str(folder), fcntl.LOCK_EX)
             remove_tree(str(folder))
+            os.close(lock)
 
 
 def remove_tree(folder: str) -> None:
@@ -247,6 +283,8 @@ def trial(secret):
     assert refused(open, secret), "read"
     for path in (secret, secret + "2"):  # the supervisor looks what became of it
         refused(lambda: open(path, "a").write("x"))
+        refused(os.truncate, path, 0)
+        refused(os.open, path, os.O_RDONLY | os.O_TRUNC)
         refused(os.remove, path)
     assert refused(open, "/proc/self/environ"), "proc"
 """

@@ -6,7 +6,8 @@ Standard library alone, Python 3.8 and later: it runs under the interpreter of t
 
 JSON lines over stdin and stdout. First it writes `{"ready": {name: version}}`, then for every
 `{"body": str, "test": str, "cpu": s or null, "wall": s, "memory": bytes}` one
-`{"kind": str, "message": str, "retire": bool}`. `retire`: the scratch folder could not be emptied, take a new server.
+`{"kind": str, "message": str, "retire": bool, "unconfined": bool}`. `retire`: the scratch folder could not be emptied,
+take a new server. `unconfined`: the program did not run, the message says why.
 
 The child reports through a shared anonymous memory slot made for it alone: only exit status 0, a fresh nonce and the
 verdict byte together mean that it passed. Code that reads the memory of its own process can find the nonce; nothing
@@ -45,8 +46,8 @@ WATCH_SECONDS = 0.2  # between two looks whether the supervisor lives
 MAX_DESCRIPTORS = 1024
 
 
-def confine(job: dict, config: dict, own_filter, server: int) -> None:
-    """Confine the process that `server` forked; ends it where that fails."""
+def confine(job: dict, config: dict, own_filter, server: int, slot) -> None:
+    """Confine the process that `server` forked; where that fails, write the reason into the slot and end."""
     try:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())  # the module `signal` would touch many pages for its enums
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
@@ -59,7 +60,9 @@ def confine(job: dict, config: dict, own_filter, server: int) -> None:
         lockdown.limit_resources(job["memory"], job["cpu"], config["threads"])
         if own_filter is not None:
             own_filter.load()
-    except BaseException:
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:MESSAGE_BYTES]
+        slot[: len(reason)] = reason
         os._exit(70)
 
 
@@ -226,19 +229,26 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page
     send(outlet, {"ready": versions(config["report"])})
+    confined = mmap.mmap(-1, 1)  # written by a child before it runs the program, and then closed to it
     for line in lines(inlet):
         job, slot, nonce = json.loads(line), mmap.mmap(-1, SLOT_BYTES), os.urandom(NONCE_BYTES)
+        confined[0] = 0
         pid = os.fork()
         if pid == 0:
-            confine(job, config, own_filter, server)
+            confine(job, config, own_filter, server, slot)
+            confined[0] = 1
+            confined.close()
             child.run_program(slot, nonce, job, config["scratch"])
         status, seconds, cut = wait(pid, job["wall"], inlet)
         if server == 1:
             _end_strays()
         kind, message = judge(slot[:], nonce, status, seconds, cut, job)
+        unconfined = kind == "exit" and not confined[0]
+        message = slot[:].rstrip(b"\0").decode("utf-8", "replace") if unconfined else message
         slot.close()
         retire = not is_emptied(config["scratch"])
-        send(outlet, {"kind": kind, "message": clean(message, config["scratch"]), "retire": retire})
+        message = clean(message, config["scratch"])
+        send(outlet, {"kind": kind, "message": message, "retire": retire, "unconfined": unconfined})
         if retire:
             break  # what else lies in the pipe is for another server
 

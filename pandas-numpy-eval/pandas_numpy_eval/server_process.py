@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import deque
 
-from pandas_numpy_eval.sandbox import Launch, remove_tree
+from pandas_numpy_eval.sandbox import Launch
 
 START_SECONDS = 180
 GRACE_SECONDS = 20  # a server ends a sample by itself; this is for servers that are gone
@@ -93,7 +93,7 @@ class Server:
         for stream in (self.stdin, self.stdout, self.errors, self.info):
             stream.close()
         if self.launch.scratch:
-            remove_tree(self.launch.scratch)
+            self.launch.scratch.remove()
 
     def _first_process(self) -> list[int]:
         """Process 1 of the namespace, by its number outside, while bubblewrap lives to hold it."""

@@ -88,7 +88,7 @@ def running(supervisor: int) -> int:
 
 def leftovers() -> list:
     """Scratch folders, and supervisors with servers or samples that run."""
-    folders = [Path(tempfile.gettempdir()).glob(f"pandas-numpy-eval-{pid}-*") for pid in SUPERVISORS]
+    folders = [Path(tempfile.gettempdir()).glob(f"pandas-numpy-eval.{pid}-*") for pid in SUPERVISORS]
     return [path for paths in folders for path in paths] + [pid for pid in SUPERVISORS if running(pid)]
 
 
