@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
-from pandas_numpy_eval.data import open_lines, program_of, read_problems, resolve_problem_file
+from pandas_numpy_eval.data import Content, program_of, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.samples import parse_sample
 from scripts.file_utils import write_json, write_jsonl
@@ -71,7 +71,7 @@ def from_lines(file: Path, problems: dict[str, dict]) -> Iterator[dict]:
         EvaluationError: broken gzip.
     """
     seen = set()
-    for number, line in open_lines(file):
+    for number, line in Content.read(file).lines():
         try:
             row = parse_sample(line)
             problems[row["task_id"]]  # noqa: B018

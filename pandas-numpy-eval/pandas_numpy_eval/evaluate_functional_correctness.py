@@ -18,7 +18,7 @@ from pandas_numpy_eval import data, libs
 from pandas_numpy_eval.errors import EvaluationError, exit_status
 from pandas_numpy_eval.evaluation import Evaluation, EvaluationSettings
 from pandas_numpy_eval.execution import Limits
-from pandas_numpy_eval.samples import parse_sample, stem_of
+from pandas_numpy_eval.samples import open_samples, parse_sample, stem_of
 from pandas_numpy_eval.sandbox import LAYERS, OPEN
 
 
@@ -33,16 +33,17 @@ def _list_of_k(text: str) -> tuple[int, ...]:
     return found
 
 
-def _from(least: float, kind: type = float):
-    """An argparse type: a finite number that is not below `least`."""
+def _from(least: float, kind: type = float, most: float = 1_000_000):
+    """An argparse type: a number from `least` to `most`."""
 
     def parse(text: str):
         try:
             value = kind(text)
         except ValueError:
             value = math.nan
-        if not least <= value < math.inf:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' * (kind is int)}number from {least} on")
+        if not least <= value <= most:
+            whole = "whole " * (kind is int)
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {whole}number from {least} to {most}")
         return value
 
     return parse
@@ -94,32 +95,30 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def find_problem_file(args: argparse.Namespace) -> Path:
-    """The problem file that was asked for, or the known one that has the first sample's task."""
-    if args.problem_file:
-        return data.resolve_problem_file(args.problem_file)
-    number, line = next(data.open_lines(args.samples), (0, b""))
+def find_problem_file(samples: data.Content) -> Path:
+    """The known problem file that has the first sample's task."""
+    number, line = next(samples.lines(), (0, b""))
     if not number:
-        raise EvaluationError(f"{args.samples} is empty; give a file of samples")
+        raise EvaluationError(f"{samples.path} is empty; give a file of samples")
     try:
         task = parse_sample(line)["task_id"]
     except ValueError as error:
         advice = "correct it, or choose the problems with -d"
-        raise EvaluationError(f"{args.samples}:{number}: {error}; {advice}") from None
+        raise EvaluationError(f"{samples.path}:{number}: {error}; {advice}") from None
     for name in data.NAMES:
         with suppress(data.ProblemFileError):
             path = data.resolve_problem_file(name)
             if task in data.read_problems(path):
                 return path
-    raise EvaluationError(f"{args.samples}: no known problem file has its first task; choose one with -d")
+    raise EvaluationError(f"{samples.path}: no known problem file has its first task; choose one with -d")
 
 
 def summary(metrics: dict) -> str:
     """Scores, verdicts, ceiling and circumstances as lines for a person."""
     benchmark, passable = metrics["benchmark"], metrics["pass@k_passable"]
-    lines = [
-        f"{_named(benchmark)}: {benchmark['evaluated']} of {benchmark['problems']} problems, {metrics['n']} samples each"
-    ]
+    counts = [task["n"] for task in metrics["tasks"].values()]
+    each = f"{'at least ' * (max(counts) > metrics['n'])}{metrics['n']} samples each"
+    lines = [f"{_named(benchmark)}: {len(counts)} of {benchmark['problems']} problems, {each}"]
     for key in (key for key in metrics if key.startswith("pass@") and key != "pass@k_passable"):
         lines.append(f"  {key:<9}{_score(metrics[key])}")
         if key in passable and metrics["ceiling"]["failing"]:
@@ -160,8 +159,10 @@ def _circumstances(metrics: dict) -> list[str]:
 
 
 def evaluate(args: argparse.Namespace) -> int:
+    samples = open_samples(args.samples) if args.samples else None
+    known = None if args.problem_file or not samples else find_problem_file(samples)
     settings = EvaluationSettings(
-        problem_file=find_problem_file(args),
+        problem_file=known or data.resolve_problem_file(args.problem_file),
         ks=args.k or EvaluationSettings.ks,
         limits=Limits(args.timeout, args.timer, args.wall_timeout, args.memory_gb),
         workers=args.n_workers,
@@ -172,7 +173,7 @@ def evaluate(args: argparse.Namespace) -> int:
         unsafe=args.unsafe,
     )
     if args.check_references:
-        found = Evaluation(settings, args.samples).check_references()
+        found = Evaluation(settings, samples).check_references()
         print("\n".join([_named(found["benchmark"]), *_circumstances(found)]))
         return 1 if found["ceiling"]["failing"] else 0
     prefix = Path(args.out_prefix) if args.out_prefix else stem_of(args.samples)
@@ -180,7 +181,7 @@ def evaluate(args: argparse.Namespace) -> int:
         Path(os.path.realpath(prefix.parent)).mkdir(parents=True, exist_ok=True)  # a link's target may not exist yet
     except (FileExistsError, NotADirectoryError):
         raise EvaluationError(f"-o {prefix} lies below a file, not a folder; give another prefix") from None
-    metrics, up_to_date = Evaluation(settings, args.samples).run(prefix)
+    metrics, up_to_date = Evaluation(settings, samples).run(prefix)
     if metrics["sandbox"]["layer"] == "none":
         print(f"warning: the samples ran without a sandbox; open was {OPEN['none']}", file=sys.stderr)
     print(summary(metrics))

@@ -17,7 +17,8 @@ from pandas_numpy_eval import data, originals, sandbox
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.execution import Executor, Limits, Verdict
 from pandas_numpy_eval.journal import Journal, program_key, write_whole
-from pandas_numpy_eval.samples import Samples, Sampling, read_samples, read_sampling
+from pandas_numpy_eval.outputs import Outputs
+from pandas_numpy_eval.samples import Samples, Sampling, parse_samples, read_sampling
 from pandas_numpy_eval.scoring import ceiling, estimate_pass_at_k, score
 
 __all__ = ["Evaluation", "EvaluationSettings", "estimate_pass_at_k"]
@@ -48,23 +49,30 @@ class Evaluation:
     Raises EvaluationError, OSError.
     """
 
-    def __init__(self, settings: EvaluationSettings, sample_file: Path | None = None):
-        self.settings, self.sample_file = settings, sample_file
-        self.problems = data.read_problems(settings.problem_file)
-        self.benchmark = data.benchmark_info(settings.problem_file)
-        self.sampling = read_sampling(sample_file, self.benchmark) if sample_file else Sampling()
+    def __init__(self, settings: EvaluationSettings, content: data.Content | None = None):
+        """`content`: of the sample file, from `samples.open_samples`."""
+        self.settings, self.content = settings, content
+        self.problems, self.benchmark = data.load_problems(settings.problem_file)
+        self.sampling = read_sampling(content, self.benchmark) if content else Sampling()
         self.limit = settings.limit or self.sampling.limit
         self.evaluated = list(self.problems)[: self.limit]
+        tasks = self.sampling.tasks
+        record = f"the record of {content.path}" if content else ""
         try:
-            self.evaluated = [task for task in self.evaluated if re.fullmatch(self.sampling.tasks or "(?s:.*)", task)]
+            self.evaluated = [task for task in self.evaluated if re.fullmatch(tasks or "(?s:.*)", task)]
         except re.error as error:
-            raise EvaluationError(f"tasks in the record of {sample_file} is no regular expression: {error}") from None
+            raise EvaluationError(f"tasks in {record} is no regular expression: {error}") from None
+        if not self.evaluated:
+            chosen = f"limit {self.limit} and tasks {tasks!r} of {record} choose no problem of {settings.problem_file}"
+            raise EvaluationError(
+                f"{chosen}: give another --limit, or other problems with -d (in the shells: PROBLEMS)"
+            )
         defects = originals.known_defects(self.benchmark["sha256"])
         self.benchmark["evaluated"] = len(self.evaluated)
         self.benchmark["known_defects"] = {task: defects[task] for task in self.evaluated if task in defects}
         self.preload = imported_modules(self.problems.values())
-        self.samples = read_samples(sample_file, self.problems, self.evaluated) if sample_file else Samples()
-        written = ({"prompt": r.get("solution", r.get("completion")), "test": ""} for r in self.samples.rows)
+        self.samples = parse_samples(content, self.problems, self.evaluated) if content else Samples()
+        written = ({"prompt": row[data.answer_key(row)], "test": ""} for row in self.samples.rows)
         imported = {*self.preload, *imported_modules(written)}
         libraries = sorted({"numpy", "pandas", *(name.partition(".")[0] for name in imported)})
         self.interpreter = sandbox.describe_interpreter(settings.python, libraries)
@@ -123,10 +131,10 @@ class Evaluation:
     def inputs(self) -> dict:
         """Everything that decides results and metrics: equal inputs, equal bytes."""
         s = self.settings
-        assert self.sample_file, "references alone have no results"
+        assert self.content, "references alone have no results"
         return {
             "format": FORMAT,
-            "samples_sha256": data.file_sha256(self.sample_file),
+            "samples_sha256": self.content.sha256,
             "benchmark_sha256": self.benchmark["sha256"],
             "versions": self.versions,
             "limits": s.limits.as_dict(),
@@ -137,48 +145,61 @@ class Evaluation:
             "sampling_sha256": program_key(("", ""), self.sampling.record) if self.sampling.record else None,
         }
 
+    def refuse_faults(self) -> None:
+        """Raise EvaluationError where no sample is left, or some were left out and that was not asked for."""
+        assert self.content, "references alone have no faults"
+        complaints = self.samples.complaints
+        if self.samples.rows and (self.settings.ignore_incomplete or not complaints):
+            return
+        advice = "there is nothing to evaluate"
+        if self.samples.rows:
+            advice = "give --ignore_incomplete (in the shells: IGNORE_INCOMPLETE=1) to go on without them"
+        more = [f"... and {len(complaints) - SHOWN} more"] if len(complaints) > SHOWN else []
+        print("\n".join(complaints[:SHOWN] + more), file=sys.stderr)
+        raise EvaluationError(f"{self.content.path} has {len(complaints)} faults: {advice}")
+
     def run(self, prefix: Path) -> tuple[dict, bool]:
         """Evaluate the sample file; return the metrics and whether they were there already.
 
-        Raises EvaluationError (samples that do not fit, results of another sample file in the way), OSError.
+        Where only `ks` differ from those of the earlier metrics, no program runs again.
+        Raises EvaluationError (samples that do not fit, other files in the way), OSError.
         """
-        assert self.sample_file, "references alone have no results"
-        started = time.time()
-        results, metrics_file = Path(f"{prefix}_results.jsonl"), Path(f"{prefix}_metrics.json")
-        journal_file = Path(f"{prefix}_journal.jsonl")
+        assert self.content, "references alone have no results"
+        started, files = time.time(), Outputs(prefix)
+        files.refuse_foreign(self.content.path, self.settings.problem_file)
         inputs = self.inputs()
         identity = program_key(("", ""), inputs)
-        earlier = read_metrics(metrics_file)
-        found = data.file_sha256(results) if results.is_file() else None
-        if earlier.get("inputs") == inputs and earlier.get("results_sha256") == found:
-            if journal_file.exists():
-                with suppress(EvaluationError, OSError), closing(Journal(journal_file)) as journal:
+        if earlier := files.earlier(inputs):
+            if files.journal.exists():
+                with suppress(EvaluationError, OSError), closing(Journal(files.journal)) as journal:
                     journal.delete_after(identity)
             return earlier, True
+        self.refuse_faults()
         samples = self.samples
-        faults = len(samples.complaints)
-        if not samples.rows or (faults and not self.settings.ignore_incomplete):
-            advice = (
-                "give --ignore_incomplete to go on without them" if samples.rows else "there is nothing to evaluate"
-            )
-            more = [f"... and {faults - SHOWN} more"] if faults > SHOWN else []
-            print("\n".join(samples.complaints[:SHOWN] + more), file=sys.stderr)
-            raise EvaluationError(f"{self.sample_file} has {faults} faults: {advice}")
         # The journal's lock is held to the end, so that no other evaluation writes the same files.
-        with closing(Journal(journal_file)) as journal, self.executor() as executor:
-            refuse_other_samples(metrics_file, self.sample_file)
-            verdicts, references, about = self.judge(samples.rows, executor, journal)
-            journal.complete(identity)
-            judged = zip(samples.rows, verdicts, strict=True)
-            lines = (json.dumps({**row, "passed": v.passed, "result": v.result}) + "\n" for row, v in judged)
-            sha256 = write_whole(results, lines)
+        with closing(Journal(files.journal)) as journal:
+            files.refuse_other_samples(self.content.path)
+            if earlier := files.earlier(inputs, "k"):  # the verdicts are there
+                identity = program_key(("", ""), earlier["inputs"])
+                verdicts, limits, sha256 = files.verdicts(), earlier["ceiling"], earlier["results_sha256"]
+                about = {"programs": earlier["samples"]["programs"], "executed": 0}
+                circumstances = {key: earlier[key] for key in ("versions", "sandbox", "limits")}
+            else:
+                with self.executor() as executor:
+                    verdicts, references, about = self.judge(samples.rows, executor, journal)
+                limits, circumstances = ceiling(references), self.circumstances(executor.layer)
+                journal.complete(identity)
+                judged = zip(samples.rows, verdicts, strict=True)
+                lines = (json.dumps({**row, "passed": v.passed, "result": v.result}) + "\n" for row, v in judged)
+                sha256 = write_whole(files.results, lines)
+            levels, of_samples = data.levels_of(self.problems), self.content.path
             metrics = {
                 "benchmark": self.benchmark,
-                "samples": {"file": self.sample_file.name, "rows": len(samples.rows), "programs": about["programs"]},
-                **score(samples.rows, verdicts, references, list(self.settings.ks), data.levels_of(self.problems)),
+                "samples": {"file": of_samples.name, "rows": len(samples.rows), "programs": about["programs"]},
+                **score(samples.rows, verdicts, self.evaluated, limits, list(self.settings.ks), levels),
                 "skipped": dict(sorted(samples.skipped.items())),
                 "missing": samples.missing,
-                **self.circumstances(executor.layer),
+                **circumstances,
                 "sampling": self.sampling.record,
                 "git_revision": git_revision(),
                 "inputs": inputs,
@@ -188,11 +209,11 @@ class Evaluation:
                     "workers": self.settings.workers,
                     "executed": about["executed"],
                     "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                    "samples": os.path.relpath(os.path.realpath(self.sample_file), os.path.realpath(prefix.parent)),
+                    "samples": os.path.relpath(os.path.realpath(of_samples), os.path.realpath(prefix.parent)),
                     "sampling": self.sampling.run,
                 },
             }
-            write_whole(metrics_file, [json.dumps(metrics, indent=2) + "\n"])
+            write_whole(files.metrics, [json.dumps(metrics, indent=2) + "\n"])
             journal.delete_after(identity)
         return metrics, False
 
@@ -215,26 +236,6 @@ def imported_modules(problems: Iterable[dict]) -> tuple[str, ...]:
     if {name.partition(".")[0] for name in found} & {"numpy", "pandas"}:
         found |= {"numpy", "pandas"}
     return tuple(sorted(found))
-
-
-def read_metrics(file: Path) -> dict:
-    """Metrics of an earlier run; empty where there are none."""
-    try:
-        metrics = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return metrics if isinstance(metrics, dict) else {}
-
-
-def refuse_other_samples(metrics_file: Path, sample_file: Path) -> None:
-    """Raise EvaluationError where the metrics are those of another sample file that is still there."""
-    earlier, other = read_metrics(metrics_file), sample_file
-    with suppress(AttributeError, KeyError, TypeError):  # no metrics of ours
-        other = Path(os.path.realpath(metrics_file.parent)) / (
-            earlier["run"].get("samples") or earlier["samples"]["file"]
-        )
-    if other.is_file() and not other.samefile(sample_file):
-        raise EvaluationError(f"{metrics_file} holds the scores of {other}: give {sample_file} another prefix with -o")
 
 
 def git_revision() -> str | None:

@@ -21,7 +21,8 @@ def program_key(parts: tuple[str, str], settings: dict) -> str:
 class Journal:
     """Verdicts by program key, appended to a file one line each. A torn last line is dropped and run again.
 
-    One process has it open at a time; another gets an EvaluationError. An empty journal leaves no file.
+    One process has it open at a time; another gets an EvaluationError, and so does a file that holds something else. An
+    empty journal leaves no file.
     """
 
     def __init__(self, path: Path):
@@ -41,17 +42,26 @@ class Journal:
                 break
             self._file.close()  # another process finished with it between `open` and `flock`
         self._file.seek(0)
-        self._file.truncate(self._read(self._file.read()))
+        content = self._file.read()
+        whole = self._read(content)
+        if not whole and (b"\n" in content or not content.startswith(b'["'[: len(content)])):
+            self._file.close()
+            raise EvaluationError(
+                f"{path} is no journal of an evaluation: move it away, or give another prefix with -o"
+            )
+        self._file.truncate(whole)
 
     def _read(self, data: bytes) -> int:
         """Take in the lines that are whole; return how many bytes they are."""
         whole = 0
         for line in data.split(b"\n")[:-1]:
             try:
-                key, kind, message = json.loads(line)
-            except (TypeError, ValueError):
+                found = json.loads(line)
+            except (ValueError, RecursionError):
                 break
-            self._remember(key, Verdict(kind, message))
+            if not (isinstance(found, list) and len(found) == 3 and all(isinstance(part, str) for part in found)):
+                break
+            self._remember(found[0], Verdict(*found[1:]))
             whole += len(line) + 1
         return whole
 

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pandas_numpy_eval.data import open_lines, parse_object
+from pandas_numpy_eval.data import Content, answer_key, parse_object
 from pandas_numpy_eval.errors import EvaluationError
 
 
@@ -26,17 +26,26 @@ class Samples:
 def parse_sample(line: bytes) -> dict:
     """A sample of a line. Raises ValueError saying what the line is instead."""
     row = parse_object(line)
-    key = "solution" if "solution" in row else "completion"  # evalplus too prefers a whole program
+    key = answer_key(row)
     if not all(isinstance(row.get(key), str) for key in ("task_id", key)):
         raise ValueError("not an object with the texts task_id and completion (or solution, a whole program)")
     return row
 
 
-def read_samples(path: Path, problems: dict[str, dict], evaluated: list[str]) -> Samples:
-    """Read a sample file. What does not fit raises nothing; it is listed in `complaints`."""
-    samples, wanted, seen = Samples(), set(evaluated), set()
+def open_samples(path: Path) -> Content:
+    """A sample file. Raises EvaluationError where its name is none, or it is a folder or a pipe; OSError."""
+    stem_of(path)
+    if path.exists() and not path.is_file():
+        raise EvaluationError(
+            f"{path} is no regular file; write the samples to one such as X.samples.jsonl, and give that"
+        )
+    return Content.read(path)
 
-    for number, line in open_lines(path):
+
+def parse_samples(content: Content, problems: dict[str, dict], evaluated: list[str]) -> Samples:
+    """The samples of a file. What does not fit raises nothing; it is listed in `complaints`."""
+    path, samples, wanted, seen = content.path, Samples(), set(evaluated), set()
+    for number, line in content.lines():
         try:
             row = parse_sample(line)
         except ValueError as error:
@@ -45,10 +54,10 @@ def read_samples(path: Path, problems: dict[str, dict], evaluated: list[str]) ->
         task, sample_id = row["task_id"], json.dumps(row.get("sample_id"))
         if task not in problems:
             samples.skip("unknown_task", f"{path}:{number}: task_id {task!r} is not in the problem file")
-        elif row.get("sample_id") is not None and (task, sample_id) in seen:
-            samples.skip("duplicate", f"{path}:{number}: sample_id {sample_id} of {task} is there twice")
         elif task not in wanted:
             samples.skipped["outside_limit"] += 1
+        elif row.get("sample_id") is not None and (task, sample_id) in seen:
+            samples.skip("duplicate", f"{path}:{number}: sample_id {sample_id} of {task} is there twice")
         else:
             samples.rows.append(row)
         seen.add((task, sample_id))
@@ -80,11 +89,12 @@ class Sampling:
     tasks: str | None = None  # regular expression; tasks that it matches as a whole were sampled; None: all
 
 
-def read_sampling(sample_file: Path, benchmark: dict) -> Sampling:
+def read_sampling(content: Content, benchmark: dict) -> Sampling:
     """Read `X.meta.json`: a record with `settings`, or the older flat form. Raises EvaluationError, OSError.
 
-    Samples that were made for another benchmark are refused.
+    Samples that were made for another benchmark are refused, and those that the record does not describe.
     """
+    sample_file = content.path
     path = Path(f"{stem_of(sample_file)}.meta.json")
     if not path.is_file():
         return Sampling()
@@ -95,12 +105,18 @@ def read_sampling(sample_file: Path, benchmark: dict) -> Sampling:
         limit, tasks = settings.get("limit"), settings.get("tasks")
         if not (limit is None or type(limit) is int and limit > 0) or not isinstance(tasks, str | None):
             raise ValueError("limit is no number from 1 on, or tasks is no text")
+        described = record.get("outputs", {}).get(sample_file.name, {}).get("sha256", content.sha256)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise EvaluationError(f"{path} is no record of samples ({error}): repair it or move it away") from None
+    if described != content.sha256:
+        raise EvaluationError(
+            f"{sample_file} (sha256 {content.sha256[:12]}) is not the file that {path} describes "
+            f"({str(described)[:12]}): move that record away, or sample again"
+        )
     made_for = record.get("benchmark")
     if isinstance(made_for, dict) and made_for.get("sha256", benchmark["sha256"]) != benchmark["sha256"]:
         raise EvaluationError(
             f"{sample_file} was made for the benchmark {made_for.get('name')} ({str(made_for['sha256'])[:12]}), not "
-            f"{benchmark['name']} ({benchmark['sha256'][:12]}): choose its problem file with -d"
+            f"{benchmark['name']} ({benchmark['sha256'][:12]}): choose its problem file with -d (in the shells: PROBLEMS)"
         )
     return Sampling(record, run, limit, tasks)

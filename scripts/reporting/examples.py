@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from pandas_numpy_eval.data import answer_key
 from scripts.generating.two_stages import CASES
 from scripts.reporting.cases import case_of
 from scripts.reporting.references import has_due_placeholder, is_reference_sketch, mean_of
@@ -50,7 +51,7 @@ def sketch_metrics(samples: list[dict], facts: dict[str, dict], operation: str) 
 
 def _written(row: dict, prompt: str) -> str | None:
     """What a sample wrote after its prompt; None of a whole program that does not begin with it."""
-    if "solution" not in row:
+    if answer_key(row) == "completion":
         return row["completion"]
     return row["solution"].removeprefix(prompt) if row["solution"].startswith(prompt) else None
 

@@ -49,8 +49,10 @@ def test_same_bytes_for_any_worker_count_and_again_when_up_to_date(folder, capsy
         assert run(folder, "--n_workers", workers) == 0
         found.add(stable(folder))
         written = (folder / "run_metrics.json").stat().st_mtime_ns
-        (folder / "run_metrics.json").rename(folder / "kept.json")
-    (folder / "kept.json").rename(folder / "run_metrics.json")
+        for name in ("run_metrics.json", "run_results.jsonl"):
+            (folder / name).rename(folder / f"kept_{name}")
+    for name in ("run_metrics.json", "run_results.jsonl"):
+        (folder / f"kept_{name}").rename(folder / name)
     assert len(found) == 1
     capsys.readouterr()
     assert run(folder) == 0
@@ -167,7 +169,9 @@ def test_wrong_arguments_are_one_line(folder, capsys, arguments, message):
         ["--k", "x"],
         ["--n_workers", "0"],
         ["--timeout", "nan"],
+        ["--timeout", "1e10"],
         ["--memory_gb", "-1"],
+        ["--memory_gb", "1e10"],
         ["--sandbox", "none"],
         ["--timer", "wall", "--wall_timeout", "9"],
         ["--check_references", "--ignore_incomplete"],

@@ -55,7 +55,7 @@ RECORD = {
     "format": 1,
     "inputs": {"benchmark": "0" * 64},
     "settings": {"num_samples": 2, "limit": 2, "tasks": None},
-    "outputs": {"s.samples.jsonl": {"bytes": 1, "sha256": "0"}},
+    "outputs": {"other.samples.jsonl": {"bytes": 1, "sha256": "0"}},
 }
 
 

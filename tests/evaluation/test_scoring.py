@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mini_benchmark import N, make, metrics_of, run, write_lines
 
-from pandas_numpy_eval import estimate_pass_at_k, evaluate
+from pandas_numpy_eval import estimate_pass_at_k, evaluate, scoring
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.execution import Verdict
-from pandas_numpy_eval.scoring import pass_at_k, score
+from pandas_numpy_eval.scoring import RESAMPLES, ceiling, mean_with_interval, pass_at_k, score
 
 
 @pytest.fixture
@@ -29,12 +30,13 @@ def test_score_counts_each_task_by_its_own_samples():
     rows = [{"task_id": task} for task in "aabb"]
     verdicts = [Verdict("passed"), Verdict("timeout"), Verdict("passed"), Verdict("passed")]
     references = {"a": [Verdict("passed")], "b": [Verdict("passed")], "c": [Verdict("crash")]}
-    found = score(rows, verdicts, references, [1, 2, 5])
+    known = [*references], ceiling(references)
+    found = score(rows, verdicts, *known, [1, 2, 5])
     assert found["pass@1"]["value"] == 0.75 and found["pass@2"]["value"] == 1.0 and "pass@5" not in found
     assert found["tasks"]["a"] == {"n": 2, "passed": 1, "reference": True} and "c" not in found["tasks"]
     assert "by_level" not in found
     levels = {"a": "hard", "b": "basic", "c": "hard"}
-    assert score(rows, verdicts, references, [1, 5], levels)["by_level"] == {
+    assert score(rows, verdicts, *known, [1, 5], levels)["by_level"] == {
         "basic": {"problems": 1, "pass@1": {"value": 1.0, "ci95": [1.0, 1.0]}},
         "hard": {"problems": 1, "pass@1": {"value": 0.5, "ci95": [0.5, 0.5]}},
     }
@@ -63,3 +65,20 @@ def test_a_k_below_one_is_refused(folder, k):
     with pytest.raises(EvaluationError, match=f"k = {k} is below 1; give values from 1 on"):
         evaluate(folder / "run.samples.jsonl", folder / "Mini.jsonl", k=(k, 1))
     assert not (folder / "run_results.jsonl").exists()
+
+
+def test_a_k_above_the_samples_is_refused():
+    for totals in (3, [5, 3], iter([5, 3])):
+        with pytest.raises(ValueError, match="k = 4 is above 3, the samples of a problem"):
+            estimate_pass_at_k(totals, [3, 3], 4)
+    assert estimate_pass_at_k(iter([3, 4]), [0, 4], 3).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("problems", [1, 7, 150])
+def test_intervals_are_the_same_for_any_number_of_draws_at_a_time(monkeypatch, problems):
+    scores = np.random.default_rng(1).random(problems)
+    draws = np.random.default_rng(0).integers(0, problems, (RESAMPLES, problems))
+    low, high = np.percentile(scores[draws].mean(axis=1), [2.5, 97.5])
+    for at_once in (1 << 20, 5000, 1):
+        monkeypatch.setattr(scoring, "DRAWS", at_once)
+        assert mean_with_interval(scores)["ci95"] == [round(float(low), 6), round(float(high), 6)]
