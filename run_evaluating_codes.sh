@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Execute sampled completions in the sandbox and print pass@k of every run. What is up to date is kept.
+# Execute sampled completions in the sandbox and print pass@k of every run. What is up to date is kept. A sample file that
+# cannot be evaluated is passed over and named at the end, with exit status 1.
 #
 #   bash run_evaluating_codes.sh                                   # every sample file of the Pandas problems
 #   SAMPLES=results/Pandas/x/y.samples.jsonl bash run_evaluating_codes.sh
@@ -18,8 +19,16 @@ fi
 files=("$SCORES"/*/*.samples.jsonl)
 [ -z "$SAMPLES" ] || files=("$SAMPLES")
 
+failed=()
 for file in "${files[@]}"; do
   say "evaluating $file"
-  "$PYTHON" -m pandas_numpy_eval.evaluate_functional_correctness "$file" --problem_file "$PROBLEMS" "${EVALUATION_FLAGS[@]}"
+  "$PYTHON" -m pandas_numpy_eval.evaluate_functional_correctness "$file" --problem_file "$PROBLEMS" "${EVALUATION_FLAGS[@]}" || {
+    [ $? -ne 130 ] || exit 130 # Ctrl-C
+    failed+=("$file")
+  }
 done
-"$PYTHON" -m scripts.report "$SCORES"
+report=0
+"$PYTHON" -m scripts.report "$SCORES" || report=$?
+for file in "${failed[@]}"; do printf 'error: %s was not evaluated, see above\n' "$file" >&2; done
+[ ${#failed[@]} -eq 0 ] || exit 1
+exit "$report"

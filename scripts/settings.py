@@ -117,7 +117,8 @@ class Settings:
         """What the user set, as flags of the program that a section of a preset file belongs to."""
         pairs = [(flag, self.given[row[0]]) for row in self.rows for flag in row[4].split() if row[0] in self.given]
         pairs = [(flag.partition(":")[2], value) for flag, value in pairs if flag.startswith(f"{section}:")]
-        switches = {(flag, number): [flag] * int(number) for flag in ("--unsafe", "-isdebug") for number in "01"}
+        names = ("--unsafe", "--ignore_incomplete", "-isdebug")
+        switches = {(flag, number): [flag] * int(number) for flag in names for number in "01"}
         return [part for pair in pairs for part in switches.get(pair, pair)]
 
     def add_places(self) -> None:

@@ -200,6 +200,9 @@ def test_help_names_every_setting(command, tmp_path):
     assert read - made <= names | {row[0] for row in settings.ROWS if command == "run_quickstart.sh"}
 
 
+FAULTY = {"faulty.samples.jsonl": 1, "interrupted.samples.jsonl": 130}  # sample file -> status of its evaluation
+
+
 @pytest.fixture
 def calls(tmp_path):
     """A Python that writes down what it is asked to run, and makes what the shells look for."""
@@ -217,17 +220,20 @@ def calls(tmp_path):
         "    folder = pathlib.Path(after['--results_dir'], after['-d'], 'run')\n"
         "    folder.mkdir(parents=True, exist_ok=True)\n"
         "    (folder / 'x.samples.jsonl').touch()\n"
+        f"codes = {{name: code for name, code in {FAULTY!r}.items() if name in ' '.join(words)}}\n"
+        "sys.exit(max(codes.values(), default=0))\n"
     )
     stub.chmod(0o755)
 
-    def made(command, **given):
+    def made(command, status=0, **given):
         log.unlink(missing_ok=True)
         base = tmp_path / "tiny"
         base.mkdir(exist_ok=True)
         for name in ("config.json", "model.safetensors"):
             (base / name).write_text("{}")
         result = run(command, tmp_path, CERT_PYTHON=str(stub), BASE_MODEL=str(base), **given)
-        assert result.returncode == 0, result.stderr
+        assert result.returncode == status, result.stderr
+        assert not status or not result.stderr or result.stderr.endswith(" was not evaluated, see above\n")
         found = [json.loads(line) for line in log.read_text().split("\n") if line]
         assert found[0] == ["-m", "scripts.shell.requirements", "requirements.txt"]
         text = [" ".join(words).replace(str(tmp_path), "") for words in found]
@@ -281,6 +287,21 @@ def test_what_generation_and_evaluation_run(calls):
         "-m torch.distributed.run --standalone --nproc_per_node 2 eval_cert.py configs/generating/quick.yaml -model /tiny "
         "-d Numpy --results_dir /results --device cuda"
     ]
+
+
+def test_a_faulty_sample_file_stops_no_other(calls, tmp_path):
+    folder = tmp_path / "results/Pandas/run"
+    folder.mkdir(parents=True)
+    for name in ("a", "faulty", "z"):
+        (folder / f"{name}.samples.jsonl").touch()
+    found = calls("run_evaluating_codes.sh", status=1)
+    evaluated = [line.split()[2] for line in found if "evaluate_functional_correctness" in line]
+    assert [Path(file).name for file in evaluated] == ["a.samples.jsonl", "faulty.samples.jsonl", "z.samples.jsonl"]
+    assert found[-1] == "-m scripts.report /results/Pandas"
+    (folder / "a.samples.jsonl").rename(folder / "interrupted.samples.jsonl")
+    (folder / "faulty.samples.jsonl").unlink()
+    (last,) = calls("run_evaluating_codes.sh", status=130)
+    assert "interrupted.samples.jsonl" in last
 
 
 def test_what_the_quickstart_runs(calls):

@@ -295,8 +295,9 @@ def test_flags_of_sampling(folders):
 
 def test_switches_of_evaluation(folders):
     ours = {"K": "1,5", "TIMEOUT": "2", "MODEL_VERSION": "base"}
-    for unsafe, expected in (("0", []), ("1", ["--unsafe"])):
-        shell = Settings(EVALUATE, [], {**folders, **ours, "UNSAFE": unsafe, "PROBLEMS": "NumpyDev"}).shell
+    for switch, expected in (("0", []), ("1", ["--ignore_incomplete", "--unsafe"])):
+        switches = {"UNSAFE": switch, "IGNORE_INCOMPLETE": switch}
+        shell = Settings(EVALUATE, [], {**folders, **ours, **switches, "PROBLEMS": "NumpyDev"}).shell
         assert shell["EVALUATION_FLAGS"] == ["--k", "1,5", "--timeout", "2", *expected]
         assert shell["SCORES"] == f"{folders['RESULTS_DIR']}/NumpyDev"
 
