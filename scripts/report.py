@@ -11,13 +11,14 @@ file changed since, the tables are printed from `report.record.json` and nothing
 """
 
 import argparse
-import json
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from nl2code.hashes import sha256_file
+from pandas_numpy_eval.data import parse_object
+from pandas_numpy_eval.outputs import sample_file_of
 from scripts.records import ABSENT, Record, read_record
 from scripts.reporting.problem_files import benchmark_of, problem_file
 
@@ -53,15 +54,18 @@ def work(argv: list[str] | None) -> None:
 
 
 def inputs_of(folder: Path) -> dict[str, str]:
-    """sha256 of every file under a folder that a report may read, and of the problems that are told of there."""
+    """sha256 of every file under a folder that a report may read, and of the problems and samples that are told of there."""
     found = sorted(path for pattern in ("*.json", "*_results.jsonl") for path in folder.rglob(pattern))
     read = [path for path in found if path.is_file() and path.name not in (RECORD, *PAGES)]
     inputs = {str(path.relative_to(folder)): sha256_file(path) for path in read}
     for path in (path for path in read if path.name.endswith("_metrics.json")):
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # `make` complains of it
-            benchmark = benchmark_of(json.loads(path.read_bytes()))
+            metrics = parse_object(path.read_bytes())
+            benchmark, samples = benchmark_of(metrics), sample_file_of(path, metrics)
             digest = benchmark["sha256"] if problem_file(benchmark) else ABSENT
             inputs[f"problems of {path.relative_to(folder)}"] = digest
+            if samples and samples.is_file():
+                inputs[f"samples of {path.relative_to(folder)}"] = sha256_file(samples)
     return inputs
 
 

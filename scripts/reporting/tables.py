@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from nl2code.errors import UserError
+from pandas_numpy_eval.data import parse_object
+from pandas_numpy_eval.outputs import changed_since
 from pandas_numpy_eval.scoring import in_order
 from scripts.reporting.blocks import percent
 from scripts.reporting.cases import read_cases
@@ -32,7 +34,7 @@ LIBRARIES = ("python", "numpy", "pandas")  # other versions are told where compl
 
 
 def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """All metrics files under a folder, and a complaint for every unreadable one.
+    """All metrics files under a folder, and a complaint for every one that is unreadable or of other samples or results.
 
     Returns:
         One row per file, by benchmark, settings and run: the columns SHOWN (texts), `scores` (k -> pass@k in [0, 1]),
@@ -42,7 +44,10 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     rows, complaints = [], []
     for path in sorted(folder.rglob("*_metrics.json")):
         try:
-            rows.append(_row(path, json.loads(path.read_text()), _cases(path, complaints)))
+            metrics = parse_object(path.read_bytes())
+            if changed := changed_since(path, metrics):
+                raise ValueError(f"{' and '.join(map(str, changed))} changed since")
+            rows.append(_row(path, metrics, _cases(path, complaints)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             complaints.append(f"{path}: left out, {type(error).__name__}: {error}; evaluate its samples again")
     order = ["benchmark", "problems", "n", "T", "stages", "run"]

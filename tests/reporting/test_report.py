@@ -1,5 +1,6 @@
 """The report shows what metrics files say, and nothing else."""
 
+import hashlib
 import json
 
 import pytest
@@ -214,3 +215,33 @@ def test_metrics_without_pass_at_1_are_told(tmp_path, capsys):
     write_metrics(tmp_path, "other", 0.1)
     assert report.main([str(tmp_path)]) == 0
     assert "it has no pass@1, add 1 to --k" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("changed", ["n10_results.jsonl", "n10.samples.jsonl"])
+def test_scores_of_samples_or_results_that_changed_are_left_out(tmp_path, capsys, changed):
+    folder = tmp_path / "Pandas/base"
+    text = json.dumps({"task_id": "a", "passed": True, "completion": "x"}) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    about = {"inputs": {"samples_sha256": digest}, "results_sha256": digest, "run": {"samples": "n10.samples.jsonl"}}
+    write_metrics(tmp_path, "base", 0.1, **about)
+    write_metrics(tmp_path, "other", 0.2, **about)  # its samples and results are gone
+    for name in ("n10_results.jsonl", "n10.samples.jsonl"):
+        (folder / name).write_text(text)
+    assert report.main([str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("CertPandas") == 2 and not captured.err
+    (folder / changed).write_text(text + "\n")
+    assert report.main([str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("CertPandas") == 1
+    assert f"n10_metrics.json: left out, ValueError: {folder / changed} changed since" in captured.err
+    assert captured.err.endswith("evaluate its samples again\n")
+
+
+def test_files_that_are_nested_too_deeply_are_passed_over(tmp_path, capsys):
+    write_metrics(tmp_path, "base", 0.1)
+    for name in ("deep_metrics.json", "deep.json"):
+        (tmp_path / name).write_text("[" * 100_000)
+    assert report.main([str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert "deep_metrics.json: left out" in captured.err and captured.out.count("CertPandas") == 1
