@@ -160,9 +160,9 @@ def test_failures_are_one_line_and_change_nothing(places, downloads, web, capsys
     [
         (b"no gzip", "broken gzip file"),
         (CONTENTS["PandasEval"][:-20], "broken gzip file"),
-        (gzip.compress(b"[1]\n"), "not an object"),
+        (gzip.compress(b"[1]\n", mtime=0), "not an object"),
         (
-            gzip.compress(b'{"task_id": "a", "prompt": "", "entry_point": "none", "test": ""}'),
+            gzip.compress(b'{"task_id": "a", "prompt": "", "entry_point": "none", "test": ""}', mtime=0),
             "no canonical_solution: a",
         ),
     ],
