@@ -23,7 +23,7 @@ def _start_worker(parent: int, setup: Callable | None, arguments: tuple) -> None
 
 @contextmanager
 def worker_pool(workers: int, setup: Callable | None = None, arguments: tuple = ()) -> Iterator[ProcessPoolExecutor]:
-    """An executor whose dead workers raise BrokenProcessPool instead of being waited for.
+    """An executor whose dead workers raise BrokenProcessPool instead of being waited for; the block takes all results.
 
     Workers are spawned, because the parent may have threads. They check every half second whether the parent lives. An
     error in the block is told at once: jobs that still wait are dropped.
@@ -38,6 +38,8 @@ def worker_pool(workers: int, setup: Callable | None = None, arguments: tuple = 
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+        for worker in list(pool._processes.values()):  # one that dies now may hold a lock that the others wait for
+            worker.kill()
 
 
 def add_ranks(parser: argparse.ArgumentParser, what: str) -> None:

@@ -44,8 +44,8 @@ def run_shards(shards: list[Shard], settings: DocumentSettings, tokenizer: Token
         shard.record.begin()
     workers = min(threads, len(shards))
     with worker_pool(workers, start_worker, (max(1, threads // workers),)) as pool:
-        futures = {pool.submit(encode_shard, s.source, s.prefix, settings, tokenizer): s for s in shards}
         try:
+            futures = {pool.submit(encode_shard, s.source, s.prefix, settings, tokenizer): s for s in shards}
             for future in as_completed(futures):
                 shard, counts = futures[future], future.result()
                 shard.record.finish(shard.files, counts=counts)

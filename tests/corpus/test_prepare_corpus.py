@@ -375,20 +375,43 @@ def test_a_failed_write_loses_nothing(repository, capsys, monkeypatch):
     assert not (output.parent / ".out.new").exists()
 
 
-def test_killed_and_run_again_gives_the_same_bytes(repository):
-    run(repository, output="calm")
-    calm = bytes_of(repository.parent / "calm")
-    secret = repository.parent / "secret.jsonl"
-    command = [sys.executable, "-m", "scripts.prepare_corpus", "--sources", repository, "--benchmarks", secret]
-    command += ["-o", repository.parent / "out", "--workers", "1"]
-    for wait in (0.1, 0.3, 0.5, 0.7):
-        process = subprocess.Popen(list(map(str, command)), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
-        time.sleep(wait)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not (repository.parent / "out").exists() or bytes_of(repository.parent / "out") == calm
-    assert run(repository) == 0
-    assert bytes_of(repository.parent / "out") == calm
+# Runs the command, and kills itself in the n-th call of a function.
+KILLED_IN_CALL = """
+import importlib, os, signal, sys
+from scripts.prepare_corpus import main
+place, name, last = importlib.import_module(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+function, calls = getattr(place, name), []
+def counted(*arguments):
+    calls.append(arguments)
+    return os.kill(os.getpid(), signal.SIGKILL) if len(calls) == last else function(*arguments)
+setattr(place, name, counted)
+main(sys.argv[4:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "left"),
+    [
+        (("scripts.corpus.documents", "spill", 20), {".out.new", ".out.parts/*/0.texts"}),
+        (("scripts.corpus.shares", "write_json", 1), {".out.new", ".out.parts/*/0.texts"}),
+        (("scripts.corpus.shares", "write_json", 2), {".out.new", ".out.parts/*/0.json", ".out.parts/*/1.texts"}),
+        (("scripts.corpus.output", "write_jsonl", 2), {".out.new/train/*", ".out.parts/*/1.json"}),
+        (("scripts.prepare_corpus", "write_json", 1), {".out.new/valid/*", ".out.parts/*/1.json"}),
+    ],
+)
+def test_killed_and_run_again_gives_the_same_bytes(repository, moment, left):
+    parent = repository.parent
+    (parent / "second.py").write_text(CODE.format(n=300))
+    sources = "--sources", f"{repository},{parent / 'second.py'}"
+    run(repository, *sources, output="calm")
+    calm = bytes_of(parent / "calm")
+    flags = [*sources, "-o", parent / "out", "--benchmarks", parent / "secret.jsonl", "--workers", "1"]
+    command = [sys.executable, "-c", KILLED_IN_CALL, *map(str, (*moment, *flags))]
+    assert subprocess.run(command, cwd=ROOT, env=environment()).returncode == -signal.SIGKILL
+    assert not (parent / "out").exists() and all(list(parent.glob(pattern)) for pattern in left)
+    assert run(repository, *sources) == 0
+    assert bytes_of(parent / "out") == calm
+    assert {path.name for path in parent.glob(".out*")} == {".out.lock"}
 
 
 @pytest.mark.parametrize("victim", ["worker", "parent"])
@@ -414,6 +437,17 @@ def test_a_killed_worker_is_one_line_and_a_killed_parent_leaves_no_worker(reposi
         assert time.monotonic() < deadline, "a worker outlived its parent"
         time.sleep(0.05)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_end_of_the_work_waits_for_no_worker():
+    """One that is killed then can hold the lock of the queue that the others read; it is stopped here."""
+    program = """
+import os, signal
+from scripts.multiprocessing_utils import worker_pool
+with worker_pool(2) as pool:
+    os.kill(pool.submit(os.getpid).result(), signal.SIGSTOP)
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment(), timeout=60).returncode == 0
 
 
 def workers_of(parent: int) -> list[str]:
