@@ -16,21 +16,6 @@ from scripts import settings
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("run_quickstart.sh", "run_training_cert.sh", "run_generating_codes.sh", "run_evaluating_codes.sh")
 SHELLS = (*COMMANDS, "scripts/run_encode_domain.sh", "run_tests.sh")
-PROGRAMS = (
-    *("run_cert.py", "eval_cert.py", "eval_cert_unified.py", "-m scripts.fetch", "-m scripts.fetch_model"),
-    *("-m scripts.prepare_corpus", "-m scripts.encode_domain", "-m scripts.report", "-m nl2code.indexed_dataset"),
-    *(
-        "-m scripts.decontaminate",
-        "-m scripts.cases",
-        "-m scripts.convert_samples",
-        "-m scripts.train_tokenizer",
-        "-m pandas_numpy_eval.fetch",
-    ),
-    "-m scripts.stage_metrics",
-    "-m scripts.prepare_pairs",
-    "-m scripts.pair_accuracy",
-    "-m pandas_numpy_eval.evaluate_functional_correctness",
-)
 SETTINGS = {row[0] for row in settings.ROWS} | {"VIRTUAL_ENV"}
 
 
@@ -39,6 +24,9 @@ def run(command, tmp_path, **given):
     environment = {key: value for key, value in os.environ.items() if key not in SETTINGS}
     environment |= {"DATA_DIR": str(tmp_path / "data"), "RESULTS_DIR": str(tmp_path / "results")}
     environment |= {"CERT_LOCKED": "1"}  # the suite itself runs under the lock
+    environment |= {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    }  # python3, where it may be a slow shim
     environment |= {"CERT_PYTHON": "/nowhere/python", **given}  # whoever gets as far as work fails on this
     command = command.split()
     return subprocess.run(
@@ -401,13 +389,3 @@ def test_the_environment_that_is_made(tmp_path):
     (tmp_path / ".venv/.installed").write_text("of before")
     (tmp_path / ".venv/broken").touch()
     assert tests()[1][0] == "venv" and not (tmp_path / ".venv/broken").exists()
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_program_help(program):
-    """Every program has a --help that explains each of its options."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'pandas-numpy-eval'}", "COLUMNS": "200"}
-    command = [sys.executable, *program.split(), "--help"]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr
-    assert "usage:" in result.stdout and "Traceback" not in result.stderr

@@ -156,16 +156,18 @@ def test_switching_back_and_forth_redoes_nothing(undisturbed, sources, base, tmp
 
 
 def test_a_corpus_of_ones_own_and_a_second_run_without_sources(sources, base, tmp_path):
-    """For a library that is not shipped; sources that are gone do not matter."""
+    """For a library that is not shipped; sources that are gone do not matter. One folder cannot be split by repository."""
     mine = tmp_path / "mine"
     shutil.copytree(sources, mine)
     settings = {"DOMAIN": "Mylib", "STEPS": "2"}
     for file in mine.iterdir():
         file.write_text(file.read_text().replace("pandas", "mylib"))
+    paper = {"PRESET": "paper", "PRECISION": "fp32", "BATCH": "2", "KINDS": ""}
     for given in ({"SOURCES": str(mine)}, {"SOURCES": ""}):
-        text = train(tmp_path, sources, base, **(settings | given))
+        text = train(tmp_path, sources, base, **(settings | paper | given))
         shutil.rmtree(mine, ignore_errors=True)
     assert "nothing to do" in text
+    assert (tmp_path / "data/Mylib/sketcher_bin/tiny_paper/valid.idx").is_file()
     own = tmp_path / "own/Other/data"
     for part in ("train", "valid"):
         (own / part).mkdir(parents=True)
@@ -181,23 +183,30 @@ def test_a_corpus_of_ones_own_and_a_second_run_without_sources(sources, base, tm
     assert (own.parent / "experiments/sketcher_models/tiny_quick/model").is_dir()
 
 
-def test_the_papers_preset_on_one_folder(sources, base, tmp_path):
-    """One repository cannot be split by repository."""
-    settings = {"PRESET": "paper", "PRECISION": "fp32", "STEPS": "2", "BATCH": "2", "KINDS": "", "DOMAIN": "Pandas"}
-    train(tmp_path, sources, base, **settings)
-    assert (tmp_path / "data/Pandas/sketcher_bin/tiny_paper/valid.idx").is_file()
+# What is there, for each command, once work of one of its stages has begun.
+BEGUN = (
+    ("data/Pandas/data/.quick.lock", "data/Pandas/*_bin/*/.lock", "data/Pandas/experiments/*/*/.lock"),
+    ("results/*/tiny/*.parts*",),
+    ("results/*/*_cert/*.parts*",),
+    ("results/*/*/*_journal.jsonl",),
+)
 
 
 def test_killed_at_random_moments_the_outcome_is_the_same(undisturbed, sources, base, tmp_path):
-    """SIGKILL to the whole process group, some seconds into every command; then once more, left alone."""
+    """SIGKILL to the whole process group, less than a second into the work of every stage; then once more, left alone."""
     rng = random.Random(4)
-    for command, settings in COMMANDS:
-        process = start(command, environment(tmp_path, sources, base, **settings))
-        time.sleep(rng.uniform(2, 9))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        finish(start(command, environment(tmp_path, sources, base, **settings)))
+    for (command, settings), marks in zip(COMMANDS, BEGUN, strict=True):
+        ours = environment(tmp_path, sources, base, **settings)
+        for mark in marks:
+            process = start(command, ours)
+            while not list(tmp_path.glob(mark)):
+                assert process.poll() is None, process.communicate()[0]
+                time.sleep(0.02)
+            time.sleep(rng.uniform(0, 0.8))
+            os.killpg(process.pid, signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
+            process.stdout.close()
+        finish(start(command, ours))
     expected, found = undisturbed[2], outcome(tmp_path)
     assert found.keys() == expected.keys()
     for name in expected:

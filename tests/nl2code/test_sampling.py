@@ -347,11 +347,21 @@ def test_a_tokenizer_of_another_model(tokenizer):
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_healed_samples_never_repeat_the_white_space(sampler, prompt):
-    """The bytes taken back belong to the prompt and not to the completion: raw text starts after them."""
-    for sample in sampler.sample(prompt, 4, **SETTINGS):
+def test_healed_samples_never_repeat_the_white_space(sampler, prompt, monkeypatch):
+    """Tokens spell the bytes taken back, which belong to the prompt, and then the raw text."""
+    push, written = _Row.push, {}
+
+    def noted(row, token, data, stop):
+        written[id(row)] = written.get(id(row), b"") + (b"" if stop else data or b"")
+        push(row, token, data, stop)
+
+    monkeypatch.setattr(_Row, "push", noted)
+    samples, pending = sampler.sample(prompt, 4, **SETTINGS), sampler.encode(prompt, 24)[1]
+    assert pending and len(written) == 4
+    for sample, spelled in zip(samples, written.values(), strict=True):
+        assert spelled.startswith(pending)
+        assert sample.raw == spelled[len(pending) :].decode("utf-8", "replace")
         assert sample.text == first_block(sample.raw)
-        assert sample.finish in ("eos", "boundary", "length")
 
 
 def test_sentencepiece_tables():
