@@ -60,6 +60,8 @@ class Child:
     def wait(self) -> int:
         """The exit code; -9 after SIGKILL."""
         self.process.join(100)
+        if self.process.exitcode is None:
+            self.process.kill()
         assert self.process.exitcode is not None, self.log.read_text()
         return self.process.exitcode
 

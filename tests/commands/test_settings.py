@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,10 +36,20 @@ CERT_DOWNLOADS CERT_LIBS CERT_LOCKED WSL_DISTRO_NAME STEP LIMITS
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """Empty DATA_DIR and RESULTS_DIR, no GPU, and no shipped models."""
+    """Empty DATA_DIR and RESULTS_DIR, no GPU, no shipped models, and downloads that are whole."""
     monkeypatch.setattr(settings, "has_gpu", lambda: False)
+    verified = lambda *_, **__: SimpleNamespace(returncode=0)  # noqa: E731
+    monkeypatch.setattr(settings, "subprocess", SimpleNamespace(run=verified, DEVNULL=None))
     monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
     return {"DATA_DIR": f"{tmp_path}/data", "RESULTS_DIR": f"{tmp_path}/results", "CERT_PYTHON": sys.executable}
+
+
+def test_a_download_that_changed_stops_the_training(folders, monkeypatch):
+    commands = []
+    monkeypatch.setattr(settings.subprocess, "run", lambda c, **_: commands.append(c) or SimpleNamespace(returncode=1))
+    with pytest.raises(SystemExit):
+        Settings(TRAIN, [], folders)
+    assert commands == [[sys.executable, "-m", "scripts.fetch", "--verify"]]
 
 
 def corpus(folder: Path, *marks: str) -> None:

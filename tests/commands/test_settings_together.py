@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from types import SimpleNamespace
 
 import pytest
 from test_settings import EVALUATE, GENERATE, TRAIN, corpus
@@ -15,6 +16,8 @@ from scripts.settings import Settings
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "has_gpu", lambda: False)
+    verified = lambda *_, **__: SimpleNamespace(returncode=0)  # noqa: E731
+    monkeypatch.setattr(settings, "subprocess", SimpleNamespace(run=verified, DEVNULL=None))
     return {"DATA_DIR": f"{tmp_path}/data", "RESULTS_DIR": f"{tmp_path}/results", "CERT_PYTHON": sys.executable}
 
 

@@ -170,6 +170,7 @@ def test_mistakes_are_told_before_the_sources_are_read(templates, tmp_path, caps
 
 
 def test_templates_can_be_used_up(templates):
+    templates.write_text(yaml.safe_dump(FILE | {"exercises": {"longest": FILE["exercises"]["longest"]}}))
     writer = Writer(load(templates), 1)
     with pytest.raises(UserError, match="ask for fewer --exercises"):
         [writer.program() for _ in range(100_000)]

@@ -41,13 +41,13 @@ def arguments(tmp_path, model) -> list:  # noqa: F811
 
 
 @pytest.fixture
-def slurm(tmp_path) -> dict[str, str]:
-    """An environment with the stand-in on PATH."""
+def slurm(tmp_path, monkeypatch) -> None:
+    """The stand-in, on PATH."""
     (tmp_path / "bin").mkdir()
     sbatch = tmp_path / "bin" / "sbatch"
     sbatch.write_text(SBATCH)
     sbatch.chmod(0o755)
-    return {**os.environ, "PATH": f"{sbatch.parent}:{os.environ['PATH']}"}
+    monkeypatch.setenv("PATH", f"{sbatch.parent}:{os.environ['PATH']}")
 
 
 def shards(folder: Path) -> dict[str, bytes]:
@@ -77,28 +77,31 @@ def test_a_share_that_begins_a_shard_meanwhile_is_no_stranger(tmp_path, monkeypa
         plan.refuse_others(tmp_path, {"settings": {}, "inputs": {}})
 
 
-def test_slurm_gives_what_one_machine_gives(tmp_path, arguments, slurm):
+def test_slurm_gives_what_one_machine_gives(tmp_path, arguments, slurm, monkeypatch, capsys):
     assert run_here(*arguments, "-o", tmp_path / "local") == 0
     output = tmp_path / "slurm run"  # with a space
     flags = [*arguments, "-o", output, "--executor", "slurm", "--nodes", "2"]
-    done = run(*flags, env=slurm)
-    assert done.returncode == 0, done.stderr
+    assert run_here(*flags) == 0
     assert shards(output) == shards(tmp_path / "local") and len(shards(output)) == 20
     assert totals(output) == totals(tmp_path / "local")
     logs = [(output / "slurm" / f"{task}.log").read_text() for task in (0, 1)]
     assert "share 0 of 2: 3 of 3 shards to do" in logs[0] and "share 1 of 2: 2 of 2 shards to do" in logs[1]
     assert (output / "model" / "tokenizer.json").is_file() and not list(output.glob(".share-*"))
-    assert "is up to date" in run(*flags, env={**slurm, "LOSE_TASK": "1"}).stdout  # submits nothing
+    monkeypatch.setenv("LOSE_TASK", "1")
+    assert run_here(*flags) == 0 and "is up to date" in capsys.readouterr().out  # submits nothing
 
 
-def test_a_lost_task_is_an_error_and_the_next_run_does_its_share(tmp_path, arguments, slurm):
+def test_a_lost_task_is_an_error_and_the_next_run_does_its_share(tmp_path, arguments, slurm, monkeypatch, capsys):
     output = tmp_path / "out"
     flags = [*arguments, "-o", output, "--executor", "slurm", "--nodes", "2"]
-    lost = run(*flags, env={**slurm, "LOSE_TASK": "1"})
-    assert lost.returncode == 1 and "sbatch ended with 1; see" in lost.stderr and lost.stderr.count("\n") == 1
+    monkeypatch.setenv("LOSE_TASK", "1")
+    assert run_here(*flags) == 1
+    error = capsys.readouterr().err
+    assert "sbatch ended with 1; see" in error and error.count("\n") == 1
     assert {name for name in shards(output) if name.endswith(".idx")} == {"train.idx", "train2.idx", "valid.idx"}
     assert not (output / "encode_stats.json").exists()
-    assert run(*flags, env=slurm).returncode == 0
+    monkeypatch.delenv("LOSE_TASK")
+    assert run_here(*flags) == 0
     assert "1 of 3 shards" not in (output / "slurm" / "0.log").read_text()
     assert run_here(*arguments, "-o", tmp_path / "local") == 0
     assert shards(output) == shards(tmp_path / "local")
@@ -148,15 +151,15 @@ def test_ray_gives_what_one_machine_gives(tmp_path, arguments, ray):
     assert totals(tmp_path / "ray") == totals(tmp_path / "local")
 
 
-def test_shares_by_rank_and_the_call_that_gathers(tmp_path, arguments):
+def test_shares_by_rank_and_the_call_that_gathers(tmp_path, arguments, capsys):
     assert run_here(*arguments, "-o", tmp_path / "local") == 0
     output = tmp_path / "out"
     command = [sys.executable, "-m", "scripts.encode_domain", *map(str, arguments), "-o", str(output)]
     tasks = [subprocess.Popen([*command, "--rank", str(r), "--world_size", "3"], cwd=ROOT) for r in (0, 2)]
     assert [task.wait(120) for task in tasks] == [0, 0]
     assert not (output / "encode_stats.json").exists()
-    gathered = run(*arguments, "-o", output)  # and share 1, which nobody did
-    assert "2 of 5 shards to do" in gathered.stdout
+    assert run_here(*arguments, "-o", output) == 0  # and share 1, which nobody did
+    assert "2 of 5 shards to do" in capsys.readouterr().out
     assert shards(output) == shards(tmp_path / "local") and totals(output) == totals(tmp_path / "local")
 
 

@@ -35,11 +35,15 @@ def other(tmp_path_factory):
     return tiny.save_tiny(tmp_path_factory.mktemp("models") / "other", seed=1)
 
 
-@pytest.fixture
-def problems(tmp_path):
-    path = tmp_path / "Tiny.jsonl"
+def write_problems(folder):
+    path = folder / "Tiny.jsonl"
     path.write_text("".join(json.dumps({**task, "test": "def check(f=0):\n    assert f"}) + "\n" for task in TASKS))
     return path
+
+
+@pytest.fixture
+def problems(tmp_path):
+    return write_problems(tmp_path)
 
 
 def single(base, problems, output, *extra):
@@ -363,6 +367,14 @@ def test_other_inputs_are_refused(base, other, problems, tmp_path, capsys):
     assert single(model, problems, output) == 0 and output.read_bytes() == before
 
 
+@pytest.fixture(scope="module")
+def finished(base, tmp_path_factory):
+    """The samples of a finished run of `problems`."""
+    folder = tmp_path_factory.mktemp("finished")
+    assert single(base, write_problems(folder), folder / "x.samples.jsonl") == 0
+    return folder / "x.samples.jsonl"
+
+
 @pytest.mark.parametrize(
     ("flag", "value", "told"),
     [
@@ -378,17 +390,15 @@ def test_other_inputs_are_refused(base, other, problems, tmp_path, capsys):
         ("--backend", "vllm", "backend: torch -> vllm"),
     ],
 )
-def test_every_setting_is_recorded(base, problems, tmp_path, capsys, flag, value, told):
+def test_every_setting_is_recorded(base, problems, finished, tmp_path, capsys, flag, value, told):
     """A changed setting is refused both of a finished run and of one that was only begun."""
-    output = tmp_path / "x.samples.jsonl"
-    arguments = ["-model", base, "-d", problems, "-n", 6, "-l", 12, "-t", 0.8, "-o", output]
-    (file,) = files_of([*arguments])
+    begun = tmp_path / "x.samples.jsonl"
+    (file,) = files_of(["-model", base, "-d", problems, "-n", 6, "-l", 12, "-t", 0.8, "-o", begun])
     file.begun.begin()
-    assert single(base, problems, output, flag, value) == 1
-    assert told in capsys.readouterr().err
-    assert single(base, problems, output) == 0
-    assert single(base, problems, output, flag, value) == 1
-    assert told in capsys.readouterr().err
+    for output in (begun, finished):
+        assert single(base, problems, output, flag, value) == 1
+        assert told in capsys.readouterr().err
+    assert single(base, problems, finished) == 0 and "up to date" in capsys.readouterr().out
 
 
 def files_of(arguments, two_stages=False):

@@ -1,7 +1,5 @@
 """The chunked loss against the model's own: values and gradients, several architectures, adapters, bfloat16."""
 
-import shutil
-
 import pytest
 import tiny
 import torch
@@ -141,11 +139,10 @@ def test_positions_without_a_label_do_not_reach_the_output_layer(monkeypatch):
     assert loss == 0 and rows[-1] == 0
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_model_has_the_same_loss():
     model = tiny.tiny_model(TOKENIZER, architecture="llama")
     expected, gradients = loss_and_gradients(model)
     assert use_chunked_loss(model)
-    found, others = loss_and_gradients(torch.compile(model))
+    found, others = loss_and_gradients(torch.compile(model, backend="aot_eager"))
     assert found == pytest.approx(expected, rel=1e-5)
     assert all(torch.allclose(others[f"_orig_mod.{name}"], gradients[name], atol=1e-5) for name in gradients)

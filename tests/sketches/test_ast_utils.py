@@ -269,6 +269,12 @@ def test_a_literal_of_the_same_kind_gives_the_same_sketch(kind, template, other,
     assert transform_code_to_sketch(one) == transform_code_to_sketch(two)
 
 
+STARTS, ENDS = (
+    {number for number, name in tokenize.tok_name.items() if name.endswith(f"STRING_{edge}")}
+    for edge in ("START", "END")
+)
+
+
 def stream(code: str) -> list[tuple[int, int, str]]:
     """Tokens as (type, position, text); an f-string is one token, as before Python 3.12."""
     starts = [0]
@@ -276,13 +282,11 @@ def stream(code: str) -> list[tuple[int, int, str]]:
         starts.append(starts[-1] + len(line))
     found: list[tuple[int, int, str]] = []
     depth = 0
-    for token in tokenize.generate_tokens(io.StringIO(code).readline):
-        name = tokenize.tok_name[token.type]
-        depth -= name.endswith("STRING_END")
-        if not depth and not name.endswith("STRING_END"):
-            kind = tokenize.STRING if name.endswith("STRING_START") else token.type
-            found.append((kind, starts[token.start[0] - 1] + token.start[1], token.string))
-        depth += name.endswith("STRING_START")
+    for kind, text, (row, column), *_ in tokenize.generate_tokens(io.StringIO(code).readline):
+        depth -= kind in ENDS
+        if not depth and kind not in ENDS:
+            found.append((tokenize.STRING if kind in STARTS else kind, starts[row - 1] + column, text))
+        depth += kind in STARTS
     return found
 
 
@@ -300,9 +304,10 @@ def check_file(code: str) -> None:
     assert transform_code_to_sketch(strict, literals="strict") == strict
     if "\r" in code or "\x0c" in code or not code.isascii():
         return  # the tokenize module counts lines and columns of these in its own way
+    before, after = stream(code), stream(sketch)
     for literals, text in (("compat", sketch), ("strict", strict)):
         replaced = {start: word for start, _, word in sketch_spans(code, literals=literals)}
-        before, after = stream(code), stream(text)
+        after = after if text == sketch else stream(text)
         assert [word for _, _, word in after] == [replaced.get(start, word) for _, start, word in before]
     for kind, _, word in after:
         assert kind != tokenize.NUMBER

@@ -53,11 +53,10 @@ def test_a_killed_run_ends_with_the_same_weights(inputs, tmp_path):
     killed.wait()
     assert (tmp_path / "killed/checkpoint-10").exists() and not (tmp_path / "killed/model").exists()
     (tmp_path / "killed/checkpoint-35").mkdir(exist_ok=True)  # incomplete: no state in it
-    again = run(command(inputs, tmp_path / "killed", *extra))
-    output = again.communicate(timeout=120)[0]
-    assert again.returncode == 0, output
-    assert whole.wait() == 0, whole.log.read_text()
-    assert "is incomplete: removed" in output
+    again = Child(arguments(inputs, tmp_path / "killed", *extra), tmp_path / "log again")
+    for child in (again, whole):
+        assert child.wait() == 0, child.log.read_text()
+    assert "is incomplete: removed" in again.log.read_text()
 
     assert weights_of(tmp_path / "killed/model") == weights_of(tmp_path / "whole/model")
     results = json.loads((tmp_path / "killed/model/train_results.json").read_text())
@@ -103,8 +102,7 @@ def test_other_settings_in_the_same_folder_are_refused(inputs, tmp_path, capsys)
         (("--model_name_or_path", "nothing-here"), "(3) a hub id"),
         (("--resampling_weights", "1_2"), "a_b_c"),
         (("--no_such_flag", "1"), "no_such_flag"),
-        (("--learning_rate", "1e30"), "lower --learning_rate"),
-        (("--learning_rate", "1e30"), "train document "),
+        (("--learning_rate", "1e30"), "train document ... lower --learning_rate"),
         (("--gradient_accumulation_strategy", "fast"), "TOKENS_STEPS"),
         (("--save_strategy", "epoch"), "use steps"),
         (("--config_overrides", "", "--lora_r", "4"), "use --lora_r 0"),
@@ -114,7 +112,7 @@ def test_other_settings_in_the_same_folder_are_refused(inputs, tmp_path, capsys)
 def test_bad_input_is_named(inputs, tmp_path, capsys, extra, message):
     assert train(inputs, tmp_path / "x", *extra) != 0
     last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("error: ") and message in last
+    assert last.startswith("error: ") and all(part in last for part in message.split("..."))
     assert not (tmp_path / "x/model").exists()
 
 
@@ -199,9 +197,11 @@ SCRATCH = ("--config_overrides", "hidden_size=16,num_hidden_layers=1,num_attenti
 @pytest.mark.skipif(bool(missing_to_compile()), reason="torch.compile needs a C++ compiler and Python's headers")
 @pytest.mark.parametrize("lora", ["0", "4"])
 def test_a_compiled_run_learns_the_same(inputs, tmp_path, lora):
+    """Adapters through the compiler's first half alone, which takes a fraction of the time."""
     few = ("--lora_r", lora, "--max_steps", "3", "--save_steps", "2", "--logging_steps", "1", "--use_cpu", "true")
+    backend = ("--torch_compile_backend", "aot_eager" if lora == "4" else "inductor")
     assert train(inputs, tmp_path / "plain", *few) == 0
-    assert train(inputs, tmp_path / "compiled", *few, "--torch_compile", "true") == 0
+    assert train(inputs, tmp_path / "compiled", *few, "--torch_compile", "true", *backend) == 0
     (steps, plain, seen), (others, compiled, seen_too) = (
         zip(*history(tmp_path / name), strict=True) for name in ("plain", "compiled")
     )
