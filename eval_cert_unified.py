@@ -20,8 +20,8 @@ def work(argv: list[str] | None) -> None:
     models = {"sketcher": args.sketcher_path, "generator": args.generator_path}
     files = sample_files(args, models)
     operation = files[0].record.settings["operation"]
-    strategy = args.sketch_strategy
-    generate(args, list(models.values()), files, lambda *stages: TwoStages(*stages, strategy, operation).complete)
+    how = args.sketch_strategy, operation, args.sketches_per_sample
+    generate(args, list(models.values()), files, lambda *stages: TwoStages(*stages, *how).complete)
 
 
 def main(argv: list[str] | None = None) -> int:

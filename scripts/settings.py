@@ -129,7 +129,7 @@ class Settings:
         value["OPERATION"] = value["OPERATION"] or "constants"
         suffix = "" if value["OPERATION"] == "constants" or kind == "normal" else f"_{value['OPERATION']}"
         two = set(types) & set(both)
-        idle = [] if two else ["OPERATION", "TEMP2", "SKETCH_STRATEGY", "SKETCHER", "GENERATOR"]
+        idle = [] if two else ["OPERATION", "TEMP2", "SKETCH_STRATEGY", "SKETCHES_PER_SAMPLE", "SKETCHER", "GENERATOR"]
         served = kind.startswith("openai:")
         idle += ["BASE_MODEL"] if served else ["BASE_URL", "ENDPOINT", "CONCURRENCY", "REQUESTS_PER_MINUTE"]
         idle += ["CONTINUATION_RATIO", "WHOLE_DOCUMENTS"] if kind == "normal" else []

@@ -10,7 +10,10 @@ _TRAINED = re.compile(r"([^/]+)/experiments/([^/]+)_models/([^/]+)/([^/]+)/?$")
 _VAGUE = re.compile(r"/|models?|checkpoint-\d+|final|output|[0-9a-f]{40}")  # folder names that tell nothing of a model
 # What a file name tells, as setting:prefix.
 _SHOWN = "num_samples:n temperature:t temperature2:t2 sketch_strategy: top_p:p max_tokens:l seed:s limit:first "
-_SHOWN += "operation: backend: dtype: endpoint: samples_per_request:r chunk_size:c batch_size:b unit_size:u tasks:tasks"
+_SHOWN += (
+    "operation: backend: dtype: endpoint: samples_per_request:r chunk_size:c batch_size:b unit_size:u tasks:tasks "
+)
+_SHOWN += "sketches_per_sample:k"
 
 
 def model_name(path: str) -> str:

@@ -92,6 +92,8 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         greedy = {"dest": "sketch_strategy", "action": "store_const", "const": "greedy"}
         add("--greedy_sketch", **greedy, help="short for --sketch_strategy greedy")
         add("-c", "--chunk_size", type=count, help="samples of a problem that choose a sketch together (default: all)")
+        votes = "sketches drawn for each sample, to choose from; above 1 for popular and top-M"
+        add("--sketches_per_sample", type=number(int, 1, 1000), default=1, help=votes)
         add("--operation", choices=OPERATIONS, help="what sketches replace (default: the same as in training)")
     cut = "end of a completion: first_block, as in the paper; syntax: also X_syntax.samples.jsonl, cut to what parses"
     add("--truncate", choices=("first_block", "syntax"), default="first_block", help=cut)
@@ -122,6 +124,11 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         args.device = "cpu" if args.gpu_device < 0 else f"cuda:{args.gpu_device}"
     if two_stages and "chunk_size" in args.typed and args.sketch_strategy in ("each", "greedy"):
         parser.error(f"--chunk_size changes nothing for --sketch_strategy {args.sketch_strategy}; leave it out")
+    if two_stages and args.sketches_per_sample > 1 and args.sketch_strategy in ("each", "greedy"):
+        if "sketches_per_sample" in args.typed:
+            advice = f"--sketch_strategy {args.sketch_strategy}, which takes one sketch for each sample"
+            parser.error(f"--sketches_per_sample {args.sketches_per_sample} does not go with {advice}; leave it out")
+        args.sketches_per_sample = 1
     names = [args.sketcher_path, args.generator_path] if two_stages else [args.model_name_or_path]
     served.check(parser, args, names)
     remote = all(map(served.is_served, names))
@@ -158,6 +165,7 @@ def sample_files(args: argparse.Namespace, models: dict[str, str]) -> list[Sampl
     if len(models) == 2:
         chunk = settings["chunk_size"] = min(args.chunk_size or args.num_samples, args.num_samples)
         settings |= {"sketch_strategy": args.sketch_strategy, "operation": sketch_operation(models, args.operation)}
+        settings |= {"sketches_per_sample": k} if (k := args.sketches_per_sample) > 1 else {}
     try:
         file = resolve_problem_file(args.domain)
         problems = list(read_problems(file).values())[: settings["limit"]]

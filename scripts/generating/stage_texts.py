@@ -132,7 +132,7 @@ class Stages:
             requests = [Request(t.prompt, f"{t.problem['task_id']}#sketch", 0, self.draws) for t in tasks]
             groups = stage.sampler.sample_many(requests, **self.settings, temperature=self.temperature)
             for task, group in zip(tasks, groups, strict=True):
-                task.popular = choose_sketches([draft.text for draft in group], "popular")[0]
+                task.popular = choose_sketches([draft.text for draft in group], "popular", 1)[0]
 
     def _generator(self, stage: Greedy, tasks: list[Task]) -> None:
         asked = [

@@ -7,6 +7,8 @@ Strategies, per chunk of samples (all samples of a problem, unless --chunk_size 
 - `top-M` (top-3, ...): the M most frequent sketches share the samples in proportion to their counts;
 - `greedy`: one sketch per problem, drawn at temperature 0.
 
+With --sketches_per_sample K a chunk of n samples draws K n sketches to choose from.
+
 The generator's prompt is sketch + SEGMENTATION + prompt; where the sketch is empty, or the generator cannot read it, it is
 the prompt alone. A sketch without placeholders is an answer already, and the sketcher's own samples are kept (with top-M,
 those that are this sketch, repeated where they are too few). Where the generator writes nothing, or a text that still holds
@@ -26,23 +28,23 @@ from scripts.sketches.placeholders import has_placeholder
 BOTH_STAGES, SKETCHER_ALONE, CORRECTED = CASES = (1, 2, 3)  # the third is known only after execution (scripts/cases.py)
 
 
-def choose_sketches(sketches: list[str], strategy: str) -> list[str]:
-    """The sketch for each sample; ties: the sketch that was drawn first.
+def choose_sketches(sketches: list[str], strategy: str, count: int) -> list[str]:
+    """The sketch for each of `count` samples; ties: the sketch that was drawn first.
 
-    >>> choose_sketches(["", "f(number)", "g(string)", "g(string)"], "popular")
-    ['g(string)', 'g(string)', 'g(string)', 'g(string)']
-    >>> choose_sketches(["a", "b", "a", "c", "a", "b"], "top-2")
+    >>> choose_sketches(["", "f(number)", "g(string)", "g(string)"], "popular", 2)
+    ['g(string)', 'g(string)']
+    >>> choose_sketches(["a", "b", "a", "c", "a", "b"], "top-2", 6)
     ['a', 'a', 'a', 'a', 'b', 'b']
     """
     if strategy == "each":
         return sketches
     top = Counter(sketches).most_common(1 if strategy == "popular" else int(strategy.removeprefix("top-")))
-    total = sum(count for _, count in top)
+    total = sum(votes for _, votes in top)
     # Largest remainder: whole numbers of samples that add up, as close to the proportions as possible.
-    shares = [len(sketches) * count / total for _, count in top]
+    shares = [count * votes / total for _, votes in top]
     wholes = [int(share) for share in shares]
     by_remainder = sorted(range(len(top)), key=lambda k: wholes[k] - shares[k])
-    for k in by_remainder[: len(sketches) - sum(wholes)]:
+    for k in by_remainder[: count - sum(wholes)]:
         wholes[k] += 1
     return [sketch for (sketch, _), whole in zip(top, wholes, strict=True) for _ in range(whole)]
 
@@ -62,6 +64,7 @@ class TwoStages:
     code_settings: dict
     strategy: str = "popular"
     operation: str = "constants"  # what the models' sketches replace
+    sketches_per_sample: int = 1  # for each and greedy 1
 
     def complete(self, chunks: list[Chunk]) -> list[list[dict]]:
         """Samples of one unit (see `scripts.generating.units.SampleFile.draw`)."""
@@ -69,9 +72,12 @@ class TwoStages:
             drafts, chosen = self._greedy(chunks)
         else:
             drafts = self._drafts(chunks)
-            chosen = [choose_sketches([draft.text for draft in group], self.strategy) for group in drafts]
+            groups = list(zip(chunks, drafts, strict=True))
+            chosen = [choose_sketches([draft.text for draft in group], self.strategy, c.count) for c, group in groups]
             if self.strategy.startswith("top-"):
                 drafts = [self._answers(*group) for group in zip(drafts, chosen, strict=True)]
+            else:
+                drafts = [group[: chunk.count] for chunk, group in groups]
         try:
             codes = self._codes(chunks, chosen)
         except PromptError:  # raised before anything is drawn
@@ -89,7 +95,11 @@ class TwoStages:
         return [[self._row(*parts) for parts in zip(*group, strict=True)] for group in rows]
 
     def _drafts(self, chunks: list[Chunk]) -> list[list[Completion]]:
-        requests = [Request(c.problem["prompt"], f"{c.problem['task_id']}#sketch", c.first, c.count) for c in chunks]
+        """Sketches of each chunk, `sketches_per_sample` times as many as its samples."""
+        k = self.sketches_per_sample
+        requests = [
+            Request(c.problem["prompt"], f"{c.problem['task_id']}#sketch", k * c.first, k * c.count) for c in chunks
+        ]
         return self.sketcher.sample_many(requests, **self.sketch_settings)
 
     def _greedy(self, chunks: list[Chunk]) -> tuple[list[list[Completion]], list[list[str]]]:
@@ -104,7 +114,7 @@ class TwoStages:
     def _answers(self, drafts: list[Completion], chosen: list[str]) -> list[Completion]:
         """The draft of each sample: its own, or one that is its sketch where that sketch is an answer."""
         alike = {sketch: cycle([draft for draft in drafts if draft.text == sketch]) for sketch in set(chosen)}
-        pairs = zip(drafts, chosen, strict=True)
+        pairs = zip(drafts[: len(chosen)], chosen, strict=True)
         return [draft if self._needs_code(sketch) else next(alike[sketch]) for draft, sketch in pairs]
 
     def _readable(self, chunk: Chunk, chosen: list[str]) -> list[str]:

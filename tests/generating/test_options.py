@@ -112,6 +112,7 @@ SETTINGS = st.fixed_dictionaries(
         "dtype": st.sampled_from(["float32", "bfloat16"]),
         "batch_size": st.sampled_from([128, 1, None]),
         "chunk_size": st.sampled_from([50, 7]),
+        "sketches_per_sample": st.sampled_from([None, 4]),
         "unit_size": st.sampled_from([512, 5]),
     }
 )
@@ -171,6 +172,26 @@ def test_flags_that_would_change_nothing_are_refused(capsys, flags, told):
     with pytest.raises(SystemExit) as stopped:
         parse_args(["-model", "a/b", *flags], "", two_stages=False)
     assert stopped.value.code == 2 and told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("strategy", ["each", "greedy"])
+def test_strategies_with_one_sketch_for_each_sample_take_no_more(tmp_path, capsys, strategy):
+    command = ["-sketcher", "a/b", "-generator", "a/c", "--sketch_strategy", strategy]
+    with pytest.raises(SystemExit):
+        parse_args([*command, "--sketches_per_sample", "4"], "", two_stages=True)
+    assert "--sketches_per_sample 4 does not go with --sketch_strategy" in capsys.readouterr().err
+    (tmp_path / "x.yaml").write_text("two_stages: {sketches_per_sample: 4}")  # a preset serves all strategies
+    assert parse_args([str(tmp_path / "x.yaml"), *command], "", two_stages=True).sketches_per_sample == 1
+
+
+def test_sketches_for_each_sample_are_a_setting_where_they_are_several(tmp_path):
+    models = {stage: trained(tmp_path, "Pandas", stage, "constants") for stage in ("sketcher", "generator")}
+    command = ["-sketcher", str(models["sketcher"]), "-generator", str(models["generator"]), "-o", str(tmp_path)]
+    for flags, told in (([], None), (["--sketches_per_sample", "1"], None), (["--sketches_per_sample", "4"], 4)):
+        args = parse_args([*command, *flags], "", two_stages=True)
+        (file,) = sample_files(args, {stage: str(model) for stage, model in models.items()})
+        assert file.record.settings.get("sketches_per_sample") == told
+        assert ("_k4" in file.output.name) == (told == 4)
 
 
 @pytest.mark.parametrize("flags", [["--sketch_strategy", "each"], ["--sketch_strategy", "greedy"], ["--greedy_sketch"]])

@@ -72,16 +72,34 @@ def test_each_sketch_leads_its_own_sample():
     assert [row["sketch"] for row in rows] == sketcher.texts
 
 
-@given(st.lists(st.sampled_from(["", "a", "b", "c", "d"]), min_size=1, max_size=60), st.integers(1, 6))
-def test_shares_are_proportional(sketches, m):
+@given(
+    st.lists(st.sampled_from(["", "a", "b", "c", "d"]), min_size=1, max_size=60), st.integers(1, 6), st.integers(1, 60)
+)
+def test_shares_are_proportional(sketches, m, samples):
     """top-m: every share is its exact proportion, rounded up or down; together they are all samples."""
-    chosen = choose_sketches(sketches, f"top-{m}")
+    chosen = choose_sketches(sketches, f"top-{m}", samples)
     counts = Counter(sketches)
     top = dict(counts.most_common(m))
-    assert len(chosen) == len(sketches) and set(chosen) <= set(top)
+    assert len(chosen) == samples and set(chosen) <= set(top)
     for sketch, count in top.items():
-        assert abs(chosen.count(sketch) - len(sketches) * count / sum(top.values())) < 1
-    assert choose_sketches(sketches, "popular") == choose_sketches(sketches, "top-1")
+        assert abs(chosen.count(sketch) - samples * count / sum(top.values())) < 1
+    assert choose_sketches(sketches, "popular", samples) == choose_sketches(sketches, "top-1", samples)
+
+
+def test_more_sketches_than_samples_vote():
+    texts = ["a[number]", "a[number]", "b[string]", "b[string]", "b[string]", ""]
+    sketcher, generator = Script(texts), Script(["b['x']", "b['y']"])
+    rows = two(sketcher, generator, 4, 2, sketches_per_sample=3)
+    ((drawn, _),), ((asked, _),) = sketcher.asked, generator.asked
+    assert (drawn.first, drawn.count) == (12, 6)  # chunks share no draws
+    assert asked.prompt.startswith("b[string]") and (asked.first, asked.count) == (4, 2)
+    assert texts_of(rows) == ["b['x']", "b['y']"]
+
+
+@pytest.mark.parametrize(("strategy", "kept"), [("popular", ["y", "x"]), ("top-1", ["x", "x"])])
+def test_of_more_sketches_that_are_answers_samples_keep_their_own_or_the_most_frequent(strategy, kept):
+    rows = two(Script(["y", "x", "x", "z"]), Script([]), 0, 2, sketches_per_sample=2, strategy=strategy)
+    assert texts_of(rows) == kept and {row["case"] for row in rows} == {2}
 
 
 def test_a_greedy_sketch_leads_all_samples():
