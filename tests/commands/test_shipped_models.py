@@ -5,10 +5,12 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 
 from pandas_numpy_eval.data import read_problems
+from pandas_numpy_eval.scoring import mean_with_interval
 from scripts import report
 from scripts.generating.playground import PASSED, judge
 from scripts.reporting.cases import case_of, markdown
@@ -82,6 +84,25 @@ def test_readme_shows_the_committed_metrics(tmp_path, capsys):
     for benchmark, run, n, score, levels in shown:
         row = " ".join(rows[benchmark, run])
         assert f" {n} {score} " in row and row.endswith(" ".join(levels.split()))
+
+
+def test_readme_shows_the_committed_votes():
+    """Scores with PROTOCOL=votes, and their differences to the normal models', paired by problem."""
+    told = {"scores": [], "differences": []}
+    for domain in ("Pandas", "Numpy"):
+        votes = json.loads((RESULTS / f"votes/Cert{domain}.json").read_text())
+        (file,) = (RESULTS / domain).glob("*_normal/*_metrics.json")
+        shares = [
+            np.array([tasks[task]["passed"] / tasks[task]["n"] for task in votes["tasks"]])
+            for tasks in (votes["tasks"], json.loads(file.read_text())["tasks"])
+        ]
+        settings = votes["sampling"]["settings"]
+        assert settings["sketches_per_sample"] * settings["num_samples"] == 20
+        for key, score in (("scores", votes["pass@1"]), ("differences", mean_with_interval(shares[0] - shares[1]))):
+            told[key].append("{:.1f} [{:.1f}, {:.1f}]".format(*(100 * x for x in (score["value"], *score["ci95"]))))
+    page = " ".join((ROOT / "README.md").read_text().split())
+    assert "solves {} per cent of the pandas problems and {} of NumPy's".format(*told["scores"]) in page
+    assert "{} and {} points more than the normal models".format(*told["differences"]) in page
 
 
 def test_readme_shows_the_committed_cases():
