@@ -12,5 +12,4 @@ ensure_env requirements-dev.txt
 "$PYTHON" -m mypy
 "$PYTHON" -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-cache
 # A process of tests for each core, with one thread: a thread that waits for a core that another process has is slow.
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-"$PYTHON" -m pytest -q -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder "$@"
+OMP_NUM_THREADS=1 "$PYTHON" -m pytest -q -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder "$@"

@@ -7,7 +7,8 @@ import argparse
 import json
 import os
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -58,6 +59,19 @@ def parse(flags: list[str]) -> tuple[ModelArguments, DataArguments, RunArguments
     return found[:3]
 
 
+@contextmanager
+def tensorboard_folder(folder: Path) -> Iterator[None]:
+    """Where a Trainer that is made in the block logs, unless the user's environment says."""
+    name = "TENSORBOARD_LOGGING_DIR"
+    is_ours = name not in os.environ
+    os.environ.setdefault(name, str(folder))
+    try:
+        yield
+    finally:
+        if is_ours:
+            del os.environ[name]
+
+
 def build_trainer(model_args: ModelArguments, data_args: DataArguments, training_args: RunArguments):
     """The model (LoRA, whole or new), the block datasets and the Trainer that joins them.
 
@@ -83,7 +97,7 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, training
     train = datasets[0]
     print(f"train: {train.num_documents} documents, {train.epoch(0).tokens} tokens per epoch, {len(train)} blocks")
     os.makedirs(os.path.realpath(training_args.output_dir), exist_ok=True)  # a link's target may not exist yet
-    with one_line("settings"):
+    with one_line("settings"), tensorboard_folder(Path(training_args.output_dir, "runs")):
         return CertTrainer(
             model=model,
             args=training_args,
@@ -103,7 +117,6 @@ def train(flags: list[str]) -> None:
     model_args, data_args, training_args = parse(flags)
     training_args.dataloader_pin_memory &= torch.cuda.is_available()
     run_dir = Path(training_args.output_dir)
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run_dir / "runs"))
     set_seed(training_args.seed)
     if training_args.evaluate_only:
         trainer = build_trainer(model_args, data_args, training_args)

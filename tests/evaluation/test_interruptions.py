@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -160,7 +161,8 @@ def test_servers_killed_at_random_moments(tmp_path, whole, seed):
                 killed += 1
     _, errors = process.communicate()
     assert killed
-    assert process.returncode == 0 or "killed its server 3 times; run again" in errors.splitlines()[-1], errors
+    told = re.search("killed its server 3 times; run again|a server does not start: exit status -9", errors)
+    assert process.returncode == 0 or told, errors
     assert process.returncode == 0 or finish(tmp_path)[0] == 0
     assert stable(tmp_path) == whole[0]
 

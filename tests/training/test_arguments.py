@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 import torch
@@ -298,3 +299,16 @@ def test_do_eval_alone_evaluates(inputs, tmp_path, capsys):
     assert found["model"] == str(inputs / "base")
     assert {file.name for file in (tmp_path / "x").iterdir()} == {"eval_results.json"}
     assert "'loss'" not in capsys.readouterr().out
+
+
+def test_the_folder_of_tensorboard_is_the_runs_own_or_the_users(tmp_path, monkeypatch):
+    name = "TENSORBOARD_LOGGING_DIR"
+    monkeypatch.delenv(name, raising=False)
+    for run in ("one", "two"):  # in one process
+        with training.tensorboard_folder(tmp_path / run):
+            assert os.environ[name] == str(tmp_path / run)
+        assert name not in os.environ
+    monkeypatch.setenv(name, "mine")
+    with training.tensorboard_folder(tmp_path / "one"):
+        assert os.environ[name] == "mine"
+    assert os.environ[name] == "mine"
