@@ -189,6 +189,7 @@ def prepare(args: argparse.Namespace) -> str:
         refuse_foreign_files(Path(os.path.realpath(output)))
         fetch_all([source.name for source in sources if source.listed])
         place = place_of(parts, options, inputs, FORMAT)
+        place.mkdir(parents=True, exist_ok=True)
         shares = shares_of(sources, place)
         if args.rank is not None:
             mine = shares[args.rank :: args.world_size]

@@ -103,7 +103,6 @@ def bytes_of(source: Source) -> int:
 
 def remove_others(place: Path) -> None:
     """Remove what lies beside a place: shares gathered in another way, or from what the sources were."""
-    place.mkdir(parents=True, exist_ok=True)
     for other in set(place.parent.iterdir()) - {place}:
         if other.is_dir():
             shutil.rmtree(other)
@@ -117,8 +116,6 @@ def gather_all(shares: list[Share], options: HarvestOptions, workers: int) -> No
     Raises:
         UserError: a source cannot be read, or a worker was killed.
     """
-    if shares:
-        shares[0].texts.parent.mkdir(parents=True, exist_ok=True)
     # The largest first, so that none is left to run alone at the end.
     waiting = sorted((share for share in shares if not share.facts.exists()), key=lambda share: -share.size)
     with tqdm(total=len(shares), initial=len(shares) - len(waiting), unit="share", desc="corpus", disable=None) as bar:

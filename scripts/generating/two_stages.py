@@ -72,12 +72,9 @@ class TwoStages:
             drafts, chosen = self._greedy(chunks)
         else:
             drafts = self._drafts(chunks)
-            groups = list(zip(chunks, drafts, strict=True))
+            groups = zip(chunks, drafts, strict=True)
             chosen = [choose_sketches([draft.text for draft in group], self.strategy, c.count) for c, group in groups]
-            if self.strategy.startswith("top-"):
-                drafts = [self._answers(*group) for group in zip(drafts, chosen, strict=True)]
-            else:
-                drafts = [group[: chunk.count] for chunk, group in groups]
+            drafts = [self._answers(*group) for group in zip(drafts, chosen, strict=True)]
         try:
             codes = self._codes(chunks, chosen)
         except PromptError:  # raised before anything is drawn
@@ -112,9 +109,12 @@ class TwoStages:
         return drafts, [[draft.text] * chunk.count for chunk, draft in pairs]
 
     def _answers(self, drafts: list[Completion], chosen: list[str]) -> list[Completion]:
-        """The draft of each sample: its own, or one that is its sketch where that sketch is an answer."""
+        """The draft of each sample: its own, or with top-M one that is its sketch where that sketch is an answer."""
+        own = drafts[: len(chosen)]
+        if not self.strategy.startswith("top-"):
+            return own
         alike = {sketch: cycle([draft for draft in drafts if draft.text == sketch]) for sketch in set(chosen)}
-        pairs = zip(drafts[: len(chosen)], chosen, strict=True)
+        pairs = zip(own, chosen, strict=True)
         return [draft if self._needs_code(sketch) else next(alike[sketch]) for draft, sketch in pairs]
 
     def _readable(self, chunk: Chunk, chosen: list[str]) -> list[str]:
