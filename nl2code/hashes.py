@@ -22,7 +22,10 @@ def sha256_file(path: str | Path) -> str:
         facts = _facts(stream.fileno())
         if facts[2] < LARGE:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "cert-nl2code")
+        try:
+            cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "cert-nl2code")
+        except RuntimeError:  # a user without a home, as in some containers
+            return hashlib.file_digest(stream, "sha256").hexdigest()
         kept = (
             cache / hashlib.sha256(f"{os.path.realpath(path)}\0{facts}".encode("utf-8", "surrogateescape")).hexdigest()
         )

@@ -80,6 +80,15 @@ def test_a_damaged_cache_is_mended_and_none_is_needed(tmp_path, cache, computed)
     assert sha256_file(file) == found and len(computed) == 5
 
 
+def test_a_user_without_a_home_has_hashes(tmp_path, monkeypatch, computed):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 9)  # not among the users
+    (tmp_path / "file").write_bytes(b"0123456789")
+    found = {sha256_file(tmp_path / "file") for _ in range(2)}
+    assert found == {hashlib.sha256(b"0123456789").hexdigest()} and len(computed) == 2
+
+
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         sha256_file(tmp_path / "none")
