@@ -18,10 +18,10 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status
 from scripts.corpus.lines import corpus_files
 from scripts.shell.checks import ROOT, SOURCES, has_gpu, need_disk, refuse_misspelt, wrong
-from scripts.shell.models import model_folders
-from scripts.shell.presets import preset_file, preset_values
+from scripts.shell.preset_lines import preset_file, preset_values
 from scripts.shell.together import refuse_idle, refuse_single, refuse_unfetched, refuse_unpaired
 from scripts.shell.training_flags import training_arguments, training_help
+from scripts.shell.which_models import model_folders
 
 COMMANDS = {"run_training_cert.sh": "t", "run_generating_codes.sh": "g", "run_evaluating_codes.sh": "e"}
 COMMANDS |= {"run_quickstart.sh": "q", "run_encode_domain.sh": "n", "run_tests.sh": "s"}

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from nl2code.errors import UserError
-from scripts.shell.presets import ROOT, preset_file
+from scripts.shell.preset_lines import ROOT, preset_file
 
 SOURCES = json.loads((ROOT / "scripts/sources.json").read_text(encoding="utf-8"))
 BENCHMARKS = ("Pandas", "Numpy", "PandasDev", "NumpyDev", "HumanEval", "PandasEval", "NumpyEval")

@@ -8,7 +8,7 @@ import sys
 
 from nl2code.errors import UserError
 from scripts.shell.checks import flag_advice
-from scripts.shell.presets import ROOT
+from scripts.shell.preset_lines import ROOT
 
 PLACES = {"--output_dir": "RUN_NAME", "--model_name_or_path": "BASE_MODEL"}
 PLACES |= {"--train_file": "DATA_DIR", "--validation_file": "DATA_DIR"}

@@ -342,8 +342,8 @@ def test_the_environment_that_is_made(tmp_path):
         *(
             "scripts/shell/__init__.py",
             "scripts/shell/checks.py",
-            "scripts/shell/models.py",
-            "scripts/shell/presets.py",
+            "scripts/shell/which_models.py",
+            "scripts/shell/preset_lines.py",
             "scripts/shell/together.py",
             "scripts/shell/training_flags.py",
             "scripts/corpus/__init__.py",

@@ -40,7 +40,7 @@ def folders(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "has_gpu", lambda: False)
     verified = lambda *_, **__: SimpleNamespace(returncode=0)  # noqa: E731
     monkeypatch.setattr(settings, "subprocess", SimpleNamespace(run=verified, DEVNULL=None))
-    monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
+    monkeypatch.setattr("scripts.shell.which_models.ROOT", tmp_path)
     return {"DATA_DIR": f"{tmp_path}/data", "RESULTS_DIR": f"{tmp_path}/results", "CERT_PYTHON": sys.executable}
 
 
@@ -386,7 +386,7 @@ def test_versions_of_an_environment(tmp_path, capsys):
 
 def test_which_models_the_two_stages_are(folders, monkeypatch, tmp_path):
     """Named by the user, else trained here, else shipped."""
-    monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
+    monkeypatch.setattr("scripts.shell.which_models.ROOT", tmp_path)
     runs = {of: f"{folders['DATA_DIR']}/Pandas/experiments/{of}_models/smollm2-135m_quick/model" for of in STAGES}
 
     def models(**given):
@@ -416,7 +416,7 @@ def test_which_models_the_two_stages_are(folders, monkeypatch, tmp_path):
 
 
 def test_the_quickstart_takes_shipped_models_where_they_fit(folders, monkeypatch, tmp_path):
-    monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
+    monkeypatch.setattr("scripts.shell.which_models.ROOT", tmp_path)
     for stage in STAGES:
         (tmp_path / f"models/{stage}-pandas").mkdir(parents=True)
 
