@@ -28,6 +28,7 @@ COMMANDS |= {"run_quickstart.sh": "q", "run_encode_domain.sh": "n", "run_tests.s
 SECTIONS = ("corpus", "encoding", "training", "sampling", "two_stages", "evaluation")
 TABLE = re.sub(r"^#.*\n|\n(?=[ ])", "", (ROOT / "configs/settings.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
 ROWS = [[cell.strip() for cell in re.split(r" \|(?= |$)", row)] for row in TABLE.strip().split("\n")]
+FLAGS = {flag.partition(":--")[2].upper(): row[0] for row in ROWS for flag in row[4].split() if ":--" in flag}
 DOMAINS = list(dict.fromkeys(domain for entry in SOURCES for domain in entry["domains"]))
 
 
@@ -56,7 +57,7 @@ class Settings:
         self.given = {row[0]: environment[row[0]] for row in self.rows if environment.get(row[0])}
         self.shell: dict[str, str | list | dict] = {}
         self.notes: list[str] = []
-        refuse_misspelt(environment, {row[0] for row in ROWS})
+        refuse_misspelt(environment, {row[0] for row in ROWS}, FLAGS)
         if "CERT_LOCKED" not in environment and self.letter in "tgen":  # not started by another command
             set_here = {row[0] for row in ROWS if environment.get(row[0])} - {"RESULTS_DIR"}  # a place may be exported
             others = sorted(set_here - {row[0] for row in self.rows})
@@ -69,7 +70,9 @@ class Settings:
         if "DOMAIN" in self.value:
             self.need_domain()
         if "PROBLEMS" in self.value:
-            self.value["PROBLEMS"] = self.value["PROBLEMS"] or self.value["DOMAIN"]
+            from pandas_numpy_eval import benchmark_name
+
+            self.value["PROBLEMS"] = benchmark_name(self.value["PROBLEMS"] or self.value["DOMAIN"])
         for name, _, _, check, *_ in self.rows:
             if self.value[name] and (problem := wrong(check, self.value[name])):
                 raise UserError(f"{name}={self.value[name]} {problem}")

@@ -13,6 +13,7 @@ from nl2code.hashes import sha256_file
 from nl2code.models import resolve_model, tokenizer_sha256, weights_sha256
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
 from nl2code.sampling.prompts import BATCH_SIZE, GPU_BATCH_SIZE
+from pandas_numpy_eval import benchmark_name
 from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.generating import served
@@ -142,6 +143,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     if args.backend == "torch":
         args.device = args.device or "cpu"
         args.batch_size = args.batch_size or (DEFAULTS["batch_size"] if args.device == "cpu" else GPU_BATCH_SIZE)
+    args.domain = benchmark_name(args.domain)
     if args.dtype:
         args.dtype = choose_dtype(args.dtype, args.device or "cuda")  # vllm has no device flag
     return args

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError
 from nl2code.models import find_folder, has_weights
+from pandas_numpy_eval import benchmark_name
 from pandas_numpy_eval.data import NAMES, program_parts, read_problems, resolve_problem_file
 from scripts.generating.options import sketch_operation
 from scripts.generating.served import is_served
@@ -125,7 +126,7 @@ class Playground:
             if is_served(name):
                 raise UserError(f"-{stage} {name}: the playground takes models of this machine only; give a folder")
         self.models = models
-        known = problems in NAMES or problems.endswith((".jsonl", ".jsonl.gz"))
+        known = benchmark_name(problems) in NAMES or problems.endswith((".jsonl", ".jsonl.gz"))
         self.problems = read_problems(resolve_problem_file(problems)) if known else {}
         self.operation = sketch_operation(names, None)
         args = argparse.Namespace(backend="torch", device=device, dtype=dtype)

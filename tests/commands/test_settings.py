@@ -1,5 +1,6 @@
 """Settings of the shells: what is refused before any work, what is passed on, and the places of different settings."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -30,7 +31,7 @@ RUNNER_OS BUILD_ID BUILD_NUMBER JOB_NAME JOB_ID NODE_NAME WORKSPACE SLURM_JOB_ID
 SLURM_PROCID SBATCH_PARTITION PBS_JOBID PBS_NODEFILE NCPUS NSLOTS LSB_JOBID SGE_TASK_ID JAVA_HOME JAVA_DIR META_DIR
 NODE_ENV NODE_OPTIONS DEBIAN_FRONTEND HTTP_PROXY HTTPS_PROXY NO_PROXY REQUESTS_CA_BUNDLE SSL_CERT_FILE AWS_REGION
 GOPATH CARGO_HOME RUSTFLAGS KUBECONFIG DOCKER_HOST CONTAINER_NAME MPLBACKEND MPLCONFIGDIR TOKENIZERS_PARALLELISM
-CERT_DOWNLOADS CERT_LIBS CERT_LOCKED WSL_DISTRO_NAME STEP LIMITS
+CERT_DOWNLOADS CERT_LIBS CERT_LOCKED WSL_DISTRO_NAME STEP LIMITS PYTHON
 """
 
 
@@ -80,6 +81,14 @@ def test_misspelt_settings_are_refused_by_every_command(name, meant, folders):
 def test_variables_of_the_original_are_refused_with_what_to_use(name, folders):
     for script in settings.COMMANDS:
         with pytest.raises(UserError, match=rf"^{name} is no setting; use .+, or unset it \(env -u {name} "):
+            Settings(script, [], {**folders, name: "3"})
+
+
+def test_variables_named_after_a_flag_are_refused_by_every_command(folders):
+    flags = settings.FLAGS.keys() - {row[0] for row in settings.ROWS} - {"PYTHON"}
+    assert {"LEARNING_RATE", "TEMPERATURE", "GRADIENT_ACCUMULATION_STEPS", "PER_DEVICE_TRAIN_BATCH_SIZE"} <= flags
+    for name, script in itertools.product(flags, settings.COMMANDS):
+        with pytest.raises(UserError, match=f"^{name} is no setting; use {settings.FLAGS[name]}, or unset it"):
             Settings(script, [], {**folders, name: "3"})
 
 
@@ -277,6 +286,12 @@ def test_what_has_to_be_made_first_is_checked_as_well(folders):
             Settings(script, [], {**folders, "DOMAIN": "HumanEval"})
     base = Settings(GENERATE, [], {**folders, "DOMAIN": "HumanEval", "MODEL_VERSION": "base"})
     assert base.shell["MODELS"] == ["-model", "smollm2-135m"] and base.shell["PROGRAM"] == "eval_cert.py"
+
+
+def test_our_benchmarks_are_called_by_their_file_as_well(folders):
+    for script in (GENERATE, EVALUATE):
+        made = [Settings(script, [], {**folders, "PROBLEMS": name}) for name in ("NumpyDev", "CertNumpyDev")]
+        assert made[0].value == made[1].value and made[0].shell == made[1].shell
 
 
 def test_flags_of_sampling(folders):

@@ -58,6 +58,8 @@ def test_default_places():
         "a/s", "a/g", "--sketch_strategy", "top-3", "--operation", "both", "-t2", 0, "--dtype", "float16"
     )
     assert str(file.output) == "results/Pandas/a_s+a_g/n200_t0.2_t20_top-3_p0.9_l100_s42_both_float16.samples.jsonl"
+    named, by_file = (files_of("-d", name)[0] for name in ("Numpy", "CertNumpy"))
+    assert named.output == by_file.output and named.benchmark == by_file.benchmark
     assert [file.output.name[:9] for file in files_of("-t", "0.2,0.4", "-o", "out/")] == ["n200_t0.2", "n200_t0.4"]
 
 
