@@ -65,7 +65,8 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
 
     Second names of flags are those of the released code.
     """
-    parser = argparse.ArgumentParser(description=doc, formatter_class=HelpFormatter, allow_abbrev=False)
+    usage = f"%(prog)s [PROTOCOL.yaml] {'-sketcher MODEL -generator MODEL' if two_stages else '-model MODEL'} [flags]"
+    parser = argparse.ArgumentParser(description=doc, formatter_class=HelpFormatter, usage=usage, allow_abbrev=False)
     add = parser.add_argument
     count, size, one = number(int, 1, 10**5), number(int, 1, 4096), ("-model", "--model_name_or_path")
     models = {"": one}
