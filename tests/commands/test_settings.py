@@ -14,6 +14,7 @@ from pandas_numpy_eval import data
 from scripts import fetch_model, settings
 from scripts.settings import Settings
 from scripts.shell import checks, requirements, training_flags
+from scripts.shell.preset_lines import preset_values
 
 STAGES = ("sketcher", "generator")
 ROOT = Path(__file__).resolve().parents[2]
@@ -188,6 +189,21 @@ def test_every_row_is_whole():
         assert re.fullmatch("[A-Z][A-Z0-9_]*", name) and set(commands) <= set(settings.COMMANDS.values()) and text
         assert all(flag.partition(":")[0] in settings.SECTIONS for flag in flags.split())
         assert check.startswith(("model", "preset", "domain")) or not default or not checks.wrong(check, default)
+
+
+@pytest.mark.parametrize("script", settings.COMMANDS)
+def test_help_names_settings_of_its_command_alone(script):
+    rows = [row for row in settings.ROWS if settings.COMMANDS[script] in row[1]]
+    named = {name for row in rows for name in re.findall("[A-Z_]{3,}[0-9]?", row[5])}
+    assert named & {row[0] for row in settings.ROWS} <= {row[0] for row in rows}
+
+
+def test_help_names_the_file_and_the_value_of_the_quick_preset():
+    text = settings.help_text(TRAIN)
+    (exercises,) = re.findall(r"the preset's \(quick: (\d+)\)", text)
+    values = preset_values((ROOT / "configs/training/quick.yaml").read_text())
+    assert values["corpus:--exercises"] == exercises and "configs/training/quick.yaml by default" in text
+    assert "configs/generating/quick.yaml by default" in settings.help_text(GENERATE)
 
 
 def test_it_needs_no_package_and_little_time(folders):
