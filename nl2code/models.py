@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nl2code.errors import UserError, first_line, one_line
 from nl2code.hashes import sha256_file
+from nl2code.quiet import quiet_loading
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -91,11 +92,10 @@ def resolve_model(name: str, adapter: str | None = None) -> str:
 
 def portable_name(name: str) -> str:
     """How an adapter records its base: a folder relative to the project where it lies in it, else absolute; or a hub id."""
-    folder = Path(resolve_model(name))
+    folder = Path(resolve_model(name)).absolute()
     if not folder.is_dir():
         return name
-    inside = folder.absolute().is_relative_to(MODELS_DIR.parent)
-    return str(folder.absolute().relative_to(MODELS_DIR.parent) if inside else folder.absolute())
+    return str(folder.relative_to(MODELS_DIR.parent) if folder.is_relative_to(MODELS_DIR.parent) else folder)
 
 
 def base_of(path: str) -> str | None:
@@ -132,6 +132,7 @@ def adapter_chain(name: str) -> list[str]:
     return chain
 
 
+@quiet_loading()
 def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTrainedModel":
     """Load a causal LM in evaluation mode; adapters are merged into their base.
 
@@ -165,9 +166,8 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTr
         for adapter in adapters:
             from peft import PeftModel
 
-            with warnings.catch_warnings():
-                warnings.filterwarnings("error", "Found missing adapter keys")  # those would change nothing
-                model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+            warnings.filterwarnings("error", "Found missing adapter keys")  # those would change nothing; until the end
+            model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     except SafetensorError as error:
         raise ModelError(
             f"the weights of model {name!r} are damaged or half copied ({first_line(error)}); copy or fetch them again"

@@ -1,11 +1,14 @@
 """What identifies a model: weights and configuration, not the places of its files nor the order of a set."""
 
 import json
+import sys
+import warnings
 
 import pytest
 import tiny
 
-from nl2code.models import ModelError, load_tokenizer, weights_sha256
+from nl2code.models import ModelError, load_model, load_tokenizer, weights_sha256
+from scripts.training.starting_model import starting_model
 
 
 def adapter(folder, **changed):
@@ -32,3 +35,18 @@ def test_a_model_without_a_tokenizer_is_one_line(tmp_path, lost):
         file.unlink()
     with pytest.raises(ModelError, match="no tokenizer for model"):
         load_tokenizer(str(base))
+
+
+def test_loading_is_quiet_and_later_bars_are_not(tmp_path, capsys, monkeypatch):
+    from transformers.utils import logging
+
+    monkeypatch.setattr(logging, "_tqdm_active", True)
+    base = tiny.save_tiny(tmp_path / "base")
+    capsys.readouterr()  # bars of writing
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", FutureWarning)
+        starting_model(str(base), lora_r=2).save_pretrained(tmp_path / "adapter")
+        load_model(str(tmp_path / "adapter"))
+    assert capsys.readouterr().err == "" and not told
+    list(logging.tqdm([1], file=sys.stderr))
+    assert "1/1" in capsys.readouterr().err
