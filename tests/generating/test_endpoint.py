@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import tiny
@@ -16,6 +17,7 @@ from nl2code.sampling.endpoint import EndpointSampler
 from nl2code.sampling.prompts import Request
 
 KEY = "sk-secret-4711"
+PROTOCOLS = Path(__file__).resolve().parents[2] / "configs/generating"
 SETTINGS = {"temperature": 0.8, "top_p": 0.9, "max_new_tokens": 12, "seed": 7}
 TASKS = [
     {"task_id": "T/0", "prompt": "def f(x):\n    return ", "entry_point": "f", "canonical_solution": ["x"]},
@@ -121,23 +123,10 @@ def test_completions_end_to_end(stub, problems, tmp_path, monkeypatch):
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and KEY in file.read_text()]
 
 
-@pytest.mark.parametrize("protocol", ["quick", "paper"])
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_protocol_file_may_hold_what_a_server_decides(stub, problems, tmp_path, protocol):
-    flags = [
-        "-model",
-        "openai:m",
-        "--base_url",
-        stub.url,
-        "-d",
-        problems,
-        "-n",
-        1,
-        "-t",
-        0.2,
-        "-o",
-        tmp_path / "x.samples.jsonl",
-    ]
-    assert eval_cert.main(list(map(str, [f"configs/generating/{protocol}.yaml", *flags]))) == 0
+    flags = ["-model", "openai:m", "--base_url", stub.url, "-d", problems, "-n", 1, "-t", 0.2]
+    assert eval_cert.main(list(map(str, [protocol, *flags, "-o", tmp_path / "x.samples.jsonl"]))) == 0
     assert json.loads((tmp_path / "x.meta.json").read_text())["settings"]["dtype"] is None
 
 

@@ -49,6 +49,16 @@ def test_presets():
     assert (two.record.settings["temperature"], two.record.settings["temperature2"]) == (0.2, 0.2)
 
 
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(("two_stages", "models"), [(True, "-sketcher a/b -generator a/c"), (False, "-model a/b")])
+def test_every_protocol_is_for_two_stages_and_for_one(file, two_stages, models):
+    args = parse_args([str(file), *models.split()], "", two_stages)
+    sketches = [0.6] if file.stem == "votes" and two_stages else args.temperature
+    code = PAPER if file.stem == "paper" else [0.2]  # of a single model, too: their scores are compared
+    assert (args.temperature, args.temperature2 if two_stages else code) == (sketches, code)
+    assert args.num_samples == (200 if file.stem == "paper" else 5)
+
+
 def test_default_places():
     (file,) = files_of("-n", 10, "--limit", 20)
     assert str(file.output) == "results/Pandas/owner_a/n10_t0.2_p0.9_l100_s42_first20.samples.jsonl"
