@@ -17,10 +17,12 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from scripts.corpus.lines import corpus_files
+from scripts.generating.names import temperature_pairs
+from scripts.generating.strategies import ONE_SKETCH
 from scripts.shell.checks import ROOT, SOURCES, has_gpu, need_disk, refuse_misspelt, wrong
 from scripts.shell.models import model_folders
 from scripts.shell.presets import preset_file, preset_values
-from scripts.shell.together import refuse_idle, refuse_single, refuse_unfetched, refuse_unpaired
+from scripts.shell.together import refuse_idle, refuse_sampling, refuse_single, refuse_unfetched
 from scripts.shell.training_flags import training_arguments, training_help
 
 COMMANDS = {"run_training_cert.sh": "t", "run_generating_codes.sh": "g", "run_evaluating_codes.sh": "e"}
@@ -209,8 +211,13 @@ class Settings:
             (folder / "adapter_config.json").is_file() for folder in (Path(version), ROOT / "models" / version)
         )
         shell["NEEDS_BASE"] = "1" if version in (*STAGED, "base", "normal") or adapter else ""
-        if staged:
-            refuse_unpaired(value["TEMP"], value["TEMP2"])
+        refuse_sampling(value, self.given, ONE_SKETCH)
+        if staged and value["SKETCH_STRATEGY"] in ONE_SKETCH:
+            value["SKETCHES_PER_SAMPLE"] = "1"
+        names = ("TEMP", "TEMP2")[: 1 + staged]
+        with suppress(ValueError):  # a protocol's value that is no number, which its program refuses
+            temperatures = [[float(part) for part in value[name].split(",")] for name in names]
+            temperature_pairs(*temperatures, names=[f"{name}={value[name]}" for name in names])
         shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"]
         value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")
         if "DEVICE" not in self.given and value["BACKEND"] != "vllm" and not version.startswith("openai:"):

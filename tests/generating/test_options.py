@@ -14,6 +14,8 @@ from nl2code.errors import UserError
 from nl2code.sampling import dtype
 from scripts.generating.names import file_name, model_name, run_name
 from scripts.generating.options import DEFAULTS, parse_args, sample_files
+from scripts.generating.strategies import HELP, PATTERN, STRATEGIES
+from scripts.settings import ROWS
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/generating"
 PAPER = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
@@ -287,8 +289,18 @@ def test_an_exported_adapter_tells_its_operation(tmp_path, capsys):
 
 
 def test_one_pair_of_temperatures_twice():
-    with pytest.raises(UserError, match="same temperatures twice"):
+    with pytest.raises(UserError, match="same temperatures twice in -t and -t2; leave one out"):
         two_files_of("a/b", "a/c", "-t", "0.2,0.2")
+    with pytest.raises(UserError, match="same temperatures twice in -t; leave one out"):
+        files_of("-t", "0.2,0.2")
+
+
+def test_the_strategies_are_those_of_the_shells(capsys):
+    (row,) = (row for row in ROWS if row[0] == "SKETCH_STRATEGY")
+    assert row[3] == f"like {PATTERN} one of {', '.join(STRATEGIES)}" and " ".join(row[5].split()) == HELP
+    with pytest.raises(SystemExit):
+        parse_args(["-sketcher", "a/b", "-generator", "a/c", "--sketch_strategy", "top-0"], "", two_stages=True)
+    assert "'top-0' is none of popular, each, greedy, top-1, top-2, ..." in capsys.readouterr().err
 
 
 def test_tasks_that_are_no_regular_expression():
