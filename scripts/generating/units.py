@@ -188,6 +188,9 @@ def enough_memory(args: argparse.Namespace) -> Iterator[None]:
     except RuntimeError as error:
         if not re.search("out of memory|can't allocate memory", str(error)):
             raise
+        if args.batch_size is None:
+            advice = "use --dtype bfloat16, or --backend torch (in the shells: DTYPE, BACKEND)"
+            raise UserError(f"no memory on the GPU for --backend {args.backend}; {advice}") from error
         advice = "lower -b/--batch_size (in the shells: batch_size, in a copy of PROTOCOL's file)"
         raise UserError(f"no memory on {args.device} for {args.batch_size} rows; {advice}") from error
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import tiny
 
-from nl2code.models import ModelError, load_tokenizer, weights_sha256
+from nl2code.models import ModelError, load_model, load_tokenizer, weights_sha256
 
 
 def adapter(folder, **changed):
@@ -32,3 +32,21 @@ def test_a_model_without_a_tokenizer_is_one_line(tmp_path, lost):
         file.unlink()
     with pytest.raises(ModelError, match="no tokenizer for model"):
         load_tokenizer(str(base))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AssertionError("Torch not compiled with CUDA enabled"),
+        RuntimeError("CUDA error: invalid device ordinal\nCompile with TORCH_USE_CUDA_DSA"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+    ],
+)
+def test_a_device_that_is_missing_or_full_is_one_line(tmp_path, monkeypatch, error):
+    def to(*_):
+        raise error
+
+    monkeypatch.setattr("transformers.PreTrainedModel.to", to)
+    told = f"^cannot use --device cuda:7: {str(error).partition(chr(10))[0]}; use cpu, or another GPU$"
+    with pytest.raises(ModelError, match=told):
+        load_model(str(tiny.save_tiny(tmp_path / "base")), device="cuda:7")
