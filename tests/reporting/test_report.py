@@ -198,6 +198,15 @@ def test_runs_of_equal_temperatures_of_all_stages_are_compared_first(tmp_path):
     assert differences_of(tmp_path / "b", [*two, *more]) == {("other", "two", "0.6/0.2 - 0.6/0.2")}
 
 
+def test_runs_of_more_sketches_than_samples_are_marked(tmp_path, capsys):
+    for name, votes in (("one", {}), ("four", {"sketches_per_sample": 4})):
+        sampling = {"settings": {"temperature": 0.6, "temperature2": 0.2, "sketch_strategy": "popular", **votes}}
+        write_metrics(tmp_path / name, "x_cert", 0.1, sampling=sampling)
+    assert report.main([str(tmp_path)]) == 0
+    names = [line[: line.index(" 2 ")].split()[1:] for line in capsys.readouterr().out.splitlines()[1:3]]
+    assert sorted(names) == [["x_cert"], ["x_cert", "+k4"]]
+
+
 @pytest.mark.parametrize("name", sorted(COLUMNS))
 def test_a_run_with_the_name_of_a_column(tmp_path, name):
     problems = write_problems(tmp_path / "P.jsonl")
