@@ -55,7 +55,7 @@ class EndpointSampler:
         base_url: str,
         endpoint: str = "auto",
         concurrency: int = 8,
-        requests_per_minute: int = 0,
+        requests_per_minute: float = 0,
         samples_per_request: int = 1,
     ):
         """`requests_per_minute` 0 is no limit; `samples_per_request` above 1 asks for `n` choices of one seed."""

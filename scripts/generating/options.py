@@ -169,16 +169,19 @@ def sample_files(args: argparse.Namespace, models: dict[str, str]) -> list[Sampl
         settings |= {"sketches_per_sample": k} if (k := args.sketches_per_sample) > 1 else {}
     try:
         file = resolve_problem_file(args.domain)
-        problems = list(read_problems(file).values())[: settings["limit"]]
-        if args.tasks:
-            problems = [problem for problem in problems if re.fullmatch(args.tasks, problem["task_id"])]
+        everything = enumerate(read_problems(file).values())
+        fit = [(i, one) for i, one in everything if not args.tasks or re.fullmatch(args.tasks, one["task_id"])]
+        problems = [problem for i, problem in fit if not args.limit or i < args.limit]
         benchmark = {**benchmark_info(file), "file": args.domain}
     except re.error as error:
         raise UserError(f"--tasks {args.tasks!r} is no regular expression ({error}); correct it") from error
     except (EvaluationError, OSError) as error:
         raise UserError(f"problems {args.domain!r}: {error}") from error
     if not problems:
-        raise UserError(f"--tasks {args.tasks!r} matches no task_id of {args.domain}; try --tasks '.*/[0-9]'")
+        told = f"no task_id of {args.domain}; try --tasks '.*/[0-9]'"
+        if fit:
+            told = f"none of the first {args.limit} problems of {args.domain}; raise --limit to {fit[0][0] + 1} or more"
+        raise UserError(f"--tasks {args.tasks!r} matches {told}")
     inputs["benchmark"] = benchmark["sha256"]
     found = []
     for t, t2 in temperature_pairs(args.temperature, getattr(args, "temperature2", (None,))):

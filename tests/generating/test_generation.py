@@ -512,6 +512,17 @@ def test_units_left_by_a_kill_after_the_merge_are_removed(base, problems, tmp_pa
     assert single(base, problems, output) == 0 and not (tmp_path / "x.parts").exists()
 
 
+def test_a_finished_run_may_lie_in_a_folder_that_cannot_be_written(base, problems, tmp_path, capsys, monkeypatch):
+    output = tmp_path / "x.samples.jsonl"
+    assert single(base, problems, output) == 0
+
+    def exclusive(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("scripts.generating.units.exclusive", exclusive)
+    assert single(base, problems, output) == 0 and "is up to date" in capsys.readouterr().out
+
+
 def test_units_of_other_or_unknown_settings_are_refused(base, problems, tmp_path, capsys):
     """The folder of the units is to be moved away as a whole: without their record alone, two runs would be mixed."""
     output = tmp_path / "x.samples.jsonl"

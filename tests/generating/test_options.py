@@ -61,6 +61,12 @@ def test_every_protocol_is_for_two_stages_and_for_one(file, two_stages, models):
     assert args.num_samples == (200 if file.stem == "paper" else 5)
 
 
+def test_a_preset_may_name_the_model(tmp_path):
+    (tmp_path / "x.yaml").write_text("sampling: {model_name_or_path: a/b, num_samples: 2}")
+    args = parse_args([str(tmp_path / "x.yaml"), "-t", "0.4"], "", two_stages=False)
+    assert (args.model_name_or_path, args.num_samples, args.typed) == ("a/b", 2, {"temperature"})
+
+
 def test_default_places():
     (file,) = files_of("-n", 10, "--limit", 20)
     assert str(file.output) == "results/Pandas/owner_a/n10_t0.2_p0.9_l100_s42_first20.samples.jsonl"
@@ -306,3 +312,11 @@ def test_the_strategies_are_those_of_the_shells(capsys):
 def test_tasks_that_are_no_regular_expression():
     with pytest.raises(UserError, match=r"--tasks '\(' is no regular expression"):
         two_files_of("a/b", "a/c", "--tasks", "(")
+
+
+def test_tasks_beyond_the_limit():
+    told = "--tasks 'CertPandas/3' matches none of the first 2 problems of Pandas; raise --limit to 4 or more"
+    with pytest.raises(UserError, match=told):
+        files_of("--limit", 2, "--tasks", "CertPandas/3")
+    (file,) = files_of("--limit", 4, "--tasks", "CertPandas/3")
+    assert [problem["task_id"] for problem in file.problems] == ["CertPandas/3"]
