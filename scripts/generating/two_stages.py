@@ -56,7 +56,7 @@ class TwoStages:
             drafts = [self._answers(*group) for group in zip(drafts, chosen, strict=True)]
         try:
             codes = self._codes(chunks, chosen)
-        except PromptError:  # raised before anything is drawn
+        except PromptError:  # raised before anything is drawn, or what a server drew is kept
             chosen = [self._readable(*group) for group in zip(chunks, chosen, strict=True)]
             codes = self._codes(chunks, chosen)
         bare = [
