@@ -25,7 +25,7 @@ from scripts.records import Record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
 DEFAULTS = {"sketch_strategy": "popular", "operation": CONSTANTS, "backend": "torch", "dtype": "float32"}
-DEFAULTS |= {"batch_size": BATCH_SIZE, "unit_size": 512, "endpoint": "auto", "samples_per_request": 1}
+DEFAULTS |= {"batch_size": BATCH_SIZE, "unit_size": 512} | served.DEFAULTS
 CHUNK = 50  # samples of a problem that are not parted between units, with one model
 
 
