@@ -142,7 +142,8 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTr
         device: a torch device string.
 
     Raises:
-        ModelError: see `adapter_chain`; also where weights are damaged, do not fit, or a hub cannot be reached.
+        ModelError: see `adapter_chain`; also where weights are damaged, do not fit, or a hub cannot be reached, and
+            where a device is missing or full.
     """
     import torch
     from safetensors import SafetensorError
@@ -177,7 +178,10 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTr
             f"cannot load model {name!r} ({first_line(error)}); offline, or with .bin weights only, make a safetensors "
             "copy once with `python -m scripts.fetch_model --source ID -o models/NAME` and name that"
         ) from error
-    return model.to(device).eval()
+    try:
+        return model.to(device).eval()
+    except (AssertionError, RuntimeError) as error:  # torch without CUDA; no such GPU, or a full one
+        raise ModelError(f"cannot use --device {device}: {first_line(error)}; use cpu, or another GPU") from error
 
 
 def weights_sha256(name: str) -> str:

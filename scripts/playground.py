@@ -31,6 +31,7 @@ from scripts.generating.playground import (
     problem_of,
     refuse_empty,
 )
+from scripts.generating.strategies import HELP as SKETCHES
 from scripts.presets import HelpFormatter, typed_names
 
 
@@ -51,8 +52,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("-t2", "--temperature2", type=temperature, default=Wish.temperature2, help="of the generator")
     add("-p", "--top_p", type=number(float, 1e-6, 1), default=Wish.top_p, help="probability mass of nucleus sampling")
     add("-l", "--max_tokens", type=number(int, 1, 512), default=Wish.max_tokens, help="maximum number of new tokens")
-    kinds = "sketches for the generator: popular, each, top-2, top-3, ..., greedy"
-    add("--sketch_strategy", dest="strategy", type=strategy, default=Wish.strategy, help=kinds)
+    add("--sketch_strategy", dest="strategy", type=strategy, default=Wish.strategy, help=SKETCHES)
     add("--seed", type=number(int, 0, 2**31 - 1), default=Wish.seed, help="random seed")
     add("--cli", action="store_true", help="one prompt in the terminal; needs no extra package")
     add("--task", help="with --cli: task_id of a problem, such as CertPandas/0")

@@ -80,7 +80,9 @@ def _cases(path: Path, complaints: list[str]) -> dict:
 def _row(path: Path, metrics: dict, cases: dict) -> dict:
     settings = settings_of(metrics)
     strategy = settings.get("sketch_strategy", "popular")
-    marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), "syntax": "truncate" in settings}
+    votes = settings.get("sketches_per_sample", 1)
+    marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), f"k{votes}": votes > 1}
+    marks |= {"syntax": "truncate" in settings}
     if "pass@1" not in metrics:
         raise ValueError("it has no pass@1, add 1 to --k")
     # Nothing but their names tells sample files without settings apart.

@@ -335,6 +335,15 @@ def test_flags_of_sampling(folders):
     assert Settings(GENERATE, [], {**folders, "BACKEND": "vllm"}).shell["SAMPLING_FLAGS"] == ["--backend", "vllm"]
 
 
+def test_the_temperature_shown_is_that_of_the_program(folders):
+    """A protocol may hold another one for sketches, in the section of the two stages."""
+    for version, shown in (("cert", "0.6"), ("base", "0.2")):
+        found = Settings(GENERATE, [], {**folders, "PROTOCOL": "votes", "MODEL_VERSION": version})
+        assert found.value["TEMP"] == shown and "--temperature" not in found.shell["SAMPLING_FLAGS"]
+    found = Settings(GENERATE, [], {**folders, "PROTOCOL": "votes", "TEMP": "0.4"})
+    assert found.value["TEMP"] == "0.4" and found.shell["SAMPLING_FLAGS"].count("--temperature") == 1
+
+
 def test_switches_of_evaluation(folders):
     ours = {"K": "1,5", "TIMEOUT": "2", "MODEL_VERSION": "base"}
     for switch, expected in (("0", []), ("1", ["--ignore_incomplete", "--unsafe"])):
@@ -492,8 +501,9 @@ def test_a_source_with_a_comma_in_its_path(folders, tmp_path):
         (EVALUATE, {"LIBS": "pandas>=2"}, "LIBS=pandas>=2 is not a comma list of NAME==VERSION"),
         (TRAIN, {"RESAMPLING_WEIGHTS": "1.0.0_._1"}, "RESAMPLING_WEIGHTS=1.0.0_._1 is not a_b_c"),
         (GENERATE, {"PROBLEMS": "README.md"}, "PROBLEMS=README.md is not allowed"),
-        (GENERATE, {"TEMP": "0.2,0.20"}, "TEMP=0.2,0.20 and TEMP2=0.2 ask for the same temperatures twice"),
-        (GENERATE, {"PROTOCOL": "paper", "TEMP": "0.2,0.4"}, "differ in length"),
+        (GENERATE, {"TEMP": "0.2,0.20"}, "the same temperatures twice in TEMP=0.2,0.20 and TEMP2=0.2; leave one out"),
+        (GENERATE, {"MODEL_VERSION": "normal", "TEMP": "0.2,0.20"}, "temperatures twice in TEMP=0.2,0.20; leave"),
+        (GENERATE, {"PROTOCOL": "paper", "TEMP": "0.2,0.4"}, "differ in length, 2 and 10; give equally many"),
         (GENERATE, {"DOMAIN": "Mylib"}, "a library of your own is trained first"),
         (GENERATE, {"MODEL_VERSION": "RUN"}, "is the folder of a training run; give its model, RUN/model"),
         (TRAIN, {"PRESET": "train.yaml"}, "PRESET=train.yaml would name the folder of its corpus train or valid"),

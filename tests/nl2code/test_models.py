@@ -50,3 +50,21 @@ def test_loading_is_quiet_and_later_bars_are_not(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == "" and not told
     list(logging.tqdm([1], file=sys.stderr))
     assert "1/1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AssertionError("Torch not compiled with CUDA enabled"),
+        RuntimeError("CUDA error: invalid device ordinal\nCompile with TORCH_USE_CUDA_DSA"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+    ],
+)
+def test_a_device_that_is_missing_or_full_is_one_line(tmp_path, monkeypatch, error):
+    def to(*_):
+        raise error
+
+    monkeypatch.setattr("transformers.PreTrainedModel.to", to)
+    told = f"^cannot use --device cuda:7: {str(error).partition(chr(10))[0]}; use cpu, or another GPU$"
+    with pytest.raises(ModelError, match=told):
+        load_model(str(tiny.save_tiny(tmp_path / "base")), device="cuda:7")
