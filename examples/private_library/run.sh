@@ -16,6 +16,7 @@ FILES="${FILES:-3000}"                                # programs in the corpus; 
 BENCHMARK="${PROBLEMS:-$HERE/problems/Dorvex.jsonl}"  # DorvexDev.jsonl: 20 problems to choose settings with
 export DOMAIN=Dorvex LIMIT="${LIMIT:-0}"              # LIMIT=0: all problems
 export PRESET="${PRESET:-$HERE/preset.yaml}"          # corpus, encoding, training
+export PROTOCOL="${PROTOCOL:-$HERE/protocol.yaml}"    # sampling
 export DATA_DIR="${DATA_DIR:-data}" RESULTS_DIR="${RESULTS_DIR:-results}"
 WORK="$(realpath -m "$DATA_DIR/$DOMAIN")"
 unset PROBLEMS

@@ -338,9 +338,9 @@ def test_flags_of_sampling(folders):
 def test_the_temperature_shown_is_that_of_the_program(folders):
     """A protocol may hold another one for sketches, in the section of the two stages."""
     for version, shown in (("cert", "0.6"), ("base", "0.2")):
-        found = Settings(GENERATE, [], {**folders, "PROTOCOL": "votes", "MODEL_VERSION": version})
+        found = Settings(GENERATE, [], {**folders, "MODEL_VERSION": version})
         assert found.value["TEMP"] == shown and "--temperature" not in found.shell["SAMPLING_FLAGS"]
-    found = Settings(GENERATE, [], {**folders, "PROTOCOL": "votes", "TEMP": "0.4"})
+    found = Settings(GENERATE, [], {**folders, "TEMP": "0.4"})
     assert found.value["TEMP"] == "0.4" and found.shell["SAMPLING_FLAGS"].count("--temperature") == 1
 
 

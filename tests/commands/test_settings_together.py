@@ -67,8 +67,8 @@ def test_settings_of_sampling_that_their_program_refuses(folders, given, message
 
 def test_a_protocol_may_hold_what_other_settings_leave_idle(folders):
     assert Settings(GENERATE, [], {**folders, **SERVED}).value["DTYPE"] == "auto"
-    assert Settings(GENERATE, [], {**folders, "PROTOCOL": "votes"}).value["SKETCHES_PER_SAMPLE"] == "4"
-    greedy = Settings(GENERATE, [], {**folders, "PROTOCOL": "votes", "SKETCH_STRATEGY": "greedy"})
+    assert Settings(GENERATE, [], folders).value["SKETCHES_PER_SAMPLE"] == "4"
+    greedy = Settings(GENERATE, [], {**folders, "SKETCH_STRATEGY": "greedy"})
     assert greedy.value["SKETCHES_PER_SAMPLE"] == "1"
 
 

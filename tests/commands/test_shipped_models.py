@@ -119,23 +119,23 @@ def test_readme_shows_the_committed_metrics(reported):
     assert told in " ".join(page.split()) and f"{gains['Dorvex']} points above its base" in " ".join(own.split())
 
 
-def test_readme_shows_the_committed_votes():
-    """Scores with PROTOCOL=votes, and their differences to the normal models', paired by problem."""
+def test_readme_shows_the_scores_with_fewer_sketches():
+    """Those of `popular/`, where the sketches of the samples alone vote, minus the normal models', paired by problem."""
     told = {"scores": [], "differences": []}
     for domain in ("Pandas", "Numpy"):
-        votes = json.loads((RESULTS / f"votes/Cert{domain}.json").read_text())
+        popular = json.loads((RESULTS / f"popular/Cert{domain}.json").read_text())
         (file,) = (RESULTS / domain).glob("*_normal/*_metrics.json")
         shares = [
-            np.array([tasks[task]["passed"] / tasks[task]["n"] for task in votes["tasks"]])
-            for tasks in (votes["tasks"], json.loads(file.read_text())["tasks"])
+            np.array([tasks[task]["passed"] / tasks[task]["n"] for task in popular["tasks"]])
+            for tasks in (popular["tasks"], json.loads(file.read_text())["tasks"])
         ]
-        settings = votes["sampling"]["settings"]
-        assert settings["sketches_per_sample"] * settings["num_samples"] == 20
-        for key, score in (("scores", votes["pass@1"]), ("differences", mean_with_interval(shares[0] - shares[1]))):
+        settings = popular["sampling"]["settings"]
+        assert (settings["sketch_strategy"], settings["num_samples"]) == ("popular", 5)
+        assert "sketches_per_sample" not in settings
+        for key, score in (("scores", popular["pass@1"]), ("differences", mean_with_interval(shares[0] - shares[1]))):
             told[key].append(shown(score))
     page = " ".join((ROOT / "README.md").read_text().split())
-    assert "give {} per cent on pandas and {} on NumPy;".format(*told["scores"]) in page
-    assert "minus plain {} and {} points".format(*told["differences"]) in page
+    assert "CERT is at {} and {}, minus plain {} and {} points".format(*told["scores"], *told["differences"]) in page
 
 
 def test_readme_shows_the_committed_cases():

@@ -55,7 +55,7 @@ def test_presets():
 @pytest.mark.parametrize(("two_stages", "models"), [(True, "-sketcher a/b -generator a/c"), (False, "-model a/b")])
 def test_every_protocol_is_for_two_stages_and_for_one(file, two_stages, models):
     args = parse_args([str(file), *models.split()], "", two_stages)
-    sketches = [0.6] if file.stem == "votes" and two_stages else args.temperature
+    sketches = [0.6] if file.stem == "quick" and two_stages else args.temperature
     code = PAPER if file.stem == "paper" else [0.2]  # of a single model, too: their scores are compared
     assert (args.temperature, args.temperature2 if two_stages else code) == (sketches, code)
     assert args.num_samples == (200 if file.stem == "paper" else 5)
