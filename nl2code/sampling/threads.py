@@ -30,6 +30,7 @@ def in_threads(jobs: list[Callable[[], Result]], count: int) -> list[Result]:
             try:
                 done.put((i, job(), None))
             except BaseException as error:
+                waiting.clear()
                 done.put((i, None, error))
 
     for _ in range(min(count, len(jobs))):

@@ -243,7 +243,7 @@ def test_a_lasting_failure_ends_in_one_line_and_finished_units_stay(stub, proble
 
     stub.reply, stub.asked[:] = reply, []
     capsys.readouterr()
-    assert evaluate(stub, problems, output, "-u", 4) == 1
+    assert evaluate(stub, problems, output, "-u", 4, "--concurrency", 1) == 1  # others would be left asking
     error = [line for line in capsys.readouterr().err.replace("\r", "\n").split("\n") if line.startswith("error")]
     assert len(error) == 1 and "HTTP 500: broken, your key is ***" in error[0] and f"{stub.url}/completions" in error[0]
     assert "run the same command again" in error[0] and not output.exists()
