@@ -10,7 +10,7 @@ from scripts.reporting.playground_page import message, page_of, style
 
 OWN = "a prompt of your own"
 COLUMNS = ["run", "prompt", "result", "settings"]
-STRATEGIES = ["popular", "each", "top-2", "top-3", "top-5", "greedy"]
+STRATEGIES = ["popular", "each", "top-1", "top-2", "top-3", "top-5", "greedy"]
 START = "Choose a problem or write the beginning of a program, then run."
 # name of a field of Wish -> explanation, lowest, highest value, step
 NUMBERS = {

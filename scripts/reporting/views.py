@@ -80,7 +80,7 @@ def _differences(benchmark: dict) -> Section:
             rows[key]["pass@1 is"] = direction(one)
     note = "Differences in percentage points, paired by problem, in brackets the 95 % interval (bootstrap over "
     note += "problems): an interval without 0 is a difference that the choice of problems alone does not explain."
-    tables = [Table("At equal temperatures", filled(list(rows.values())))] if rows else []
+    tables = [Table("At equal temperatures of the code", filled(list(rows.values())))] if rows else []
     return Section("Differences", note, tables=tables, printed=True)
 
 

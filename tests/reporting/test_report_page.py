@@ -95,7 +95,7 @@ def test_scores_and_differences(results, page):
     assert all(one["first"] == "x_cert" and one["second"] == "base" for one in data["differences"])
     low, high = next(one["ci95"] for one in data["differences"] if one["T"][1] == "0.2" and one["k"] == "1")
     assert (low, high) == (0, 0.5)  # the problems differ by 0, 0.5, 0.5, 0
-    assert [value(text) for text in column(page.tables["At equal temperatures"], "pass@1")] == ["+25.00", "+25.00"]
+    assert [value(text) for text in column(page.tables["At equal temperatures of the code"], "pass@1")] == ["+25.00", "+25.00"]
     best = next(rows for title, rows in page.tables.items() if title.startswith("Best temperature"))
     assert column(best, "best pass@1 (T)") == ["37.50 (0.2)", "62.50 (0.2/0.2)"]
 
@@ -212,7 +212,7 @@ def test_the_terminal_tells_differences_and_stages(results, capsys):
     assert report.main([str(results)]) == 0
     told = capsys.readouterr().out
     page = Page((results / "report.html").read_text())
-    table = page.tables["At equal temperatures"]
+    table = page.tables["At equal temperatures of the code"]
     assert column(table, "pass@1 is") == ["not told apart", "not told apart"] and table[1][4] in told
     for title, value in (
         ("sketch has a placeholder", "100.00 [100.0, 100.0]"),
@@ -350,4 +350,4 @@ def test_sample_files_without_settings_are_runs_of_their_own(tmp_path):
     assert report.main([str(tmp_path / "results")]) == 0
     tables = Page((tmp_path / "results/report.html").read_text()).tables
     assert column(tables["Every run"], "run") == ["base/t0.2", "base/t0.8"]
-    assert len(tables["At equal temperatures"]) == 2
+    assert len(tables["At equal temperatures of the code"]) == 2
