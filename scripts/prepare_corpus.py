@@ -47,7 +47,8 @@ from scripts.corpus.exercise_templates import load
 from scripts.corpus.exercises import NAME, drop_without_templates, harvest_exercises, templates_of
 from scripts.corpus.idle import refuse_idle, refuse_with_own_corpus
 from scripts.corpus.ledger import count_tokens
-from scripts.corpus.output import RECORD, STATS, locked, own_corpus, read_stats, refuse_foreign_files, write_parts
+from scripts.corpus.output import RECORD, STATS, locked, own_corpus, read_stats, write_parts
+from scripts.corpus.output import refuse_foreign_files, refuse_place
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.shares import Share, gather_all, place_of, read_all, remove_others, shares_of
 from scripts.corpus.sources import Source, resolve
@@ -176,6 +177,7 @@ def prepare(args: argparse.Namespace) -> str:
             print(f"corpus: note: {output} was made by an earlier version; with --sources it is made again")
         return f"corpus: {output} is kept as it is (no --sources given), {summary(read_stats(output))}"
     sources, options = sources_of(args), options_of(args, settings)
+    refuse_place(output, [source.path for source in sources if source.dataset])
     if (templates := templates_of(args) if NAME in options.kinds else None) and not templates.is_file():
         raise UserError(f"{templates} is not there; give a template file with --exercise_templates")
     inputs = inputs_of(sources, options, templates, args.run_snippets)

@@ -228,6 +228,17 @@ def test_data_sets_from_other_tools(tmp_path):
     assert source["files"]["reasons"] == {"no JSON object": 3}
 
 
+@pytest.mark.parametrize("place", ["rows", "rows/data", "/"])
+def test_a_data_set_does_not_hold_its_corpus(tmp_path, capsys, place):
+    """Its second run would read what the first wrote."""
+    write(tmp_path, {"rows/a.jsonl": json.dumps(ROWS[0]) + "\n"})
+    for _ in range(2):
+        assert run(tmp_path / place, [f"dataset:{tmp_path}/rows"], "--kinds", "code") == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: -o/--output {tmp_path / place} ") and error.count("\n") == 1
+    assert [file.name for file in tmp_path.rglob("*")] == ["rows", "a.jsonl"]
+
+
 def test_a_path_with_a_comma(tmp_path):
     (tmp_path / "a,b").mkdir()
     (tmp_path / "a,b/a.py").write_text(ROWS[0]["content"])

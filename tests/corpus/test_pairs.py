@@ -225,6 +225,16 @@ def test_a_file_given_twice_is_read_once(tmp_path):
     assert stats["files"][str(file)]["pairs"] == len(many())
 
 
+@pytest.mark.parametrize("place", ["pairs", "pairs/out", "/"])
+def test_a_folder_that_is_read_is_not_written(tmp_path, place, capsys):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs/a.jsonl").write_text('{"text": "t", "code": "c"}\n')
+    assert prepare_pairs.main([str(tmp_path / "pairs"), "-o", str(tmp_path / place)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: -o/--output {tmp_path / place} ") and error.count("\n") == 1
+    assert [file.name for file in tmp_path.rglob("*")] == ["pairs", "a.jsonl"]
+
+
 def test_two_runs_at_once(tmp_path, capsys):
     with exclusive(tmp_path / ".out.lock", RuntimeError()):
         assert prepared(tmp_path, many())[0] == 1
