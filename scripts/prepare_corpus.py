@@ -47,8 +47,16 @@ from scripts.corpus.exercise_templates import load
 from scripts.corpus.exercises import NAME, drop_without_templates, harvest_exercises, templates_of
 from scripts.corpus.idle import refuse_idle, refuse_with_own_corpus
 from scripts.corpus.ledger import count_tokens
-from scripts.corpus.output import RECORD, STATS, locked, own_corpus, read_stats, write_parts
-from scripts.corpus.output import refuse_foreign_files, refuse_place
+from scripts.corpus.output import (
+    RECORD,
+    STATS,
+    locked,
+    own_corpus,
+    read_stats,
+    refuse_foreign_files,
+    refuse_place,
+    write_parts,
+)
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.shares import Share, gather_all, place_of, read_all, remove_others, shares_of
 from scripts.corpus.sources import Source, resolve

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scripts import encode_domain, prepare_corpus, prepare_pairs
 from scripts.corpus.ledger import Ledger
-from scripts.corpus.pairs import Pair, _csv_rows, _pair, read_pairs
+from scripts.corpus.pairs import Pair, _pair, csv_rows, read_pairs
 from scripts.file_utils import exclusive, read_jsonl
 
 
@@ -112,7 +112,7 @@ def test_damaged_compression_of_csv_is_counted(tmp_path):
 def test_csv_survives_any_text(tmp_path_factory, rows):
     """What Python's csv writes comes back."""
     table = write_csv(tmp_path_factory.mktemp("csv") / "a.csv", rows, ("text", "code"))
-    found = [row for row, _ in _csv_rows(table, Ledger())]
+    found = [row for row, _ in csv_rows(table, Ledger())]
     assert [(row["text"], row["code"]) for row in found] == rows
     for (text, code), row in zip(rows, found, strict=True):
         pair = _pair(row, "a:1")

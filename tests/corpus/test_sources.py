@@ -17,7 +17,7 @@ from benchmarks.fuzz_archives import FORMS, METADATA, TREE, check, pack
 from nl2code.errors import UserError
 from scripts.corpus.documents import HarvestOptions, harvest
 from scripts.corpus.licences import file_licence, is_permissive, metadata_licence, project_licence, states_licence
-from scripts.corpus.sources import read_through, members, resolve
+from scripts.corpus.sources import members, read_through, resolve
 
 OPTIONS = HarvestOptions("pandas", ("code", "mined"), False, (), ())
 GPL = "GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007\n"
