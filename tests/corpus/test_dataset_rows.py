@@ -120,6 +120,14 @@ def test_pairs_are_mined_documents(tmp_path):
     assert totals["code"]["in"] == 0
 
 
+def test_rows_that_give_no_candidate_are_told(tmp_path, capsys):
+    write(tmp_path, {"rows.jsonl": json.dumps(ROWS[0]) + "\n"})
+    assert run(tmp_path / "out", [f"dataset:{tmp_path}/rows.jsonl"], "--kinds", "mined") == 1
+    assert (
+        "in these sources: nothing of these --kinds in 1 files or rows; give other --sources" in capsys.readouterr().err
+    )
+
+
 def test_rows_at_most_and_their_licences(tmp_path):
     rows = [row | {"license": licence} for row, licence in zip(ROWS, ["mit", "gpl-3.0", None, "mit"], strict=False)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
