@@ -47,16 +47,7 @@ from scripts.corpus.exercise_templates import load
 from scripts.corpus.exercises import NAME, drop_without_templates, harvest_exercises, templates_of
 from scripts.corpus.idle import refuse_idle, refuse_with_own_corpus
 from scripts.corpus.ledger import count_tokens
-from scripts.corpus.output import (
-    RECORD,
-    STATS,
-    locked,
-    own_corpus,
-    read_stats,
-    refuse_foreign_files,
-    refuse_place,
-    write_parts,
-)
+from scripts.corpus.output import RECORD, STATS, locked, own_corpus, read_stats, refuse_foreign_files, write_parts
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.shares import Share, gather_all, place_of, read_all, remove_others, shares_of
 from scripts.corpus.sources import Source, resolve
@@ -65,7 +56,7 @@ from scripts.corpus.split import UNITS, limit, limit_repositories, split, withou
 from scripts.corpus.stats import statistics, summary, why_empty
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
-from scripts.file_utils import PROJECT_ROOT, replacing_folder, versions, write_json
+from scripts.file_utils import PROJECT_ROOT, refuse_place, replacing_folder, versions, write_json
 from scripts.multiprocessing_utils import add_ranks, wrong_rank
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record

@@ -20,11 +20,11 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status
 from nl2code.hashes import sha256_file
 from scripts.corpus.lines import files_of
-from scripts.corpus.output import making, refuse_foreign_files, refuse_place, write_parts
+from scripts.corpus.output import making, refuse_foreign_files, write_parts
 from scripts.corpus.pairs import Pair, parse_with_comment, read_pairs, squeezed, summary
 from scripts.corpus.split import hashed, lowest_hashes
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
-from scripts.file_utils import write_json
+from scripts.file_utils import refuse_place, write_json
 from scripts.generating.options import number
 from scripts.presets import HelpFormatter
 from scripts.records import Record

@@ -18,6 +18,7 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from itertools import chain, islice, takewhile
 from pathlib import Path
@@ -136,9 +137,18 @@ def file_rows(file: Path) -> Iterator[dict | str]:
         yield from json_rows(file)
     elif builder == "csv":
         for row, _ in csv_rows(file, Ledger()):
-            yield row if isinstance(row, str) else {name: cell or None for name, cell in row.items()}
+            yield row if isinstance(row, str) else typed(row)
     else:
         yield from hub_rows(builder, "train", data_files={"train": glob.escape(str(file))})
+
+
+def typed(row: dict[str, str | None]) -> dict:
+    """A row of CSV, where all cells are text: empty ones are none, stars are numbers."""
+    cells: dict = {name: cell or None for name, cell in row.items()}
+    for name in cells.keys() & set(COLUMNS["stars"]):
+        with suppress(TypeError, ValueError):
+            cells[name] = float(cells[name])
+    return cells
 
 
 def hub_rows(name: str, split: str, **options: object) -> Iterator[dict]:
@@ -180,17 +190,14 @@ def member_of(row: dict, number: int) -> Member:
     content = commented(text, code) if is_pair else column("content")
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else b""
     licence, stars = column("licence") or "", column("stars")
-    try:
-        stars = float(stars)  # in CSV it is text
-    except (TypeError, ValueError, OverflowError):
-        stars = 0.0
+    counts = isinstance(stars, int | float) and -1e30 <= stars <= 1e30
     return Member(
         str(column("path") or f"row-{number}.py"),
         len(data),
         data,
         repository=str(column("repository") or ""),
         licence=" AND ".join(map(str, filter(None, licence))) if isinstance(licence, list) else str(licence),
-        stars=int(stars) if 0 <= stars <= 1e30 else 0,
+        stars=max(0, int(stars)) if counts else 0,
         is_pair=is_pair,
     )
 

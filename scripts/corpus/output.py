@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -52,17 +52,6 @@ def locked(output: Path, rank: int | None = None) -> Iterator[Path]:
         if rank is not None:
             held.enter_context(exclusive(work / f"{rank}.lock", busy))
         yield work
-
-
-def refuse_place(output: Path, read: Iterable[Path]) -> None:
-    """Raise UserError where a folder to write lies in one of the folders that are read, or is `/`."""
-    place = output.resolve()
-    if not place.name:
-        raise UserError(f"-o/--output {output} is the root of all folders; choose a folder below it")
-    for folder in read:
-        if folder.is_dir() and place.is_relative_to(folder.resolve()):
-            advice = "choose another folder (in the shells: DATA_DIR)"
-            raise UserError(f"-o/--output {output} lies in {folder}, whose files are read; {advice}")
 
 
 def refuse_foreign_files(folder: Path, record: str = RECORD) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nl2code.errors import UserError
-from scripts.corpus.docs.sections import lines_of
+from nl2code.parsing import LINE_END
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.lines import read_lines, read_objects
 
@@ -40,7 +40,7 @@ class Pair:
         >>> Pair("Count users\nby city", "SELECT 1", "a:1").prompt("--")
         '-- Count users\n-- by city\n'
         """
-        return "".join(f"{comment} {line}".strip() + "\n" for line in lines_of(self.text))
+        return "".join(f"{comment} {line}".strip() + "\n" for line in LINE_END.split(self.text))
 
     def document(self, comment: str) -> str:
         """Prompt and code."""

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError
 from nl2code.hashes import sha256_file
+from nl2code.parsing import LINE_END
 from scripts.corpus.licences import UNKNOWN, metadata_licence, project_licence, states_licence
 from scripts.fetch import load_sources, source_entry
 from scripts.mine_docs import DOC_SUFFIXES
@@ -289,4 +290,4 @@ def text_of(member: Member) -> tuple[str | None, str]:
         text = member.data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None, "not UTF-8"
-    return (None, "binary") if "\0" in text else (text.replace("\r\n", "\n").replace("\r", "\n"), "")
+    return (None, "binary") if "\0" in text else (LINE_END.sub("\n", text), "")

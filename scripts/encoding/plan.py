@@ -17,8 +17,8 @@ from nl2code.hashes import sha256_file
 from nl2code.models import tokenizer_sha256
 from nl2code.shards import SHARD_FILES
 from scripts.corpus.lines import corpus_files
-from scripts.corpus.output import refuse_place
 from scripts.encoding.shard import DocumentSettings
+from scripts.file_utils import refuse_place
 from scripts.records import ANOTHER_PLACE, Record, changes, read_record
 
 STAGE, FORMAT = "encoding", 5  # raise it where equal inputs and settings give other shards
