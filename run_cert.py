@@ -40,7 +40,7 @@ def work(argv: list[str]) -> None:
         return
     from scripts.training.run import train
 
-    train(flags)
+    train(flags, __doc__)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,8 +7,9 @@
 #   MODEL_VERSION=openai:NAME BASE_URL=http://localhost:8000/v1 bash run_generating_codes.sh   # a model behind a server
 #   PROTOCOL=paper bash run_generating_codes.sh                   # 200 samples at ten temperatures
 #
-# With --check it looks at the settings and stops. PROTOCOL holds the values of all settings of sampling that are left unset;
-# PRESET says only which trained models are meant. Missing models of PRESET=quick are trained first.
+# With --check it looks at the settings and stops. Settings of sampling that are left unset have the values of the protocol's
+# file, configs/generating/quick.yaml by default. PRESET says only which trained models are meant. Missing models of
+# PRESET=quick are trained first.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 settings "$@"

@@ -7,7 +7,8 @@
 #   DOMAIN=Mylib KINDS=code,mined SOURCES=~/code/mylib,~/code/apps bash run_training_cert.sh   # a library of your own
 #   bash run_training_cert.sh --weight_decay 0.05    # further flags go to run_cert.py
 #
-# With --check it looks at the settings and stops. PRESET holds the values of all settings that are left unset.
+# With --check it looks at the settings and stops. Settings that are left unset have the values of the preset's file,
+# configs/training/quick.yaml by default.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 settings "$@"

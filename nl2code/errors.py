@@ -1,4 +1,4 @@
-"""The one kind of error that a user can mend, and how a command tells it: one line on stderr, a status that is not 0."""
+"""The one kind of error that a user can mend, and how a command reports it: one line on stderr, a status that is not 0."""
 
 import errno
 import io

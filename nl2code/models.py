@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nl2code.errors import UserError, first_line, one_line
 from nl2code.hashes import sha256_file
+from nl2code.quiet import quiet_loading
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -91,11 +92,10 @@ def resolve_model(name: str, adapter: str | None = None) -> str:
 
 def portable_name(name: str) -> str:
     """How an adapter records its base: a folder relative to the project where it lies in it, else absolute; or a hub id."""
-    folder = Path(resolve_model(name))
+    folder = Path(resolve_model(name)).absolute()
     if not folder.is_dir():
         return name
-    inside = folder.absolute().is_relative_to(MODELS_DIR.parent)
-    return str(folder.absolute().relative_to(MODELS_DIR.parent) if inside else folder.absolute())
+    return str(folder.relative_to(MODELS_DIR.parent) if folder.is_relative_to(MODELS_DIR.parent) else folder)
 
 
 def base_of(path: str) -> str | None:
@@ -132,6 +132,7 @@ def adapter_chain(name: str) -> list[str]:
     return chain
 
 
+@quiet_loading()
 def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTrainedModel":
     """Load a causal LM in evaluation mode; adapters are merged into their base.
 
@@ -141,7 +142,8 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTr
         device: a torch device string.
 
     Raises:
-        ModelError: see `adapter_chain`; also where weights are damaged, do not fit, or a hub cannot be reached.
+        ModelError: see `adapter_chain`; also where weights are damaged, do not fit, or a hub cannot be reached, and
+            where a device is missing or full.
     """
     import torch
     from safetensors import SafetensorError
@@ -165,9 +167,8 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTr
         for adapter in adapters:
             from peft import PeftModel
 
-            with warnings.catch_warnings():
-                warnings.filterwarnings("error", "Found missing adapter keys")  # those would change nothing
-                model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+            warnings.filterwarnings("error", "Found missing adapter keys")  # those would change nothing; until the end
+            model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     except SafetensorError as error:
         raise ModelError(
             f"the weights of model {name!r} are damaged or half copied ({first_line(error)}); copy or fetch them again"
@@ -177,7 +178,10 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTr
             f"cannot load model {name!r} ({first_line(error)}); offline, or with .bin weights only, make a safetensors "
             "copy once with `python -m scripts.fetch_model --source ID -o models/NAME` and name that"
         ) from error
-    return model.to(device).eval()
+    try:
+        return model.to(device).eval()
+    except (AssertionError, RuntimeError) as error:  # torch without CUDA; no such GPU, or a full one
+        raise ModelError(f"cannot use --device {device}: {first_line(error)}; use cpu, or another GPU") from error
 
 
 def weights_sha256(name: str) -> str:

@@ -1,7 +1,10 @@
 """Count how two-stage samples came to their answers: cases 1, 2 and 3 (`scripts/reporting/cases.py`).
 
-python -m scripts.cases results/Pandas/x_cert/n200_results.jsonl ...
-python -m scripts.cases X_results.jsonl --table docs/results/cases.json   # also an example of each case: README's table
+    python -m scripts.cases results/Pandas/x_cert/n200_results.jsonl ...
+    python -m scripts.cases X_results.jsonl --table docs/results/cases.json   # also an example of each case: README's table
+
+1: the generator fills the sketch in. 2: the sketcher's text has no placeholder and is the answer. 3: the sample passes but
+does not follow its sketch.
 """
 
 import argparse

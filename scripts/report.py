@@ -24,7 +24,7 @@ from scripts.reporting.problem_files import benchmark_of, problem_file
 
 RECORD = "report.record.json"
 PAGES = ("report.html", "report.md", "report.json")
-FORMAT = 3
+FORMAT = 4
 LONGEST = 15  # rows of a table that is printed below that of all runs
 PASSING_FOLDERS = ("checkpoint-", "runs", ".")  # intermediate files of runs
 

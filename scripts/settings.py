@@ -17,17 +17,21 @@ from pathlib import Path
 
 from nl2code.errors import UserError, exit_status
 from scripts.corpus.lines import corpus_files
+from scripts.generating.names import temperature_pairs
+from scripts.generating.strategies import ONE_SKETCH
 from scripts.shell.checks import ROOT, SOURCES, has_gpu, need_disk, refuse_misspelt, wrong
-from scripts.shell.models import model_folders
-from scripts.shell.presets import preset_file, preset_values
-from scripts.shell.together import refuse_idle, refuse_single, refuse_unfetched, refuse_unpaired
+from scripts.shell.preset_lines import preset_file, preset_values
+from scripts.shell.together import refuse_idle, refuse_sampling, refuse_single, refuse_unfetched
 from scripts.shell.training_flags import training_arguments, training_help
+from scripts.shell.which_models import model_folders
 
 COMMANDS = {"run_training_cert.sh": "t", "run_generating_codes.sh": "g", "run_evaluating_codes.sh": "e"}
 COMMANDS |= {"run_quickstart.sh": "q", "run_encode_domain.sh": "n", "run_tests.sh": "s"}
 SECTIONS = ("corpus", "encoding", "training", "sampling", "two_stages", "evaluation")
 TABLE = re.sub(r"^#.*\n|\n(?=[ ])", "", (ROOT / "configs/settings.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
 ROWS = [[cell.strip() for cell in re.split(r" \|(?= |$)", row)] for row in TABLE.strip().split("\n")]
+FLAGS = {flag.partition(":--")[2].upper(): row[0] for row in ROWS for flag in row[4].split() if ":--" in flag}
+STAGED = ("cert", "shipped")  # values of MODEL_VERSION that are sketcher and generator
 DOMAINS = list(dict.fromkeys(domain for entry in SOURCES for domain in entry["domains"]))
 
 
@@ -56,7 +60,7 @@ class Settings:
         self.given = {row[0]: environment[row[0]] for row in self.rows if environment.get(row[0])}
         self.shell: dict[str, str | list | dict] = {}
         self.notes: list[str] = []
-        refuse_misspelt(environment, {row[0] for row in ROWS})
+        refuse_misspelt(environment, {row[0] for row in ROWS}, FLAGS)
         if "CERT_LOCKED" not in environment and self.letter in "tgen":  # not started by another command
             set_here = {row[0] for row in ROWS if environment.get(row[0])} - {"RESULTS_DIR"}  # a place may be exported
             others = sorted(set_here - {row[0] for row in self.rows})
@@ -69,7 +73,9 @@ class Settings:
         if "DOMAIN" in self.value:
             self.need_domain()
         if "PROBLEMS" in self.value:
-            self.value["PROBLEMS"] = self.value["PROBLEMS"] or self.value["DOMAIN"]
+            from pandas_numpy_eval import benchmark_name
+
+            self.value["PROBLEMS"] = benchmark_name(self.value["PROBLEMS"] or self.value["DOMAIN"])
         for name, _, _, check, *_ in self.rows:
             if self.value[name] and (problem := wrong(check, self.value[name])):
                 raise UserError(f"{name}={self.value[name]} {problem}")
@@ -110,6 +116,9 @@ class Settings:
         for name, check in ((row[0], row[3]) for row in self.rows if row[3].startswith("preset ")):
             file = self.shell[f"{name}_FILE"] = preset_file(check.split()[1], self.value[name])
             found |= preset_values(Path(file).read_text(encoding="utf-8", errors="replace"))
+        if self.value.get("MODEL_VERSION") in STAGED:  # as in their program, their section wins
+            own = {flag: text for flag, text in found.items() if flag.startswith("two_stages:")}
+            found |= {flag.replace("two_stages:", "sampling:"): text for flag, text in own.items()}
         for name, _, _, _, flags, _ in self.rows:
             self.value[name] = self.value[name] or next((found[flag] for flag in flags.split() if flag in found), "")
 
@@ -125,7 +134,7 @@ class Settings:
         """TYPES, and by type SHARDS and RUNS: every base, preset and operation has places of its own."""
         value, both = self.value, ["sketcher", "generator"]
         kind = value.get("TYPE") or value["MODEL_VERSION"]
-        types = both if kind in ("cert", "shipped", "all") else [kind] if "TYPE" in value or kind == "normal" else []
+        types = both if kind in (*STAGED, "all") else [kind] if "TYPE" in value or kind == "normal" else []
         value["OPERATION"] = value["OPERATION"] or "constants"
         suffix = "" if value["OPERATION"] == "constants" or kind == "normal" else f"_{value['OPERATION']}"
         two = set(types) & set(both)
@@ -197,16 +206,21 @@ class Settings:
             raise UserError(f"MODEL_VERSION={version} needs BASE_URL, its server, such as http://localhost:8000/v1")
         single = value["BASE_MODEL"] if version == "base" else models.get("normal", version)
         two = [part for of, folder in models.items() for part in (f"-{of}", folder)]
-        staged = version in ("cert", "shipped")
+        staged = version in STAGED
         shell["PROGRAM"] = "eval_cert_unified.py" if staged else "eval_cert.py"
         shell["MODELS"] = two if staged else ["-model", single]
         shell["MISSING"] = missing
         adapter = any(
             (folder / "adapter_config.json").is_file() for folder in (Path(version), ROOT / "models" / version)
         )
-        shell["NEEDS_BASE"] = "1" if version in ("cert", "shipped", "base", "normal") or adapter else ""
-        if staged:
-            refuse_unpaired(value["TEMP"], value["TEMP2"])
+        shell["NEEDS_BASE"] = "1" if version in (*STAGED, "base", "normal") or adapter else ""
+        refuse_sampling(value, self.given, ONE_SKETCH)
+        if staged and value["SKETCH_STRATEGY"] in ONE_SKETCH:
+            value["SKETCHES_PER_SAMPLE"] = "1"
+        names = ("TEMP", "TEMP2")[: 1 + staged]
+        with suppress(ValueError):  # a protocol's value that is no number, which its program refuses
+            temperatures = [[float(part) for part in value[name].split(",")] for name in names]
+            temperature_pairs(*temperatures, names=[f"{name}={value[name]}" for name in names])
         shell["SAMPLING_FLAGS"] += shell["TWO_STAGES_FLAGS"]
         value["DEVICE"] = value["DEVICE"] or ("cuda" if has_gpu() else "cpu")
         if "DEVICE" not in self.given and value["BACKEND"] != "vllm" and not version.startswith("openai:"):

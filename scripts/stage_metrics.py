@@ -103,8 +103,7 @@ def work(argv: list[str] | None) -> None:
     if served := [name for name in models.values() if is_served(name)]:
         raise UserError(f"likelihoods need a model's weights, which {served[0]} does not give; give a folder or hub id")
     operation = sketch_operation({stage: models[stage] for stage in ("sketcher", "generator")}, args.operation)
-    name = args.problems if args.problems.endswith((".jsonl", ".gz")) else args.problems.removeprefix("Cert")
-    problem_file = resolve_problem_file(name)
+    problem_file = resolve_problem_file(args.problems)
     limit = args.limit or None
     evaluation = Evaluation(EvaluationSettings(problem_file, ks=(1,), workers=args.n_workers, limit=limit))
     inputs = {key: digest for stage, path in models.items() for key, digest in model_inputs(stage, path).items()}

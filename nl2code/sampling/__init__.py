@@ -3,7 +3,7 @@
 from importlib import import_module
 
 _NAMES = {
-    "engine": ("Sampler", "sample_completions"),
+    "engine": ("Sampler",),
     "prompts": ("Completion", "PromptError", "Request"),
     "truncation": ("first_block", "syntax"),
 }

@@ -8,37 +8,29 @@ begin with a blank); a completion that begins with them loses them.
 The key is read from the environment variable OPENAI_API_KEY; it is neither written nor printed.
 """
 
-import email.utils
 import json
-import os
 import random
+import re
 import threading
 import time
 import urllib.error
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from http.client import HTTPException
-from urllib.parse import urlsplit
 
 from nl2code.errors import UserError
 from nl2code.sampling import chat
-from nl2code.sampling.prompts import Completion, PromptError, Request, sample_seed, valid_text
+from nl2code.sampling.prompts import Completion, PromptError, PromptTooLong, Request, sample_seed, valid_text
+from nl2code.sampling.server import PASSING, NoRedirects, Refused, api_key, body_of, checked_url, retry_after
+from nl2code.sampling.threads import in_threads
 
 KINDS = ("auto", "completions", "chat")
 STOP = ["\ndef", "\nclass", "\n#", "\nprint"]  # of BOUNDARIES: OpenAI takes four; truncation cuts at the others
 ATTEMPTS = 6
 LONGEST_WAIT = 600  # seconds
 TIMEOUT = 600  # seconds without a byte of the answer
-PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)  # statuses of which another attempt may be answered
-
-
-class Refused(UserError):
-    """The server answered with a status that another attempt will not change."""
-
-    def __init__(self, url: str, status: int, text: str):
-        super().__init__(f"{url}: HTTP {status}: {text}; {_advice(status)}")
-        self.status, self.text = status, text
+TOO_LONG = re.compile(r"context.(length|size|window)|too long|maximum model length", re.IGNORECASE)  # in refusals
 
 
 class EndpointSampler:
@@ -55,7 +47,7 @@ class EndpointSampler:
         base_url: str,
         endpoint: str = "auto",
         concurrency: int = 8,
-        requests_per_minute: int = 0,
+        requests_per_minute: float = 0,
         samples_per_request: int = 1,
     ):
         """`requests_per_minute` 0 is no limit; `samples_per_request` above 1 asks for `n` choices of one seed."""
@@ -63,15 +55,19 @@ class EndpointSampler:
         self.endpoint, self.concurrency, self.per_request = endpoint, concurrency, samples_per_request
         self.served: list[dict] = []
         self.limit_name = "max_tokens"
+        self._too_long: dict[str, PromptTooLong] = {}  # prompts that the server refused as such
+        self._answered: dict[tuple, list[Completion]] = {}  # beside such, for the next call
         self._interval = 60 / requests_per_minute if requests_per_minute else 0.0
         self._next, self._lock, self._stopped = 0.0, threading.Lock(), threading.Event()
         # Without redirects: they would carry the key to another host.
-        self._open = urllib.request.build_opener(_NoRedirects).open
+        self._open = urllib.request.build_opener(NoRedirects).open
 
     def encode(self, prompt: str, max_new_tokens: int) -> None:
-        """Check a prompt; its length is the server's to judge. Raises PromptError."""
+        """Check a prompt; too long is what the server refused as such before. Raises PromptError."""
         if not valid_text(prompt).strip():
             raise PromptError("an empty prompt cannot be completed by a server; give it a text")
+        if prompt in self._too_long:
+            raise self._too_long[prompt]
 
     def sample_many(
         self,
@@ -86,33 +82,42 @@ class EndpointSampler:
         """As `Sampler.sample_many`; `batch_size` changes nothing, the server chooses its batches.
 
         Raises:
+            PromptTooLong: the server says so of a prompt, which `encode` refuses from then on. All others were asked, too;
+                a next call with them has their answers.
             UserError: the server refuses, does not answer (also after ATTEMPTS attempts), or answers what is none.
         """
         self._stopped.clear()
-        common = {"temperature": temperature, "top_p": top_p}
-        pool = ThreadPoolExecutor(self.concurrency)
+        settings = max_new_tokens, seed, temperature, top_p
+        groups = [[(part, *settings) for part in _parts(request, self.per_request)] for request in requests]
+        asks = [ask for group in groups for ask in group if ask not in self._answered]
         try:
-            groups = [
-                [
-                    pool.submit(self._samples, request, first, count, max_new_tokens, seed, common)
-                    for first, count in _parts(request, self.per_request)
-                ]
-                for request in requests
-            ]
-            return [[sample for future in group for sample in future.result()] for group in groups]
+            in_threads([partial(self._answer, ask) for ask in asks], self.concurrency)
         finally:
             self._stopped.set()  # where one failed, the others give up too
-            pool.shutdown(cancel_futures=True)
+        for request in requests:
+            if request.prompt in self._too_long:
+                raise self._too_long[request.prompt]
+        answered, self._answered = self._answered, {}
+        return [[sample for ask in group for sample in answered[ask]] for group in groups]
 
-    def _samples(self, request: Request, first: int, count: int, length: int, seed: int, common: dict):
-        """Samples first .. first + count - 1; what a server gives too few of is asked again, with the next seed."""
+    def _answer(self, ask: tuple[Request, int, int, float, float]) -> None:
+        """Keep the samples, or the refusal of a prompt that is too long."""
+        prompt = ask[0].prompt
+        try:
+            if prompt not in self._too_long:
+                self._answered[ask] = self._samples(*ask)
+        except PromptTooLong as error:
+            self._too_long[prompt] = error
+
+    def _samples(self, part: Request, length: int, seed: int, temperature: float, top_p: float) -> list[Completion]:
+        """What a server gives too few of is asked again, with the next seed."""
         found: list[Completion] = []
-        while len(found) < count:
-            number = sample_seed(seed, request.task_id, first + len(found)) & 0x7FFFFFFF
-            body = {"model": self.name, **common, "seed": number, "n": count - len(found)}
-            if body["n"] == 1:
+        while (wanted := part.count - len(found)) > 0:
+            number = sample_seed(seed, part.task_id, part.first + len(found)) & 0x7FFFFFFF
+            body = {"model": self.name, "temperature": temperature, "top_p": top_p, "seed": number, "n": wanted}
+            if wanted == 1:
                 del body["n"]  # not every server knows it
-            found += self._ask(request.prompt, length, body)[: count - len(found)]
+            found += self._ask(part.prompt, length, body)[:wanted]
         return found
 
     def _ask(self, prompt: str, length: int, body: dict) -> list[Completion]:
@@ -163,13 +168,16 @@ class EndpointSampler:
             try:
                 return self._post_once(url, {**body, limit_name: length})
             except urllib.error.HTTPError as error:
-                told = self._shown(_body(error))
+                told = self._shown(body_of(error))
+                if error.code == 413 or (error.code == 400 and TOO_LONG.search(told)):
+                    advice = "shorten the prompt, or lower -l/--max_tokens (in the shells: MAX_TOKENS)"
+                    raise PromptTooLong(f"{url}: HTTP {error.code}: {told}; {advice}") from None
                 if error.code == 400 and "max_completion_tokens" in told and limit_name == "max_tokens":
                     self.limit_name = "max_completion_tokens"  # the name that OpenAI's newer models want
                     continue
                 if error.code not in PASSING:
                     raise Refused(url, error.code, told) from None
-                wait, what = _retry_after(error.headers.get("Retry-After")), f"HTTP {error.code}: {told}"
+                wait, what = retry_after(error.headers.get("Retry-After")), f"HTTP {error.code}: {told}"
             except (OSError, HTTPException, ValueError, RecursionError) as error:  # no connection, cut off, no JSON
                 cause = getattr(error, "reason", error)
                 wait, what = None, self._shown(f"{type(cause).__name__}: {cause}")
@@ -185,7 +193,7 @@ class EndpointSampler:
 
     def _post_once(self, url: str, body: dict) -> dict:
         headers = {"Content-Type": "application/json"}
-        if key := _key():
+        if key := api_key():
             headers["Authorization"] = f"Bearer {key}"
         data = json.dumps(body).encode()
         with self._open(urllib.request.Request(url, data, headers), timeout=TIMEOUT) as answer:
@@ -207,39 +215,19 @@ class EndpointSampler:
     def _shown(self, text: object) -> str:
         """The beginning of a server's text, without the key, which some servers repeat."""
         line = " ".join((text if isinstance(text, str) else json.dumps(text)).split())
-        return (line.replace(_key(), "***") if _key() else line)[:300]
+        return (line.replace(key, "***") if (key := api_key()) else line)[:300]
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_):
-        return None  # the status becomes an HTTPError
+def _parts(request: Request, size: int) -> list[Request]:
+    """What one request to the server asks for; parts end at multiples of `size`, wherever `request` begins.
 
-
-def checked_url(url: str) -> str:
-    """A base URL without a slash at its end. Raises UserError where it is none or holds a password."""
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
-        fits = fits and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
-    except ValueError:  # brackets without an end, a port that is no number up to 65535
-        fits = False
-    if not fits:
-        raise UserError(f"--base_url {url!r} is no address of a server; give one such as http://localhost:8000/v1")
-    if parts.username or parts.password:
-        raise UserError("--base_url holds a user or password; put the key into OPENAI_API_KEY and leave it out here")
-    return url.rstrip("/")
-
-
-def _parts(request: Request, size: int) -> list[tuple[int, int]]:
-    """(first, count) of each request to the server; they end at multiples of `size`, wherever `request` begins.
-
-    >>> _parts(Request("", "", 3, 6), 4)
+    >>> [(part.first, part.count) for part in _parts(Request("", "", 3, 6), 4)]
     [(3, 1), (4, 4), (8, 1)]
     """
     end, first, found = request.first + request.count, request.first, []
     while first < end:
-        found.append((first, min(end, first - first % size + size) - first))
-        first += found[-1][1]
+        found.append(replace(request, first=first, count=min(end, first - first % size + size) - first))
+        first += found[-1].count
     return found
 
 
@@ -257,42 +245,3 @@ def _completion(kind: str, prompt: str, choice: object) -> Completion | None:
         return None
     raw = chat.completion_of(prompt, text) if kind == "chat" else chat.without_tail(prompt, text)
     return Completion.finished(raw, 0, choice.get("finish_reason"), text if kind == "chat" else None)
-
-
-def _body(error: urllib.error.HTTPError) -> str:
-    """The text of a refusal, as much of it as arrives."""
-    with error:
-        try:
-            return error.read().decode("utf-8", "replace")
-        except (OSError, HTTPException) as cut:
-            return getattr(cut, "partial", b"").decode("utf-8", "replace")
-
-
-def _retry_after(text: str | None) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or a date; None where it holds neither."""
-    if text is None:
-        return None
-    with suppress(ValueError):
-        return max(0.0, float(text))
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
-
-
-def _key() -> str:
-    """The key. Raises UserError, without telling it, where it cannot be sent in a header."""
-    key = os.environ.get("OPENAI_API_KEY", "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise UserError("OPENAI_API_KEY holds line breaks or characters beyond ASCII; set it to the key alone")
-    return key
-
-
-def _advice(status: int) -> str:
-    if status in (401, 403):
-        return "put a valid key into the environment variable OPENAI_API_KEY"
-    if status in (301, 302, 303, 307, 308):
-        return "redirects are not followed; give the address itself as --base_url"
-    if status in (404, 405):
-        return "correct the model's name, --base_url (most end in /v1) or --endpoint"
-    return "change what it objects to"

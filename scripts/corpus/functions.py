@@ -15,7 +15,7 @@ from itertools import accumulate
 
 from nl2code.parsing import first_line, try_parse
 from scripts.corpus.docs.snippets import is_import, library_names
-from scripts.corpus.names import BUILTINS, Names
+from scripts.corpus.scopes import BUILTINS, Names
 from scripts.mine_docs import Snippet
 
 MAX_LINES = 40

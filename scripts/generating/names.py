@@ -1,9 +1,15 @@
-"""Where samples go by default: `<results>/<benchmark>/<run>/<settings>.samples.jsonl`, a place for each setting."""
+"""Where samples go by default: `<results>/<benchmark>/<run>/<settings>.samples.jsonl`, a place for each setting.
+
+Standard library only, the shells read it too.
+"""
 
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+from nl2code.errors import UserError
 
 ENDING = ".samples.jsonl"
 _TRAINED = re.compile(r"([^/]+)/experiments/([^/]+)_models/([^/]+)/([^/]+)/?$")
@@ -66,6 +72,25 @@ def file_name(settings: dict, defaults: dict) -> str:
             text = f"{value:.12g}" if isinstance(value, float) else _digest(value) if key == "tasks" else value
             parts.append(f"{prefix}{text}")
     return "_".join(parts) + ENDING
+
+
+def temperature_pairs(first: list, second: Sequence = (None,), names: Sequence[str] = ("-t", "-t2")) -> list[tuple]:
+    """Temperatures of the two stages, paired in order; a single one is paired with all of the other stage.
+
+    Args:
+        second: (None,) where there is one stage.
+        names: of the two settings, for errors.
+
+    Raises:
+        UserError: lists of different lengths, or one pair twice.
+    """
+    told, length = " and ".join(names[: 1 + (second != (None,))]), max(len(first), len(second))
+    if not {len(first), len(second)} <= {1, length}:
+        raise UserError(f"{told} differ in length, {len(first)} and {len(second)}; give equally many, or a single one")
+    pairs = [(first[i % len(first)], second[i % len(second)]) for i in range(length)]
+    if len(set(pairs)) < length:
+        raise UserError(f"the same temperatures twice in {told}; leave one out")
+    return pairs
 
 
 def beside(output: Path, ending: str) -> Path:

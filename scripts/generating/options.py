@@ -13,17 +13,20 @@ from nl2code.hashes import sha256_file
 from nl2code.models import resolve_model, tokenizer_sha256, weights_sha256
 from nl2code.sampling.dtype import DTYPES, HELP, choose_dtype
 from nl2code.sampling.prompts import BATCH_SIZE, GPU_BATCH_SIZE
+from pandas_numpy_eval import benchmark_name
 from pandas_numpy_eval.data import benchmark_info, read_problems, resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.generating import served
-from scripts.generating.names import ENDING, beside, file_name, run_name
+from scripts.generating.names import ENDING, beside, file_name, run_name, temperature_pairs
+from scripts.generating.strategies import HELP as SKETCHES
+from scripts.generating.strategies import ONE_SKETCH, PATTERN, STRATEGIES
 from scripts.generating.units import FORMAT, SampleFile
 from scripts.presets import HelpFormatter, parse_with_preset
 from scripts.records import Record
 from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
 DEFAULTS = {"sketch_strategy": "popular", "operation": CONSTANTS, "backend": "torch", "dtype": "float32"}
-DEFAULTS |= {"batch_size": BATCH_SIZE, "unit_size": 512, "endpoint": "auto", "samples_per_request": 1}
+DEFAULTS |= {"batch_size": BATCH_SIZE, "unit_size": 512} | served.DEFAULTS
 CHUNK = 50  # samples of a problem that are not parted between units, with one model
 
 
@@ -46,9 +49,9 @@ def temperatures(text: str) -> list[float]:
 
 
 def strategy(text: str) -> str:
-    """An argparse type: which sketches the generator completes (scripts/generating/two_stages.py)."""
-    if not re.fullmatch(r"popular|each|greedy|top-[1-9]\d{0,3}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is none of popular, each, greedy, top-2, top-3, ...")
+    """An argparse type: which sketches the generator completes (scripts/generating/strategies.py)."""
+    if not re.fullmatch(PATTERN, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(STRATEGIES)}")
     return text
 
 
@@ -64,7 +67,8 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
 
     Second names of flags are those of the released code.
     """
-    parser = argparse.ArgumentParser(description=doc, formatter_class=HelpFormatter, allow_abbrev=False)
+    usage = f"%(prog)s [PROTOCOL.yaml] {'-sketcher MODEL -generator MODEL' if two_stages else '-model MODEL'} [flags]"
+    parser = argparse.ArgumentParser(description=doc, formatter_class=HelpFormatter, usage=usage, allow_abbrev=False)
     add = parser.add_argument
     count, size, one = number(int, 1, 10**5), number(int, 1, 4096), ("-model", "--model_name_or_path")
     models = {"": one}
@@ -87,8 +91,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     add("--limit", type=number(int, 0, 10**5), help="only the first LIMIT problems; 0: all (default: all)")
     add("--tasks", help="only problems whose whole task_id matches this regular expression (default: all)")
     if two_stages:
-        sketches = "popular (most frequent, as in the paper), each, top-2, top-3, ..., greedy"
-        add("--sketch_strategy", type=strategy, default="popular", help=f"sketches for the generator: {sketches}")
+        add("--sketch_strategy", type=strategy, default="popular", help=SKETCHES)
         greedy = {"dest": "sketch_strategy", "action": "store_const", "const": "greedy"}
         add("--greedy_sketch", **greedy, help="short for --sketch_strategy greedy")
         add("-c", "--chunk_size", type=count, help="samples of a problem that choose a sketch together (default: all)")
@@ -122,9 +125,9 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         if args.device:
             parser.error("--gpu_device and --device name the same; leave one out")
         args.device = "cpu" if args.gpu_device < 0 else f"cuda:{args.gpu_device}"
-    if two_stages and "chunk_size" in args.typed and args.sketch_strategy in ("each", "greedy"):
+    if two_stages and "chunk_size" in args.typed and args.sketch_strategy in ONE_SKETCH:
         parser.error(f"--chunk_size changes nothing for --sketch_strategy {args.sketch_strategy}; leave it out")
-    if two_stages and args.sketches_per_sample > 1 and args.sketch_strategy in ("each", "greedy"):
+    if two_stages and args.sketches_per_sample > 1 and args.sketch_strategy in ONE_SKETCH:
         if "sketches_per_sample" in args.typed:
             advice = f"--sketch_strategy {args.sketch_strategy}, which takes one sketch for each sample"
             parser.error(f"--sketches_per_sample {args.sketches_per_sample} does not go with {advice}; leave it out")
@@ -142,6 +145,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     if args.backend == "torch":
         args.device = args.device or "cpu"
         args.batch_size = args.batch_size or (DEFAULTS["batch_size"] if args.device == "cpu" else GPU_BATCH_SIZE)
+    args.domain = benchmark_name(args.domain)
     if args.dtype:
         args.dtype = choose_dtype(args.dtype, args.device or "cuda")  # vllm has no device flag
     return args
@@ -168,21 +172,22 @@ def sample_files(args: argparse.Namespace, models: dict[str, str]) -> list[Sampl
         settings |= {"sketches_per_sample": k} if (k := args.sketches_per_sample) > 1 else {}
     try:
         file = resolve_problem_file(args.domain)
-        problems = list(read_problems(file).values())[: settings["limit"]]
-        if args.tasks:
-            problems = [problem for problem in problems if re.fullmatch(args.tasks, problem["task_id"])]
+        everything = enumerate(read_problems(file).values())
+        fit = [(i, one) for i, one in everything if not args.tasks or re.fullmatch(args.tasks, one["task_id"])]
+        problems = [problem for i, problem in fit if not args.limit or i < args.limit]
         benchmark = {**benchmark_info(file), "file": args.domain}
     except re.error as error:
         raise UserError(f"--tasks {args.tasks!r} is no regular expression ({error}); correct it") from error
     except (EvaluationError, OSError) as error:
         raise UserError(f"problems {args.domain!r}: {error}") from error
     if not problems:
-        raise UserError(f"--tasks {args.tasks!r} matches no task_id of {args.domain}; try --tasks '.*/[0-9]'")
+        told = f"no task_id of {args.domain}; try --tasks '.*/[0-9]'"
+        if fit:
+            told = f"none of the first {args.limit} problems of {args.domain}; raise --limit to {fit[0][0] + 1} or more"
+        raise UserError(f"--tasks {args.tasks!r} matches {told}")
     inputs["benchmark"] = benchmark["sha256"]
-    pairs, found = temperature_pairs(args.temperature, getattr(args, "temperature2", [None])), []
-    if len(set(pairs)) < len(pairs):
-        raise UserError("-t and -t2 ask for the same temperatures twice; leave one out")
-    for t, t2 in pairs:
+    found = []
+    for t, t2 in temperature_pairs(args.temperature, getattr(args, "temperature2", (None,))):
         own = settings | {"temperature": t} | ({} if t2 is None else {"temperature2": t2})
         output = _output(args, own, models)
         record = Record(beside(output, ".meta.json"), "generation", FORMAT, inputs, own)
@@ -190,18 +195,6 @@ def sample_files(args: argparse.Namespace, models: dict[str, str]) -> list[Sampl
     if len({one.output for one in found}) < len(found):
         raise UserError(f"several temperatures need {{t}} and {{t2}} in the name of --output {args.output}")
     return found
-
-
-def temperature_pairs(first: list, second: list) -> list[tuple]:
-    """Temperatures of the two stages, paired in order; a single one is paired with all of the other stage.
-
-    Raises:
-        UserError: lists of different lengths.
-    """
-    if len(first) != len(second) and 1 not in (len(first), len(second)):
-        raise UserError(f"-t has {len(first)} temperatures and -t2 {len(second)}; give equally many, or a single one")
-    length = max(len(first), len(second))
-    return [(first[i % len(first)], second[i % len(second)]) for i in range(length)]
 
 
 def sketch_operation(models: dict[str, str], asked: str | None) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError
 from nl2code.models import find_folder, has_weights
+from pandas_numpy_eval import benchmark_name
 from pandas_numpy_eval.data import NAMES, program_parts, read_problems, resolve_problem_file
 from scripts.generating.options import sketch_operation
 from scripts.generating.served import is_served
@@ -105,6 +106,26 @@ def find_models(domain: str, data_dir: str = "data", base: str = BASE) -> Models
     return Models(base, base, f"{note}; train them with DOMAIN={domain} bash run_training_cert.sh")
 
 
+def known_problems(name: str) -> dict[str, dict]:
+    """Problems by task_id of a benchmark or problem file; none of a domain that has no benchmark. Raises EvaluationError."""
+    known = benchmark_name(name) in NAMES or name.endswith((".jsonl", ".jsonl.gz"))
+    return read_problems(resolve_problem_file(name)) if known else {}
+
+
+def problem_of(problems: dict[str, dict], task_id: str) -> dict:
+    """A problem by its task_id. Raises UserError."""
+    if task_id not in problems:
+        some = ", ".join(list(problems)[:3]) or "none; give a problem file"
+        raise UserError(f"no task {task_id!r}; there are {some}, ...")
+    return problems[task_id]
+
+
+def refuse_empty(prompt: str) -> None:
+    """Raise UserError for a prompt without text."""
+    if not prompt.strip():
+        raise UserError("the prompt is empty; write the beginning of a program")
+
+
 class Playground:
     """Two loaded models and the problems that may be chosen.
 
@@ -125,8 +146,7 @@ class Playground:
             if is_served(name):
                 raise UserError(f"-{stage} {name}: the playground takes models of this machine only; give a folder")
         self.models = models
-        known = problems in NAMES or problems.endswith((".jsonl", ".jsonl.gz"))
-        self.problems = read_problems(resolve_problem_file(problems)) if known else {}
+        self.problems = known_problems(problems)
         self.operation = sketch_operation(names, None)
         args = argparse.Namespace(backend="torch", device=device, dtype=dtype)
         loaded = {name: open_sampler(name, args) for name in dict.fromkeys(names.values())}
@@ -134,10 +154,7 @@ class Playground:
 
     def problem(self, task_id: str) -> dict:
         """A problem by its task_id. Raises UserError."""
-        if task_id not in self.problems:
-            some = ", ".join(list(self.problems)[:3]) or "none; give a problem file"
-            raise UserError(f"no task {task_id!r}; there are {some}, ...")
-        return self.problems[task_id]
+        return problem_of(self.problems, task_id)
 
     def run(self, prompt: str, wish: Wish, task_id: str = "") -> Result:
         """Draw sketches and codes, and run the answers in the sandbox.
@@ -154,8 +171,7 @@ class Playground:
 
         problem = self.problem(task_id) if task_id else None
         task_id = task_id if problem and problem["prompt"] == prompt else ""
-        if not prompt.strip():
-            raise UserError("the prompt is empty; write the beginning of a program")
+        refuse_empty(prompt)
         began = time.monotonic()
         common = {"top_p": wish.top_p, "max_new_tokens": wish.max_tokens, "seed": wish.seed}
         settings = [common | {"temperature": value} for value in (wish.temperature, wish.temperature2)]

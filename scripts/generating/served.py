@@ -24,7 +24,8 @@ def add_flags(add: Callable, number: Callable, two_stages: bool) -> None:
         add("--base_url2", help="server of the generator (default: --base_url)")
     add("--endpoint", choices=KINDS, help="what the server offers (default: auto, completions and else chat)")
     add("--concurrency", type=number(int, 1, 1024), help="requests at a time (default: 8)")
-    add("--requests_per_minute", type=number(int, 0, 10**6), help="most requests in a minute, 0: any (default: 0)")
+    most = "most requests in a minute, of all processes; 0: any (default: 0)"
+    add("--requests_per_minute", type=number(int, 0, 10**6), help=most)
     several = "samples of one request and one seed; more are cheaper where prompts are paid for (default: 1)"
     add("--samples_per_request", type=number(int, 1, 128), help=several)
 

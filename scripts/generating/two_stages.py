@@ -16,37 +16,16 @@ placeholders, it writes once more without a sketch; where that is empty too, the
 placeholder.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from itertools import cycle, groupby
 
 from nl2code.sampling.prompts import Completion, PromptError, Request
+from scripts.generating.strategies import choose_sketches
 from scripts.generating.units import Chunk
 from scripts.sketches.documents import SEGMENTATION
 from scripts.sketches.placeholders import has_placeholder
 
 BOTH_STAGES, SKETCHER_ALONE, CORRECTED = CASES = (1, 2, 3)  # the third is known only after execution (scripts/cases.py)
-
-
-def choose_sketches(sketches: list[str], strategy: str, count: int) -> list[str]:
-    """The sketch for each of `count` samples; ties: the sketch that was drawn first.
-
-    >>> choose_sketches(["", "f(number)", "g(string)", "g(string)"], "popular", 2)
-    ['g(string)', 'g(string)']
-    >>> choose_sketches(["a", "b", "a", "c", "a", "b"], "top-2", 6)
-    ['a', 'a', 'a', 'a', 'b', 'b']
-    """
-    if strategy == "each":
-        return sketches
-    top = Counter(sketches).most_common(1 if strategy == "popular" else int(strategy.removeprefix("top-")))
-    total = sum(votes for _, votes in top)
-    # Largest remainder: whole numbers of samples that add up, as close to the proportions as possible.
-    shares = [count * votes / total for _, votes in top]
-    wholes = [int(share) for share in shares]
-    by_remainder = sorted(range(len(top)), key=lambda k: wholes[k] - shares[k])
-    for k in by_remainder[: count - sum(wholes)]:
-        wholes[k] += 1
-    return [sketch for (sketch, _), whole in zip(top, wholes, strict=True) for _ in range(whole)]
 
 
 def generator_prompt(sketch: str, prompt: str) -> str:
@@ -77,7 +56,7 @@ class TwoStages:
             drafts = [self._answers(*group) for group in zip(drafts, chosen, strict=True)]
         try:
             codes = self._codes(chunks, chosen)
-        except PromptError:  # raised before anything is drawn
+        except PromptError:  # raised before anything is drawn, or what a server drew is kept
             chosen = [self._readable(*group) for group in zip(chunks, chosen, strict=True)]
             codes = self._codes(chunks, chosen)
         bare = [

@@ -59,6 +59,11 @@ class SampleFile:
         return beside(self.output, ".parts")
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that merges the units."""
+        return Path(f"{self.parts}.lock")
+
+    @property
     def temperatures(self) -> dict[str, float]:
         """Of each stage, in order."""
         return {key: value for key, value in self.record.settings.items() if key.startswith("temperature")}
@@ -145,8 +150,7 @@ class SampleFile:
 
     def merge(self, seconds: float = 0) -> None:
         """Write the sample file where all units are there, and remove the parts of a finished one."""
-        lock = Path(f"{self.parts}.lock")
-        with exclusive(lock, None):
+        with exclusive(self.lock, None):
             units = [part for part, _ in self.units()]
             if not self.is_finished() and all(part.is_file() for part in units):
                 write_jsonl(self.output, (row for part in units for row in read_jsonl(part)))
@@ -157,7 +161,7 @@ class SampleFile:
                 self.record.finish([self.output], run, benchmark=self.benchmark)
             if self.is_finished():
                 shutil.rmtree(self.parts, ignore_errors=True)
-                lock.unlink(missing_ok=True)
+                self.lock.unlink(missing_ok=True)
 
     def recut(self) -> Path:
         """The finished samples once more, cut by `syntax`; made again where they changed.
@@ -188,6 +192,9 @@ def enough_memory(args: argparse.Namespace) -> Iterator[None]:
     except RuntimeError as error:
         if not re.search("out of memory|can't allocate memory", str(error)):
             raise
+        if args.batch_size is None:
+            advice = "use --dtype bfloat16, or --backend torch (in the shells: DTYPE, BACKEND)"
+            raise UserError(f"no memory on the GPU for --backend {args.backend}; {advice}") from error
         advice = "lower -b/--batch_size (in the shells: batch_size, in a copy of PROTOCOL's file)"
         raise UserError(f"no memory on {args.device} for {args.batch_size} rows; {advice}") from error
 
@@ -218,7 +225,8 @@ def generate(args: argparse.Namespace, models: list[str], files: list[SampleFile
             samplers[-1].encode(SEGMENTATION * (len(models) - 1) + problem["prompt"], len(models) * args.max_tokens)
     for file, there in zip(files, finished, strict=True):
         if there:
-            file.merge()
+            if file.parts.exists() or file.lock.exists():  # else nothing is written, as the folder may be read-only
+                file.merge()
         else:
             common = {"top_p": args.top_p, "max_new_tokens": args.max_tokens, "seed": args.seed}
             common["batch_size"] = args.batch_size

@@ -168,17 +168,21 @@ def _by(key: str, facts: dict, metrics: dict, ks: list[str]) -> dict:
 def differences(runs: list[dict], series: list[dict], alike: list[tuple]) -> list[dict]:
     """pass@k of a run minus that of another series at the same temperature, paired by problem.
 
+    Where two series have no temperatures of all stages in common, the temperature of the code (the last stage's) decides.
     Fewer stages are subtracted from more, and a shorter name (of a base model) from a longer one. `alike` holds for each
     run what has to be equal: the problem file, and library versions with limits.
     """
     found = []
     ordered = sorted(series, key=lambda one: (runs[one["shown"]]["stages"], len(one["label"])))
     for earlier, later in itertools.combinations(ordered, 2):
-        for i, j in itertools.product(earlier["runs"], later["runs"]):
+        pairs = [(i, j) for i, j in itertools.product(earlier["runs"], later["runs"]) if alike[i] == alike[j]]
+        pairs = [(i, j) for i, j in pairs if runs[i]["temperatures"][-1:] == runs[j]["temperatures"][-1:]]
+        kind = list if runs[earlier["shown"]]["stages"] == runs[later["shown"]]["stages"] else set  # 0.2 is as 0.2/0.2
+        equal = [(i, j) for i, j in pairs if kind(runs[i]["temperatures"]) == kind(runs[j]["temperatures"])]
+        for i, j in equal or pairs:
             one, other = runs[i], runs[j]
             tasks = [task for task in one["tasks"] if task in other["tasks"]]
-            kind = list if one["stages"] == other["stages"] else set  # one stage at 0.2 goes with two at 0.2 and 0.2
-            if not tasks or alike[i] != alike[j] or kind(one["temperatures"]) != kind(other["temperatures"]):
+            if not tasks:
                 continue
             about = {"first": later["label"], "second": earlier["label"], "T": [other["T"], one["T"]]}
             for k in (k for k in one["scores"] if k in other["scores"]):

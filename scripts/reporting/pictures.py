@@ -43,11 +43,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def draw_example(args: argparse.Namespace) -> dict:
     """The sketches and the most frequent answer of both stages for a problem, with its verdict. Raises UserError."""
-    from scripts.generating.playground import PASSED, Models, Playground, Wish
+    from scripts.generating.playground import PASSED, Models, Playground, Wish, known_problems, problem_of
 
+    prompt = problem_of(known_problems(args.problems), args.task)["prompt"]  # an error before the models are loaded
     dtype = choose_dtype(args.dtype, "cpu")
     playground = Playground(Models(args.sketcher, args.generator, ""), args.problems, dtype=dtype)
-    prompt, wish = playground.problem(args.task)["prompt"], Wish(n=args.num_samples)
+    wish = Wish(n=args.num_samples)
     result = playground.run(prompt, wish, args.task)
     answers = [answer for answer in result.answers if answer.case == 1 and answer.sketch]
     if not answers:

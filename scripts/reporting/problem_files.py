@@ -14,7 +14,7 @@ def benchmark_of(metrics: dict) -> dict:
 def problem_file(benchmark: dict) -> Path | None:
     """The file that `name`, `file` and `sha256` tell; None where it is gone or changed."""
     try:
-        file = resolve_problem_file(benchmark.get("file") or benchmark["name"].removeprefix("Cert"))
+        file = resolve_problem_file(benchmark.get("file") or benchmark["name"])
         return file if file_sha256(file) == benchmark["sha256"] else None
     except (EvaluationError, OSError, KeyError):
         return None

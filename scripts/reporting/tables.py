@@ -37,9 +37,10 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """All metrics files under a folder, and a complaint for every one that is unreadable or of other samples or results.
 
     Returns:
-        One row per file, by benchmark, settings and run: the columns SHOWN (texts), `scores` (k -> pass@k in [0, 1]),
-        `settings` (of sampling), `problem_file` (its sha256), `circumstances` and `models` (JSON), `path`, `metrics` and
-        `place` (of `_with_places`). `problems` are those that have samples.
+        One row per file, by benchmark and settings, then runs of one stage, shortest name (the base) first, then those of
+        two: the columns SHOWN (texts), `scores` (k -> pass@k in [0, 1]), `settings` (of sampling), `problem_file` (its
+        sha256), `circumstances` and `models` (JSON), `path`, `metrics` and `place` (of `_with_places`). `problems` are those
+        that have samples.
     """
     rows, complaints = [], []
     for path in sorted(folder.rglob("*_metrics.json")):
@@ -50,8 +51,11 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
             rows.append(_row(path, metrics, _cases(path, complaints)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             complaints.append(f"{path}: left out, {type(error).__name__}: {error}; evaluate its samples again")
-    order = ["benchmark", "problems", "n", "T", "stages", "run"]
-    return _with_places(pd.DataFrame(rows).sort_values(order)) if rows else pd.DataFrame(), complaints
+    if not rows:
+        return pd.DataFrame(), complaints
+    order = ["benchmark", "problems", "n", "T", "stages", "length", "run"]
+    found = pd.DataFrame([row | {"length": len(row["run"])} for row in rows]).sort_values(order)
+    return _with_places(found.drop(columns="length")), complaints
 
 
 def _with_places(rows: pd.DataFrame) -> pd.DataFrame:
@@ -76,7 +80,9 @@ def _cases(path: Path, complaints: list[str]) -> dict:
 def _row(path: Path, metrics: dict, cases: dict) -> dict:
     settings = settings_of(metrics)
     strategy = settings.get("sketch_strategy", "popular")
-    marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), "syntax": "truncate" in settings}
+    votes = settings.get("sketches_per_sample", 1)
+    marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), f"k{votes}": votes > 1}
+    marks |= {"syntax": "truncate" in settings}
     if "pass@1" not in metrics:
         raise ValueError("it has no pass@1, add 1 to --k")
     # Nothing but their names tells sample files without settings apart.

@@ -9,14 +9,14 @@ from functools import cache
 from pathlib import Path
 
 from nl2code.errors import UserError
-from scripts.shell.presets import ROOT, preset_file
+from scripts.shell.preset_lines import ROOT, preset_file
 
 SOURCES = json.loads((ROOT / "scripts/sources.json").read_text(encoding="utf-8"))
 BENCHMARKS = ("Pandas", "Numpy", "PandasDev", "NumpyDev", "HumanEval", "PandasEval", "NumpyEval")
 # Name of a variable or a flag that is refused -> what to do instead.
 RENAMED = dict(re.findall(r"(?m)^(\S+) \| (.+)", (ROOT / "configs/renamed.txt").read_text(encoding="utf-8")))
-# Variables of other programs whose names are one or two letters away from a setting's.
-WELL_KNOWN = {"TMP", "TERM", "TMOUT", "LIB", "LIBC", "STEP", "LIMITS", "TEMPDIR", "JAVA_DIR", "META_DIR"}
+# Variables of other programs whose names are those of a flag, or one or two letters away from a setting's.
+WELL_KNOWN = {"PYTHON", "TMP", "TERM", "TMOUT", "LIB", "LIBC", "STEP", "LIMITS", "TEMPDIR", "JAVA_DIR", "META_DIR"}
 
 
 def wrong(check: str, value: str) -> str:
@@ -110,11 +110,21 @@ def distance(a: str, b: str) -> int:
     return rows[-1][-1]
 
 
-def refuse_misspelt(environment: dict[str, str], names: set[str]) -> None:
-    """Raise UserError for a variable of the original's shells, and for one whose name is nearly that of a setting."""
+def refuse_misspelt(environment: dict[str, str], names: set[str], flags: dict[str, str]) -> None:
+    """Refuse variables that look like settings.
+
+    Args:
+        environment: name -> value; empty values count as unset.
+        names: of all settings.
+        flags: a flag in capitals, without dashes -> the setting that becomes this flag.
+
+    Raises:
+        UserError: a variable of the original's shells, one named after a flag, or one that is nearly a setting's name.
+    """
+    renamed = {flag: f"use {setting}" for flag, setting in flags.items()} | RENAMED
     for name in environment.keys() - names - WELL_KNOWN:
-        if environment[name] and name in RENAMED:
-            raise UserError(f"{name} is no setting; {RENAMED[name]}, or unset it (env -u {name} ...)")
+        if environment[name] and name in renamed:
+            raise UserError(f"{name} is no setting; {renamed[name]}, or unset it (env -u {name} ...)")
         if re.fullmatch("[A-Z][A-Z0-9_]*", name) and environment[name] and (other := near(name, names)):
             raise UserError(f"{name} is no setting; did you mean {other}? Correct it, or unset it (env -u {name} ...)")
 

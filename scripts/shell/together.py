@@ -1,6 +1,7 @@
 """Checks of the shells' settings that look at several of them, or at what was fetched. Standard library only."""
 
 import shlex
+from collections.abc import Container
 
 from nl2code.errors import UserError
 from scripts.shell.checks import ROOT
@@ -32,14 +33,27 @@ def refuse_single(environment: dict[str, str]) -> None:
             raise UserError(f"{name}={environment[name]} is no setting of run_quickstart.sh; {advice}")
 
 
-def refuse_unpaired(first: str, second: str) -> None:
-    """Raise UserError where the temperatures of the two stages, comma lists, make no pairs, or one pair twice."""
-    one, two = first.split(","), second.split(",")
-    if len(one) != len(two) and 1 not in (len(one), len(two)):
-        raise UserError(f"TEMP={first} and TEMP2={second} differ in length; give equally many, or a single one")
-    length = max(len(one), len(two))
-    if len({(float(one[k % len(one)] or 0), float(two[k % len(two)] or 0)) for k in range(length)}) < length:
-        raise UserError(f"TEMP={first} and TEMP2={second} ask for the same temperatures twice; leave one out")
+def refuse_sampling(value: dict[str, str], given: dict[str, str], one_sketch: Container[str]) -> None:
+    """Refuse settings of sampling that do not go together, before any model is trained.
+
+    Args:
+        value: the settings in force.
+        given: name -> value, what the user set.
+        one_sketch: strategies that take one sketch for each sample.
+
+    Raises:
+        UserError: naming the settings and the fix.
+    """
+    strategy, version, several = value["SKETCH_STRATEGY"], value["MODEL_VERSION"], given.get("SKETCHES_PER_SAMPLE", "1")
+    if strategy in one_sketch and int(several) > 1:
+        advice = f"SKETCH_STRATEGY={strategy}, which takes one sketch for each sample; leave one unset"
+        raise UserError(f"SKETCHES_PER_SAMPLE={several} does not go with {advice}")
+    if version.startswith("openai:"):
+        for name in (name for name in ("BACKEND", "DTYPE", "DEVICE") if name in given):
+            advice = f"MODEL_VERSION={version} is sampled by its server, which chooses its own; leave {name} unset"
+            raise UserError(f"{name}={given[name]} changes nothing: {advice}")
+    elif value["BACKEND"] == "vllm" and value["DEVICE"]:
+        raise UserError(f"BACKEND=vllm chooses the device itself; leave DEVICE={value['DEVICE']} unset")
 
 
 def refuse_unfetched(value: dict[str, str], environment: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ import sys
 
 from nl2code.errors import UserError
 from scripts.shell.checks import flag_advice
-from scripts.shell.presets import ROOT
+from scripts.shell.preset_lines import ROOT
 
 PLACES = {"--output_dir": "RUN_NAME", "--model_name_or_path": "BASE_MODEL"}
 PLACES |= {"--train_file": "DATA_DIR", "--validation_file": "DATA_DIR"}
@@ -46,7 +46,8 @@ def training_arguments(arguments: list[str], given: dict[str, str], settings: di
 
 def training_help() -> str:
     """The version of transformers, and the help of run_cert.py as it builds it with that version."""
-    command = [sys.executable, "-c", "from scripts.training.run import parse; parse(['--help'])"]
+    code = "import run_cert; from scripts.training.run import parse; parse(['--help'], run_cert.__doc__)"
+    command = [sys.executable, "-c", code]
     environment = {**os.environ, "COLUMNS": "120"}
     told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     return f"transformers {importlib.metadata.version('transformers')}\n{told.rstrip()}"

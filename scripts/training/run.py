@@ -36,8 +36,8 @@ class Help(HelpFormatter):
         return super()._get_help_string(action)
 
 
-def parse(flags: list[str]) -> tuple[ModelArguments, DataArguments, RunArguments]:
-    """The settings from flags.
+def parse(flags: list[str], doc: str = "") -> tuple[ModelArguments, DataArguments, RunArguments]:
+    """The settings from flags; `doc` stands in front of the flags in --help.
 
     Raises:
         UserError: unknown flags, flags that cannot be honoured, values that do not fit together.
@@ -47,7 +47,8 @@ def parse(flags: list[str]) -> tuple[ModelArguments, DataArguments, RunArguments
         raise UserError(f"{message}; see run_cert.py --help")
 
     groups = (ModelArguments, DataArguments, RunArguments)
-    about = {"prog": "run_cert.py", "description": __doc__.partition("\n")[0], "formatter_class": Help}
+    usage = "run_cert.py [FILE.yaml] --model_name_or_path MODEL --train_file PREFIX --output_dir FOLDER [flags]"
+    about = {"usage": usage, "description": doc, "formatter_class": Help}
     parser = HfArgumentParser(groups, **about, allow_abbrev=False)
     parser.error = refuse
     with one_line("settings"):
@@ -108,13 +109,13 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, training
         )
 
 
-def train(flags: list[str]) -> None:
-    """Train to `<output_dir>/model`, resuming a run that was killed; or evaluate (--do_eval alone).
+def train(flags: list[str], doc: str) -> None:
+    """Train to `<output_dir>/model`, resuming a run that was killed; or evaluate (--do_eval alone). `doc`: see `parse`.
 
     Raises:
         UserError, OSError: one line each.
     """
-    model_args, data_args, training_args = parse(flags)
+    model_args, data_args, training_args = parse(flags, doc)
     training_args.dataloader_pin_memory &= torch.cuda.is_available()
     run_dir = Path(training_args.output_dir)
     set_seed(training_args.seed)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from nl2code import models
 from nl2code.errors import UserError, first_line, one_line
+from nl2code.quiet import quiet_loading
 from scripts.records import read_record
 
 if TYPE_CHECKING:
     from nl2code.code_dataset import CodeBlockDataset
 
 
+@quiet_loading()
 def starting_model(name: str, *, lora_r: int = 0, lora_alpha: int = 0, checkpointing: bool = False):
     """Load a base model for training; with a rank, its weights are frozen and adapters on all linear layers are trained.
 

@@ -82,7 +82,7 @@ def test_unknown_domain(command, settings, words, tmp_path):
         ("PROBLEMS", "Pandaz", ("Pandas Numpy PandasDev NumpyDev HumanEval",)),
         ("PROTOCOL", "slow", ("quick paper", ".yaml")),
         ("OPERATION", "name", ("constants names both",)),
-        ("SKETCH_STRATEGY", "top-0", ("popular each",)),
+        ("SKETCH_STRATEGY", "top-0", ("popular, each, greedy, top-1, top-2",)),
         ("BACKEND", "jax", ("torch vllm",)),
         ("RUN_NAME", "../x", ("a name of letters",)),
     ],
@@ -328,7 +328,7 @@ def test_an_environment_with_wrong_versions(tmp_path):
 
 def test_the_environment_that_is_made(tmp_path):
     """In a copy of the shells, with a `venv` and a `pip` that write down what they are asked."""
-    for name in ("scripts/shell", "scripts/corpus", "nl2code", "configs", "pandas-numpy-eval"):
+    for name in ("scripts/shell", "scripts/corpus", "scripts/generating", "nl2code", "configs", "pandas-numpy-eval"):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
     for name in (
         *("run_tests.sh", "scripts/common.sh", "scripts/settings.py", "scripts/__init__.py", "scripts/sources.json"),
@@ -342,13 +342,16 @@ def test_the_environment_that_is_made(tmp_path):
         *(
             "scripts/shell/__init__.py",
             "scripts/shell/checks.py",
-            "scripts/shell/models.py",
-            "scripts/shell/presets.py",
+            "scripts/shell/which_models.py",
+            "scripts/shell/preset_lines.py",
             "scripts/shell/together.py",
             "scripts/shell/training_flags.py",
             "scripts/corpus/__init__.py",
             "scripts/corpus/ledger.py",
             "scripts/corpus/lines.py",
+            "scripts/generating/__init__.py",
+            "scripts/generating/names.py",
+            "scripts/generating/strategies.py",
         ),
         *("requirements.txt", "requirements-dev.txt"),
     ):

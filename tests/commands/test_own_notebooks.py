@@ -1,12 +1,15 @@
 """The two notebooks run, cell by cell, on a tiny model, with a tiny library and with pairs; their outputs are stripped."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import tiny
+
+from nl2code.models import find_folder, has_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = {file.name: json.loads(file.read_text(encoding="utf-8")) for file in ROOT.glob("*.ipynb")}
@@ -91,6 +94,12 @@ def test_interacting(base, tmp_path, capsys, monkeypatch):
     assert set(found["verdicts"]) == set(found["codes"])
     assert [task["n"] for task in found["over_problems"]["tasks"].values()] == [4] * 3
     assert found["over_pairs"]["texts"] == 3
+
+
+def test_sketcher_and_generator_of_interacting_ship():
+    cells = ["".join(cell["source"]) for cell in NOTEBOOKS["Interacting_with_PyCodeGPT.ipynb"]["cells"]]
+    names = re.findall(r'(?m)^(?:SKETCHER|GENERATOR) = "(.+)"', "\n".join(cells))
+    assert len(names) == 2 and all(has_weights(find_folder(name, "adapter_config.json")) for name in names)
 
 
 def test_sliders_set_the_temperatures(base, monkeypatch, capsys):

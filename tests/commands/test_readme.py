@@ -1,4 +1,4 @@
-"""The commands of all pages: shells with --check, programs with --help and the flags that are shown; the README's places."""
+"""The commands of all pages: shells with --check, programs with --help and the flags that are shown; named places exist."""
 
 import importlib.metadata
 import os
@@ -121,13 +121,13 @@ def test_programs(line):
     assert [word for word in rest if word.endswith(".yaml") and not (ROOT / word).is_file()] == []
 
 
-def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+def test_the_python_of_the_programs_runs(tmp_path, monkeypatch, capsys):
     """With a tiny model in place of the default base."""
-    (block,) = re.findall(r"(?s)```python\n(.*?)```", (ROOT / "README.md").read_text())
+    (block,) = re.findall(r"(?s)```python\n(.*?)```", (ROOT / "docs/tools.md").read_text())
     monkeypatch.chdir(tmp_path)
     model = tiny.save_tiny(tmp_path / "base")
-    session = {"__name__": "readme"}
-    exec(compile(block.replace("smollm2-135m", str(model)), "README.md", "exec"), session)
+    session = {"__name__": "tools"}
+    exec(compile(block.replace("smollm2-135m", str(model)), "docs/tools.md", "exec"), session)
     shown = capsys.readouterr().out.split("\n")
     assert shown[0] == re.search(r"print\(transform.*# (.*)", block)[1]
     assert len((tmp_path / "x.jsonl").read_text().strip().split("\n")) == 4 and session["metrics"]["n"] == 4
@@ -146,11 +146,9 @@ def test_the_command_of_evaluation_is_ours():
 
 
 def test_places_that_are_named_exist():
-    text = (ROOT / "README.md").read_text()
-    layout = text[text.index("## Where to change what") : text.index("## Citation")]
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    layout = text[text.index("## Where to change what") :].partition("\n## ")[0]
     named = [name for name in re.findall(r"`([\w./*-]+)`", layout) if "/" in name or name.endswith((".py", ".sh"))]
     assert len(named) > 30
     folders = ("", "scripts", "scripts/corpus/docs", "pandas-numpy-eval/pandas_numpy_eval")
     assert [name for name in named if not any(list((ROOT / folder).glob(name)) for folder in folders)] == []
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("http")]
-    assert links and [link for link in links if not (ROOT / link).exists()] == []

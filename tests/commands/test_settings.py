@@ -1,5 +1,6 @@
 """Settings of the shells: what is refused before any work, what is passed on, and the places of different settings."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pandas_numpy_eval import data
 from scripts import fetch_model, settings
 from scripts.settings import Settings
 from scripts.shell import checks, requirements, training_flags
+from scripts.shell.preset_lines import preset_values
 
 STAGES = ("sketcher", "generator")
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +32,7 @@ RUNNER_OS BUILD_ID BUILD_NUMBER JOB_NAME JOB_ID NODE_NAME WORKSPACE SLURM_JOB_ID
 SLURM_PROCID SBATCH_PARTITION PBS_JOBID PBS_NODEFILE NCPUS NSLOTS LSB_JOBID SGE_TASK_ID JAVA_HOME JAVA_DIR META_DIR
 NODE_ENV NODE_OPTIONS DEBIAN_FRONTEND HTTP_PROXY HTTPS_PROXY NO_PROXY REQUESTS_CA_BUNDLE SSL_CERT_FILE AWS_REGION
 GOPATH CARGO_HOME RUSTFLAGS KUBECONFIG DOCKER_HOST CONTAINER_NAME MPLBACKEND MPLCONFIGDIR TOKENIZERS_PARALLELISM
-CERT_DOWNLOADS CERT_LIBS CERT_LOCKED WSL_DISTRO_NAME STEP LIMITS
+CERT_DOWNLOADS CERT_LIBS CERT_LOCKED WSL_DISTRO_NAME STEP LIMITS PYTHON
 """
 
 
@@ -40,7 +42,7 @@ def folders(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "has_gpu", lambda: False)
     verified = lambda *_, **__: SimpleNamespace(returncode=0)  # noqa: E731
     monkeypatch.setattr(settings, "subprocess", SimpleNamespace(run=verified, DEVNULL=None))
-    monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
+    monkeypatch.setattr("scripts.shell.which_models.ROOT", tmp_path)
     return {"DATA_DIR": f"{tmp_path}/data", "RESULTS_DIR": f"{tmp_path}/results", "CERT_PYTHON": sys.executable}
 
 
@@ -80,6 +82,14 @@ def test_misspelt_settings_are_refused_by_every_command(name, meant, folders):
 def test_variables_of_the_original_are_refused_with_what_to_use(name, folders):
     for script in settings.COMMANDS:
         with pytest.raises(UserError, match=rf"^{name} is no setting; use .+, or unset it \(env -u {name} "):
+            Settings(script, [], {**folders, name: "3"})
+
+
+def test_variables_named_after_a_flag_are_refused_by_every_command(folders):
+    flags = settings.FLAGS.keys() - {row[0] for row in settings.ROWS} - {"PYTHON"}
+    assert {"LEARNING_RATE", "TEMPERATURE", "GRADIENT_ACCUMULATION_STEPS", "PER_DEVICE_TRAIN_BATCH_SIZE"} <= flags
+    for name, script in itertools.product(flags, settings.COMMANDS):
+        with pytest.raises(UserError, match=f"^{name} is no setting; use {settings.FLAGS[name]}, or unset it"):
             Settings(script, [], {**folders, name: "3"})
 
 
@@ -181,6 +191,21 @@ def test_every_row_is_whole():
         assert check.startswith(("model", "preset", "domain")) or not default or not checks.wrong(check, default)
 
 
+@pytest.mark.parametrize("script", settings.COMMANDS)
+def test_help_names_settings_of_its_command_alone(script):
+    rows = [row for row in settings.ROWS if settings.COMMANDS[script] in row[1]]
+    named = {name for row in rows for name in re.findall("[A-Z_]{3,}[0-9]?", row[5])}
+    assert named & {row[0] for row in settings.ROWS} <= {row[0] for row in rows}
+
+
+def test_help_names_the_file_and_the_value_of_the_quick_preset():
+    text = settings.help_text(TRAIN)
+    (exercises,) = re.findall(r"the preset's \(quick: (\d+)\)", text)
+    values = preset_values((ROOT / "configs/training/quick.yaml").read_text())
+    assert values["corpus:--exercises"] == exercises and "configs/training/quick.yaml by default" in text
+    assert "configs/generating/quick.yaml by default" in settings.help_text(GENERATE)
+
+
 def test_it_needs_no_package_and_little_time(folders):
     """-S leaves site-packages out."""
     command = [sys.executable, "-S", "-X", "importtime", "-m", "scripts.settings", "run_tests.sh"]
@@ -279,6 +304,12 @@ def test_what_has_to_be_made_first_is_checked_as_well(folders):
     assert base.shell["MODELS"] == ["-model", "smollm2-135m"] and base.shell["PROGRAM"] == "eval_cert.py"
 
 
+def test_our_benchmarks_are_called_by_their_file_as_well(folders):
+    for script in (GENERATE, EVALUATE):
+        made = [Settings(script, [], {**folders, "PROBLEMS": name}) for name in ("NumpyDev", "CertNumpyDev")]
+        assert made[0].value == made[1].value and made[0].shell == made[1].shell
+
+
 def test_flags_of_sampling(folders):
     ours = {"TEMP": "0.2,0.8", "TEMP2": "0.4", "OPERATION": "names", "LIMIT": "0", "DEVICE": "cuda:1", "PROCESSES": "2"}
     cert = Settings(GENERATE, [], {**folders, **ours})
@@ -302,6 +333,15 @@ def test_flags_of_sampling(folders):
         Settings(GENERATE, [], {**folders, "DEVICE": "mps"})
     assert Settings(GENERATE, [], folders).shell["SAMPLING_FLAGS"] == ["--device", "cpu"]
     assert Settings(GENERATE, [], {**folders, "BACKEND": "vllm"}).shell["SAMPLING_FLAGS"] == ["--backend", "vllm"]
+
+
+def test_the_temperature_shown_is_that_of_the_program(folders):
+    """A protocol may hold another one for sketches, in the section of the two stages."""
+    for version, shown in (("cert", "0.6"), ("base", "0.2")):
+        found = Settings(GENERATE, [], {**folders, "PROTOCOL": "votes", "MODEL_VERSION": version})
+        assert found.value["TEMP"] == shown and "--temperature" not in found.shell["SAMPLING_FLAGS"]
+    found = Settings(GENERATE, [], {**folders, "PROTOCOL": "votes", "TEMP": "0.4"})
+    assert found.value["TEMP"] == "0.4" and found.shell["SAMPLING_FLAGS"].count("--temperature") == 1
 
 
 def test_switches_of_evaluation(folders):
@@ -386,7 +426,7 @@ def test_versions_of_an_environment(tmp_path, capsys):
 
 def test_which_models_the_two_stages_are(folders, monkeypatch, tmp_path):
     """Named by the user, else trained here, else shipped."""
-    monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
+    monkeypatch.setattr("scripts.shell.which_models.ROOT", tmp_path)
     runs = {of: f"{folders['DATA_DIR']}/Pandas/experiments/{of}_models/smollm2-135m_quick/model" for of in STAGES}
 
     def models(**given):
@@ -416,7 +456,7 @@ def test_which_models_the_two_stages_are(folders, monkeypatch, tmp_path):
 
 
 def test_the_quickstart_takes_shipped_models_where_they_fit(folders, monkeypatch, tmp_path):
-    monkeypatch.setattr("scripts.shell.models.ROOT", tmp_path)
+    monkeypatch.setattr("scripts.shell.which_models.ROOT", tmp_path)
     for stage in STAGES:
         (tmp_path / f"models/{stage}-pandas").mkdir(parents=True)
 
@@ -461,8 +501,9 @@ def test_a_source_with_a_comma_in_its_path(folders, tmp_path):
         (EVALUATE, {"LIBS": "pandas>=2"}, "LIBS=pandas>=2 is not a comma list of NAME==VERSION"),
         (TRAIN, {"RESAMPLING_WEIGHTS": "1.0.0_._1"}, "RESAMPLING_WEIGHTS=1.0.0_._1 is not a_b_c"),
         (GENERATE, {"PROBLEMS": "README.md"}, "PROBLEMS=README.md is not allowed"),
-        (GENERATE, {"TEMP": "0.2,0.20"}, "TEMP=0.2,0.20 and TEMP2=0.2 ask for the same temperatures twice"),
-        (GENERATE, {"PROTOCOL": "paper", "TEMP": "0.2,0.4"}, "differ in length"),
+        (GENERATE, {"TEMP": "0.2,0.20"}, "the same temperatures twice in TEMP=0.2,0.20 and TEMP2=0.2; leave one out"),
+        (GENERATE, {"MODEL_VERSION": "normal", "TEMP": "0.2,0.20"}, "temperatures twice in TEMP=0.2,0.20; leave"),
+        (GENERATE, {"PROTOCOL": "paper", "TEMP": "0.2,0.4"}, "differ in length, 2 and 10; give equally many"),
         (GENERATE, {"DOMAIN": "Mylib"}, "a library of your own is trained first"),
         (GENERATE, {"MODEL_VERSION": "RUN"}, "is the folder of a training run; give its model, RUN/model"),
         (TRAIN, {"PRESET": "train.yaml"}, "PRESET=train.yaml would name the folder of its corpus train or valid"),

@@ -12,6 +12,8 @@ from pandas_numpy_eval import originals
 from scripts import settings
 from scripts.settings import Settings
 
+SERVED = {"MODEL_VERSION": "openai:m", "BASE_URL": "http://x/v1"}
+
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
@@ -46,6 +48,28 @@ def test_exercises_for_a_corpus_of_ones_own(folders, tmp_path):
     corpus(tmp_path / "data/Pandas/data")
     with pytest.raises(UserError, match="EXERCISES=5 needs SOURCES; the corpus in .* is used as it is"):
         Settings(TRAIN, [], {**folders, "EXERCISES": "5"})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"SKETCHES_PER_SAMPLE": "4", "SKETCH_STRATEGY": "each"}, "SKETCHES_PER_SAMPLE=4 .* SKETCH_STRATEGY=each"),
+        ({"BACKEND": "vllm", "DEVICE": "cuda"}, "BACKEND=vllm chooses the device itself; leave DEVICE=cuda unset"),
+        ({**SERVED, "DTYPE": "float32"}, "DTYPE=float32 changes nothing: MODEL_VERSION=openai:m .* leave DTYPE unset"),
+        ({**SERVED, "DEVICE": "cpu"}, "DEVICE=cpu changes nothing"),
+        ({**SERVED, "BACKEND": "vllm"}, "BACKEND=vllm changes nothing"),
+    ],
+)
+def test_settings_of_sampling_that_their_program_refuses(folders, given, message):
+    with pytest.raises(UserError, match=message):
+        Settings(GENERATE, [], {**folders, **given})
+
+
+def test_a_protocol_may_hold_what_other_settings_leave_idle(folders):
+    assert Settings(GENERATE, [], {**folders, **SERVED}).value["DTYPE"] == "auto"
+    assert Settings(GENERATE, [], {**folders, "PROTOCOL": "votes"}).value["SKETCHES_PER_SAMPLE"] == "4"
+    greedy = Settings(GENERATE, [], {**folders, "PROTOCOL": "votes", "SKETCH_STRATEGY": "greedy"})
+    assert greedy.value["SKETCHES_PER_SAMPLE"] == "1"
 
 
 def test_originals_that_were_not_fetched(folders, tmp_path, monkeypatch):

@@ -64,6 +64,14 @@ def test_stages(domain):
     assert metrics["copies placeholders, generator+draft"]["value"] < 0.1
 
 
+def test_readme_tells_what_the_generators_solve_with_the_right_sketch():
+    files = [RESULTS / "stages" / f"{domain}Dev.json" for domain in ("Pandas", "Numpy")]
+    found = [json.loads(file.read_text())["groups"]["all"]["metrics"] for file in files]
+    values = [f"{100 * metrics['pass@1 first_block, generator+reference']['value']:.0f}" for metrics in found]
+    page = " ".join((ROOT / "README.md").read_text().split())
+    assert f"solve {' and '.join(values)} % of the development problems" in page
+
+
 def test_stages_of_the_quick_preset():
     """What 80 steps of each stage give in a fresh clone: it sketches, and the generator runs and follows."""
     metrics = json.loads((RESULTS / "stages/PandasDev_quick.json").read_text())["groups"]["all"]["metrics"]
@@ -72,18 +80,43 @@ def test_stages_of_the_quick_preset():
     assert metrics["follows sketch, generator+draft"]["value"] >= 0.5
 
 
-def test_readme_shows_the_committed_metrics(tmp_path, capsys):
-    shutil.copytree(RESULTS, tmp_path / "results")
-    assert report.main([str(tmp_path / "results")]) == 0
-    printed = [line.split() for line in capsys.readouterr().out.split("\n")]
-    rows = {(row[0], row[1]): row for row in printed if row and row[0] in ("CertNumpy", "CertPandas")}
-    shown = re.findall(
-        r"^   (Cert\w+) +(\S+) +(\d+) +([\d.]+ \[[\d.]+, [\d.]+\]) +(.*)$", (ROOT / "README.md").read_text(), re.M
-    )
-    assert sorted(found[:2] for found in shown) == sorted(rows)
-    for benchmark, run, n, score, levels in shown:
-        row = " ".join(rows[benchmark, run])
-        assert f" {n} {score} " in row and row.endswith(" ".join(levels.split()))
+def kind_of(run: str) -> str:
+    """`normal`, `cert` or `base`, by the name of a run."""
+    return "normal" if run.endswith("_normal") else "cert" if run.endswith("_cert") or "+" in run else "base"
+
+
+def shown(score: dict) -> str:
+    return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * x for x in (score["value"], *score["ci95"])))
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory) -> list[dict]:
+    """What the report says of the committed metrics: those of the shipped models, then those of Dorvex."""
+    found = []
+    for number, folder in enumerate((RESULTS, ROOT / "examples/private_library/measured")):
+        copy = tmp_path_factory.mktemp("results") / str(number)
+        shutil.copytree(folder, copy)
+        assert report.main([str(copy)]) == 0
+        found += json.loads((copy / "report.json").read_text())["benchmarks"]
+    return found
+
+
+def test_readme_shows_the_committed_metrics(reported):
+    """Its first table, and the differences between CERT and its base; that of Dorvex is on a page of its own."""
+    page, own = ((ROOT / name).read_text() for name in ("README.md", "docs/private-library.md"))
+    gains = {}
+    for benchmark in reported:
+        cells = {kind_of(run["name"]): shown(run["scores"]["1"]) for run in benchmark["runs"]}
+        assert [*cells] == ["base", "normal", "cert"]  # in the order of the report's tables
+        pairs = {(kind_of(pair["first"]), kind_of(pair["second"])): shown(pair) for pair in benchmark["differences"]}
+        (problems,) = {run["problems"] for run in benchmark["runs"]}
+        row = [str(problems), *(cells[kind] for kind in ("base", "normal", "cert")), pairs["cert", "normal"]]
+        name = benchmark["name"].removesuffix(".jsonl")
+        assert re.search(rf"(?m)^\| \[?{name}\b[^|]*\| {re.escape(' | '.join(row))} \|$", page), row
+        gains[name] = pairs["cert", "base"]
+    assert sorted(gains) == ["CertNumpy", "CertPandas", "Dorvex"]
+    told = f"above its base by {gains['CertPandas']} points on pandas and by {gains['CertNumpy']} on NumPy."
+    assert told in " ".join(page.split()) and f"{gains['Dorvex']} points above its base" in " ".join(own.split())
 
 
 def test_readme_shows_the_committed_votes():
@@ -99,10 +132,10 @@ def test_readme_shows_the_committed_votes():
         settings = votes["sampling"]["settings"]
         assert settings["sketches_per_sample"] * settings["num_samples"] == 20
         for key, score in (("scores", votes["pass@1"]), ("differences", mean_with_interval(shares[0] - shares[1]))):
-            told[key].append("{:.1f} [{:.1f}, {:.1f}]".format(*(100 * x for x in (score["value"], *score["ci95"]))))
+            told[key].append(shown(score))
     page = " ".join((ROOT / "README.md").read_text().split())
-    assert "solves {} per cent of the pandas problems and {} of NumPy's".format(*told["scores"]) in page
-    assert "{} and {} points more than the normal models".format(*told["differences"]) in page
+    assert "give {} per cent on pandas and {} on NumPy;".format(*told["scores"]) in page
+    assert "minus plain {} and {} points".format(*told["differences"]) in page
 
 
 def test_readme_shows_the_committed_cases():
@@ -123,7 +156,7 @@ def test_readme_shows_the_committed_cases():
 
 def test_readme_tells_the_committed_protocol():
     page = (ROOT / "README.md").read_text()
-    section = " ".join(page[page.index("## Experiments and some cases") :].partition("\n## ")[0].split())
+    section = " ".join(page[page.index("## Results") :].partition("\n## ")[0].split())
     for file in RESULTS.glob("*/*/*_metrics.json"):
         metrics = json.loads(file.read_text())
         told = metrics["sampling"]["settings"]

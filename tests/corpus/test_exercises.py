@@ -228,12 +228,13 @@ def test_show(templates, capsys):
 
 
 def test_page_has_a_file_that_works(tmp_path, capsys):
-    """The example of docs/exercises.md."""
+    """The example of docs/exercises.md, and the programs that it shows."""
     text = (FOLDER.parents[1] / "docs" / "exercises.md").read_text(encoding="utf-8")
     path = tmp_path / "Statistics.yaml"
     path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
     assert show([str(path), "-n", "2"]) == 0
-    assert "statistics." in capsys.readouterr().out
+    shown = text.partition("```python\n")[2].partition("```")[0]
+    assert "statistics." in shown and capsys.readouterr().out == shown
 
 
 @pytest.mark.parametrize(

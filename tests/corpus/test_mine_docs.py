@@ -19,7 +19,7 @@ from nl2code.parsing import try_parse
 from scripts.corpus.docs.notebooks import notebook_cells
 from scripts.corpus.docs.sections import code_of
 from scripts.corpus.docs.snippets import KNOWN_IMPORTS, comment_of, imports_library
-from scripts.corpus.names import free_names
+from scripts.corpus.scopes import free_names
 from scripts.mine_docs import READERS, main, mine
 
 PARTS = ("line of IPython syntax", "example that does not parse", "notebook that cannot be read")  # no whole sections

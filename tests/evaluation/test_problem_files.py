@@ -6,7 +6,7 @@ import json
 import pytest
 from mini_benchmark import PROBLEMS, problem, write_lines
 
-from pandas_numpy_eval import data
+from pandas_numpy_eval import OWN, data
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,12 @@ def test_problem_files_by_name_and_gzipped(tmp_path):
     assert list(data.read_problems(data.resolve_problem_file(path))) == [f"Mini/{i}" for i in range(4)]
     info = data.benchmark_info(path)
     assert info["name"] == "Mini" and info["problems"] == 4 and len(info["sha256"]) == 64
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_our_benchmarks_are_called_by_their_file_as_well(name):
+    assert data.resolve_problem_file(f"Cert{name}") == data.resolve_problem_file(name)
+    assert data.read_problems(f"Cert{name}").keys() == data.read_problems(name).keys()
 
 
 def test_program_is_the_sum_of_its_parts():

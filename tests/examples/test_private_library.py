@@ -2,7 +2,6 @@
 
 import doctest
 import importlib
-import json
 import os
 import random
 import re
@@ -25,7 +24,6 @@ from evaluation.problem_checks import (
 from examples.private_library import make_corpus, tasks, wording, wording_conditions
 from examples.private_library.pools import NUMBER_WORDS
 from pandas_numpy_eval import evaluate_functional_correctness
-from scripts import report
 from scripts.decontaminate import fingerprints_from, squeeze
 from scripts.file_utils import read_jsonl
 
@@ -188,28 +186,6 @@ def test_descriptions_hold_what_the_code_needs():
         used = set(re.findall(r'"[^"]+"', one.code))
         adjectives = {f'"{name}"' for name in wording_conditions.ADJECTIVES}
         assert [text for text in used - adjectives if text not in one.text] == [], (one.text, one.code)
-
-
-def test_the_page_shows_the_committed_results(tmp_path):
-    """Scores of base, normal and CERT, and CERT's differences to both, paired by problem."""
-    shutil.copytree(EXAMPLE / "measured", tmp_path / "measured")
-    assert report.main([str(tmp_path / "measured")]) == 0
-    (found,) = json.loads((tmp_path / "measured/report.json").read_text())["benchmarks"]
-
-    def cell(entry: dict) -> str:
-        value, low, high = (f"{100 * number:.1f}" for number in (entry["value"], *entry["ci95"]))
-        return f"{value} [{low}, {high}]"
-
-    def kind(run: str) -> str:
-        return {"normal": "normal", "cert": "cert"}.get(run.rpartition("_")[2], "base")
-
-    scores = {kind(run["name"]): cell(run["scores"]["1"]) for run in found["runs"]}
-    scores |= {(kind(pair["first"]), kind(pair["second"])): cell(pair) for pair in found["differences"]}
-    page = (ROOT / "docs/private-library.md").read_text().replace("*", "")
-    cells = (scores[name] for name in ("base", "normal", "cert", ("cert", "base"), ("cert", "normal")))
-    assert f"| {' | '.join(cells)} |" in page
-    shown = f"a normal model {scores['normal']} and CERT {scores['cert']} per cent"
-    assert shown in " ".join((ROOT / "README.md").read_text().split())
 
 
 def test_a_changed_library_gets_another_environment(tmp_path):

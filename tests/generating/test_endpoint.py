@@ -1,9 +1,15 @@
 """Models behind a server, against a stub on loopback: what is asked, what is made of the answers, and what fails how."""
 
+import email.utils
 import json
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import tiny
@@ -13,9 +19,11 @@ import eval_cert_unified
 from nl2code.errors import UserError
 from nl2code.sampling import chat, endpoint
 from nl2code.sampling.endpoint import EndpointSampler
-from nl2code.sampling.prompts import Request
+from nl2code.sampling.prompts import PromptTooLong, Request
+from nl2code.sampling.server import retry_after
 
 KEY = "sk-secret-4711"
+PROTOCOLS = Path(__file__).resolve().parents[2] / "configs/generating"
 SETTINGS = {"temperature": 0.8, "top_p": 0.9, "max_new_tokens": 12, "seed": 7}
 TASKS = [
     {"task_id": "T/0", "prompt": "def f(x):\n    return ", "entry_point": "f", "canonical_solution": ["x"]},
@@ -121,23 +129,10 @@ def test_completions_end_to_end(stub, problems, tmp_path, monkeypatch):
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and KEY in file.read_text()]
 
 
-@pytest.mark.parametrize("protocol", ["quick", "paper"])
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_protocol_file_may_hold_what_a_server_decides(stub, problems, tmp_path, protocol):
-    flags = [
-        "-model",
-        "openai:m",
-        "--base_url",
-        stub.url,
-        "-d",
-        problems,
-        "-n",
-        1,
-        "-t",
-        0.2,
-        "-o",
-        tmp_path / "x.samples.jsonl",
-    ]
-    assert eval_cert.main(list(map(str, [f"configs/generating/{protocol}.yaml", *flags]))) == 0
+    flags = ["-model", "openai:m", "--base_url", stub.url, "-d", problems, "-n", 1, "-t", 0.2]
+    assert eval_cert.main(list(map(str, [protocol, *flags, "-o", tmp_path / "x.samples.jsonl"]))) == 0
     assert json.loads((tmp_path / "x.meta.json").read_text())["settings"]["dtype"] is None
 
 
@@ -204,8 +199,8 @@ def test_busy_servers_are_asked_again_and_retry_after_is_kept(stub):
     sampler = EndpointSampler("m", stub.url, "completions")
     assert len(sampler.sample_many([Request("x =", "T", 0, 1)], **SETTINGS)[0]) == 1
     assert len(stub.times) == 3 and 0.3 <= stub.times[1] - stub.times[0] < 2 and stub.times[2] - stub.times[1] < 0.25
-    date = endpoint.email.utils.formatdate(time.time() + 100, usegmt=True)
-    assert 95 < endpoint._retry_after(date) <= 100 and endpoint._retry_after("soon") is None
+    date = email.utils.formatdate(time.time() + 100, usegmt=True)
+    assert 95 < retry_after(date) <= 100 and retry_after("soon") is None
 
 
 def test_waits_grow(stub, monkeypatch):
@@ -232,7 +227,7 @@ def test_after_a_failure_nothing_is_asked(stub, per_minute):
     sampler = EndpointSampler("m", stub.url, "completions", requests_per_minute=per_minute)
     sampler._stopped.set()
     with pytest.raises(UserError, match="another request failed"):
-        sampler._samples(Request("x =", "T", 0, 1), 0, 1, 3, 7, {})
+        sampler._samples(Request("x =", "T", 0, 1), 3, 7, 0.8, 0.9)
     assert stub.asked == []
 
 
@@ -273,7 +268,7 @@ def test_a_lasting_failure_ends_in_one_line_and_finished_units_stay(stub, proble
         ((401, {"error": f"key {KEY}"}, {}), "OPENAI_API_KEY"),
         ((307, "", {"Location": "http://127.0.0.1:9/"}), "redirects"),
         ((429, "", {"Retry-After": "86400"}), "requests_per_minute"),
-        ((400, "context too long", {}), "context too long"),
+        ((400, "context too long", {}), "context too long; shorten the prompt, or lower -l/--max_tokens"),
     ],
 )
 def test_odd_answers_are_one_line(stub, monkeypatch, reply, told):
@@ -282,6 +277,84 @@ def test_odd_answers_are_one_line(stub, monkeypatch, reply, told):
     with pytest.raises(UserError, match=told) as raised:
         EndpointSampler("m", stub.url).sample_many([Request("x =", "T", 0, 2)], **SETTINGS)
     assert stub.url in str(raised.value) and KEY not in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_failure_does_not_wait_for_a_request_that_hangs(stub):
+    end = threading.Event()
+
+    def reply(path, body):
+        if body["prompt"] == "x =":
+            end.wait(60)
+        return 401, "", {}
+
+    stub.reply = reply
+    with pytest.raises(UserError, match="HTTP 401"):
+        EndpointSampler("m", stub.url).sample_many([Request(text, "T", 0, 1) for text in ("x =", "y =")], **SETTINGS)
+    assert not end.is_set()
+    end.set()
+
+
+def test_ctrl_c_ends_a_run_whose_server_hangs(problems, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        command = [
+            sys.executable,
+            eval_cert.__file__,
+            "-model",
+            "openai:m",
+            "--base_url",
+            url,
+            "-d",
+            problems,
+            "-n",
+            "2",
+        ]
+        run = subprocess.Popen(
+            [*map(str, command), "-o", str(tmp_path / "x.samples.jsonl")],
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored in the background
+        )
+        connection, _ = server.accept()
+        run.send_signal(signal.SIGINT)
+        assert "run the same command again to resume" in run.communicate(timeout=30)[1] and run.returncode == 130
+        connection.close()
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_prompt_that_is_too_long_is_known_from_then_on(stub, status):
+    """Once the others were asked, whose answers are kept."""
+    told = "'max_completion_tokens' is too large. This model's maximum context length is 20 tokens"
+    stub.reply = lambda path, body: (status, told, {}) if body["prompt"] == "long" else Stub.completions(path, body)
+    sampler = EndpointSampler("m", stub.url, concurrency=1)
+    requests = [Request("long", "T", 0, 2), Request("x =", "T", 0, 2)]
+    for request in requests:
+        sampler.encode(request.prompt, 12)
+    with pytest.raises(PromptTooLong, match="context length is 20 tokens; shorten the prompt"):
+        sampler.sample_many(requests, **SETTINGS)
+    with pytest.raises(PromptTooLong):
+        sampler.encode("long", 12)
+    asked = len(stub.asked)
+    assert len(sampler.sample_many(requests[1:], **SETTINGS)[0]) == 2 and len(stub.asked) == asked == 3
+    assert len(sampler.sample_many(requests[1:], **SETTINGS)[0]) == 2 and len(stub.asked) == 5
+
+
+def test_a_sketch_too_long_for_a_served_generator_is_left_out(stub, problems, tmp_path):
+    def reply(path, body):
+        if body["model"] == "s":
+            text = "f(number)" * (20 if body["prompt"] == "df =" else 1)
+            return 200, {"choices": [{"text": text, "finish_reason": "stop"}]}, {}
+        too_long = len(body["prompt"]) > 100
+        return (400, "prompt is too long", {}) if too_long else Stub.completions(path, body)
+
+    stub.reply = reply
+    arguments = ["-sketcher", "openai:s", "-generator", "openai:g", "--base_url", stub.url, "-d", problems, "-n", 2]
+    assert eval_cert_unified.main(list(map(str, [*arguments, "-o", tmp_path / "x.samples.jsonl"]))) == 0
+    sketches = [row["sketch"] for row in rows_of(tmp_path / "x.samples.jsonl")]
+    assert sketches == ["f(number)"] * 2 + [""] * 2 + ["f(number)"] * 2
+    bodies = [(body["prompt"], body["seed"]) for _, body in stub.asked if body["model"] == "g"]
+    assert len(set(bodies)) == len(bodies)  # none is asked twice
 
 
 def test_empty_answers_are_samples(stub):

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 import tiny
@@ -190,6 +191,18 @@ def test_a_want_of_memory_is_one_line(base, problems, tmp_path, capsys, monkeypa
     assert "error: no memory on cpu for 7 rows; lower -b/--batch_size" in error
 
 
+def test_a_want_of_memory_in_vllm(base, problems, tmp_path, capsys, monkeypatch):
+    """It chooses batches and device itself."""
+
+    def sample_many(*args, **settings):
+        raise RuntimeError("CUDA out of memory.")
+
+    stand_in = SimpleNamespace(encode=lambda *_: None, sample_many=sample_many)
+    monkeypatch.setattr("scripts.generating.units.open_sampler", lambda *_: stand_in)
+    assert single(base, problems, tmp_path / "x.samples.jsonl", "--backend", "vllm") == 1
+    assert "no memory on the GPU for --backend vllm; use --dtype bfloat16, or" in capsys.readouterr().err
+
+
 def test_one_run_sweeps_temperatures(base, other, problems, tmp_path, capsys):
     assert single(base, problems, tmp_path / "t{t}.samples.jsonl", "-t", "0.2,1") == 0
     assert {path.name for path in tmp_path.glob("t*.samples.jsonl")} == {"t0.2.samples.jsonl", "t1.samples.jsonl"}
@@ -333,6 +346,16 @@ def test_vllm_is_named_where_it_is_missing(base, problems, tmp_path, capsys, mon
     assert single(base, problems, tmp_path / "x.samples.jsonl", "--backend", "vllm") == 1
     error = capsys.readouterr().err
     assert "pip install vllm" in error and error.count("\n") == 1
+
+
+def test_what_vllm_cannot_load_is_one_line(base, problems, tmp_path, capsys, monkeypatch):
+    def no_gpu(**_):
+        raise RuntimeError("Engine core initialization failed.\nSee above.")
+
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=no_gpu))
+    assert single(base, problems, tmp_path / "x.samples.jsonl", "--backend", "vllm") == 1
+    told = f"error: vLLM cannot load {base}: Engine core initialization failed.; free its GPU, or use --backend torch"
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not find_spec("vllm"), reason="vllm is not installed")
@@ -487,6 +510,17 @@ def test_units_left_by_a_kill_after_the_merge_are_removed(base, problems, tmp_pa
     assert single(base, problems, output) == 0
     (tmp_path / "x.parts").mkdir()
     assert single(base, problems, output) == 0 and not (tmp_path / "x.parts").exists()
+
+
+def test_a_finished_run_may_lie_in_a_folder_that_cannot_be_written(base, problems, tmp_path, capsys, monkeypatch):
+    output = tmp_path / "x.samples.jsonl"
+    assert single(base, problems, output) == 0
+
+    def exclusive(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("scripts.generating.units.exclusive", exclusive)
+    assert single(base, problems, output) == 0 and "is up to date" in capsys.readouterr().out
 
 
 def test_units_of_other_or_unknown_settings_are_refused(base, problems, tmp_path, capsys):

@@ -14,6 +14,8 @@ from nl2code.errors import UserError
 from nl2code.sampling import dtype
 from scripts.generating.names import file_name, model_name, run_name
 from scripts.generating.options import DEFAULTS, parse_args, sample_files
+from scripts.generating.strategies import HELP, PATTERN, STRATEGIES
+from scripts.settings import ROWS
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/generating"
 PAPER = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
@@ -49,6 +51,22 @@ def test_presets():
     assert (two.record.settings["temperature"], two.record.settings["temperature2"]) == (0.2, 0.2)
 
 
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(("two_stages", "models"), [(True, "-sketcher a/b -generator a/c"), (False, "-model a/b")])
+def test_every_protocol_is_for_two_stages_and_for_one(file, two_stages, models):
+    args = parse_args([str(file), *models.split()], "", two_stages)
+    sketches = [0.6] if file.stem == "votes" and two_stages else args.temperature
+    code = PAPER if file.stem == "paper" else [0.2]  # of a single model, too: their scores are compared
+    assert (args.temperature, args.temperature2 if two_stages else code) == (sketches, code)
+    assert args.num_samples == (200 if file.stem == "paper" else 5)
+
+
+def test_a_preset_may_name_the_model(tmp_path):
+    (tmp_path / "x.yaml").write_text("sampling: {model_name_or_path: a/b, num_samples: 2}")
+    args = parse_args([str(tmp_path / "x.yaml"), "-t", "0.4"], "", two_stages=False)
+    assert (args.model_name_or_path, args.num_samples, args.typed) == ("a/b", 2, {"temperature"})
+
+
 def test_default_places():
     (file,) = files_of("-n", 10, "--limit", 20)
     assert str(file.output) == "results/Pandas/owner_a/n10_t0.2_p0.9_l100_s42_first20.samples.jsonl"
@@ -58,6 +76,8 @@ def test_default_places():
         "a/s", "a/g", "--sketch_strategy", "top-3", "--operation", "both", "-t2", 0, "--dtype", "float16"
     )
     assert str(file.output) == "results/Pandas/a_s+a_g/n200_t0.2_t20_top-3_p0.9_l100_s42_both_float16.samples.jsonl"
+    named, by_file = (files_of("-d", name)[0] for name in ("Numpy", "CertNumpy"))
+    assert named.output == by_file.output and named.benchmark == by_file.benchmark
     assert [file.output.name[:9] for file in files_of("-t", "0.2,0.4", "-o", "out/")] == ["n200_t0.2", "n200_t0.4"]
 
 
@@ -277,10 +297,28 @@ def test_an_exported_adapter_tells_its_operation(tmp_path, capsys):
 
 
 def test_one_pair_of_temperatures_twice():
-    with pytest.raises(UserError, match="same temperatures twice"):
+    with pytest.raises(UserError, match="same temperatures twice in -t and -t2; leave one out"):
         two_files_of("a/b", "a/c", "-t", "0.2,0.2")
+    with pytest.raises(UserError, match="same temperatures twice in -t; leave one out"):
+        files_of("-t", "0.2,0.2")
+
+
+def test_the_strategies_are_those_of_the_shells(capsys):
+    (row,) = (row for row in ROWS if row[0] == "SKETCH_STRATEGY")
+    assert row[3] == f"like {PATTERN} one of {', '.join(STRATEGIES)}" and " ".join(row[5].split()) == HELP
+    with pytest.raises(SystemExit):
+        parse_args(["-sketcher", "a/b", "-generator", "a/c", "--sketch_strategy", "top-0"], "", two_stages=True)
+    assert "'top-0' is none of popular, each, greedy, top-1, top-2, ..." in capsys.readouterr().err
 
 
 def test_tasks_that_are_no_regular_expression():
     with pytest.raises(UserError, match=r"--tasks '\(' is no regular expression"):
         two_files_of("a/b", "a/c", "--tasks", "(")
+
+
+def test_tasks_beyond_the_limit():
+    told = "--tasks 'CertPandas/3' matches none of the first 2 problems of Pandas; raise --limit to 4 or more"
+    with pytest.raises(UserError, match=told):
+        files_of("--limit", 2, "--tasks", "CertPandas/3")
+    (file,) = files_of("--limit", 4, "--tasks", "CertPandas/3")
+    assert [problem["task_id"] for problem in file.problems] == ["CertPandas/3"]

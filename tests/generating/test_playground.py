@@ -162,10 +162,11 @@ def test_in_the_terminal(models, capsys, monkeypatch, tmp_path):
         (["--cli", "--prompt", os.devnull], "the prompt is empty"),
     ],
 )
-def test_errors_are_one_line(models, capsys, flags, told):
+def test_errors_are_one_line_before_models_are_loaded(models, capsys, monkeypatch, flags, told):
+    monkeypatch.setattr(command, "Playground", None)
     assert command.main([*flags, *models]) == 1
-    lines = [line for line in capsys.readouterr().err.split("\n") if line.startswith("error:")]
-    assert len(lines) == 1 and told in lines[0]
+    (line,) = capsys.readouterr().err.strip().split("\n")
+    assert line.startswith("error: ") and told in line
 
 
 @pytest.mark.parametrize(

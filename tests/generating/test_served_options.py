@@ -7,7 +7,9 @@ import eval_cert_unified
 from nl2code.errors import UserError
 from nl2code.sampling.endpoint import EndpointSampler, Refused
 from nl2code.sampling.prompts import Request
+from scripts.generating.backends import open_sampler
 from scripts.generating.names import file_name
+from scripts.generating.options import parse_args
 from scripts.settings import Settings
 
 
@@ -28,6 +30,13 @@ def test_flags_that_would_change_nothing(capsys, flags, told):
     with pytest.raises(SystemExit):
         eval_cert.main(flags)
     assert told in capsys.readouterr().err
+
+
+def test_processes_share_the_requests_of_a_minute(monkeypatch):
+    flags = ["-model", "openai:m", "--base_url", "http://x/v1", "--requests_per_minute", "60"]
+    args = parse_args(flags, "", two_stages=False)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert open_sampler("openai:m", args)._interval == 4  # seconds between requests of one of them
 
 
 def test_a_server_that_no_stage_asks(capsys):

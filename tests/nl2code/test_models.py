@@ -1,11 +1,14 @@
 """What identifies a model: weights and configuration, not the places of its files nor the order of a set."""
 
 import json
+import sys
+import warnings
 
 import pytest
 import tiny
 
-from nl2code.models import ModelError, load_tokenizer, weights_sha256
+from nl2code.models import ModelError, load_model, load_tokenizer, weights_sha256
+from scripts.training.starting_model import starting_model
 
 
 def adapter(folder, **changed):
@@ -32,3 +35,36 @@ def test_a_model_without_a_tokenizer_is_one_line(tmp_path, lost):
         file.unlink()
     with pytest.raises(ModelError, match="no tokenizer for model"):
         load_tokenizer(str(base))
+
+
+def test_loading_is_quiet_and_later_bars_are_not(tmp_path, capsys, monkeypatch):
+    from transformers.utils import logging
+
+    monkeypatch.setattr(logging, "_tqdm_active", True)
+    base = tiny.save_tiny(tmp_path / "base")
+    capsys.readouterr()  # bars of writing
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", FutureWarning)
+        starting_model(str(base), lora_r=2).save_pretrained(tmp_path / "adapter")
+        load_model(str(tmp_path / "adapter"))
+    assert capsys.readouterr().err == "" and not told
+    list(logging.tqdm([1], file=sys.stderr))
+    assert "1/1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AssertionError("Torch not compiled with CUDA enabled"),
+        RuntimeError("CUDA error: invalid device ordinal\nCompile with TORCH_USE_CUDA_DSA"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+    ],
+)
+def test_a_device_that_is_missing_or_full_is_one_line(tmp_path, monkeypatch, error):
+    def to(*_):
+        raise error
+
+    monkeypatch.setattr("transformers.PreTrainedModel.to", to)
+    told = f"^cannot use --device cuda:7: {str(error).partition(chr(10))[0]}; use cpu, or another GPU$"
+    with pytest.raises(ModelError, match=told):
+        load_model(str(tiny.save_tiny(tmp_path / "base")), device="cuda:7")

@@ -11,7 +11,7 @@ from transformers import AutoConfig
 
 from nl2code.models import ModelError
 from nl2code.sampling import engine, shared_prompt
-from nl2code.sampling.engine import Sampler, _Row, context_of, sample_completions
+from nl2code.sampling.engine import Sampler, _Row, context_of
 from nl2code.sampling.nucleus import nucleus_sample, uniforms
 from nl2code.sampling.packed_linear import PackedLinear, pack_linears
 from nl2code.sampling.prompts import PromptError, Request
@@ -418,7 +418,7 @@ def test_a_prompt_that_is_too_long(sampler):
 def test_no_special_tokens_at_all():
     tokenizer = tiny.tiny_tokenizer(special=None)
     model = tiny.tiny_model(tokenizer)
-    samples = sample_completions(model, tokenizer, "df = ", 3, **SETTINGS)
+    samples = Sampler(model, tokenizer).sample("df = ", 3, **SETTINGS)
     assert len(samples) == 3
 
 

@@ -171,15 +171,40 @@ def test_runs_that_differ_in_their_place_alone_are_kept_apart(tmp_path, capsys):
     assert "20.00 (0.4)" in capsys.readouterr().out  # of the old sweep, which the new run is no part of
 
 
-def test_equal_temperatures_are_equal_stage_by_stage(tmp_path):
-    """Of one stage and two: one temperature is that of both."""
-    found = {"one": (0.2,), "same": (0.2, 0.2), "low": (0.2, 0.8), "high": (0.8, 0.2)}
-    for name, temperatures in found.items():
+def differences_of(folder, runs):
+    """(first, second, T of both) of each difference between runs: name, place and temperatures of each."""
+    for name, place, temperatures in runs:
         sampling = dict(zip(("temperature", "temperature2"), temperatures, strict=False))
-        write_metrics(tmp_path, name, 0.1, sampling=sampling, tasks={"a": {"n": 10, "passed": 1}})
+        write_metrics(folder / place, name, 0.1, sampling=sampling, tasks={"a": {"n": 10, "passed": 1}})
+    assert report.main([str(folder)]) == 0
+    (benchmark,) = json.loads((folder / "report.json").read_text())["benchmarks"]
+    return {(one["first"], one["second"], " - ".join(one["T"])) for one in benchmark["differences"]}
+
+
+def test_runs_are_compared_where_the_temperature_of_their_code_is_equal(tmp_path):
+    """The last stage's: sketches may be drawn at another one."""
+    found = {"one": (0.2,), "same": (0.2, 0.2), "low": (0.2, 0.8), "higher": (0.6, 0.2)}
+    assert differences_of(tmp_path, [(name, "x", temperatures) for name, temperatures in found.items()]) == {
+        ("same", "one", "0.2/0.2 - 0.2"),
+        ("higher", "one", "0.6/0.2 - 0.2"),
+        ("higher", "same", "0.6/0.2 - 0.2/0.2"),
+    }
+
+
+def test_runs_of_equal_temperatures_of_all_stages_are_compared_first(tmp_path):
+    two = [("two", str(first), (first, 0.2)) for first in (0.2, 0.6)]
+    assert differences_of(tmp_path / "a", [("one", "x", (0.2,)), *two]) == {("two", "one", "0.2/0.2 - 0.2")}
+    more = [("other", str(first), (first, 0.2)) for first in (0.6, 0.8)]
+    assert differences_of(tmp_path / "b", [*two, *more]) == {("other", "two", "0.6/0.2 - 0.6/0.2")}
+
+
+def test_runs_of_more_sketches_than_samples_are_marked(tmp_path, capsys):
+    for name, votes in (("one", {}), ("four", {"sketches_per_sample": 4})):
+        sampling = {"settings": {"temperature": 0.6, "temperature2": 0.2, "sketch_strategy": "popular", **votes}}
+        write_metrics(tmp_path / name, "x_cert", 0.1, sampling=sampling)
     assert report.main([str(tmp_path)]) == 0
-    (benchmark,) = json.loads((tmp_path / "report.json").read_text())["benchmarks"]
-    assert [(one["first"], one["second"]) for one in benchmark["differences"]] == [("same", "one")]
+    names = [line[: line.index(" 2 ")].split()[1:] for line in capsys.readouterr().out.splitlines()[1:3]]
+    assert sorted(names) == [["x_cert"], ["x_cert", "+k4"]]
 
 
 @pytest.mark.parametrize("name", sorted(COLUMNS))

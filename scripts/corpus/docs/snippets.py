@@ -13,7 +13,7 @@ from operator import attrgetter
 from nl2code.parsing import DEFINITIONS, try_parse
 from scripts.corpus.docs.python_lines import IPYTHON_LINES, python_only
 from scripts.corpus.docs.sections import Section
-from scripts.corpus.names import Names, free_names
+from scripts.corpus.scopes import Names, free_names
 
 _ALIASES = (
     "pandas as pd, numpy as np, matplotlib.pyplot as plt, seaborn as sns, xarray as xr, statsmodels.api as sm, "

@@ -12,7 +12,7 @@ import pandas
 import pytest
 
 from nl2code.parsing import try_parse
-from scripts.corpus.names import BUILTINS, Names, free_names
+from scripts.corpus.scopes import BUILTINS, Names, free_names
 
 RULES = {  # code: what it lacks
     "import os.path\ndef f(a, *b):\n    return [c for c in a] + d\nfor e in range(3): pass\nf(e, os, g)": "d g",
