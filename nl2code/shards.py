@@ -15,7 +15,7 @@ def find_shards(prefix: str | Path) -> list[str]:
         UserError: there is no shard, or a number is missing between two shards.
     """
     prefix = Path(prefix)
-    pattern = re.compile(re.escape(prefix.name) + r"(\d*)\.idx")
+    pattern = re.compile(re.escape(prefix.name) + r"([1-9][0-9]*)?\.idx")  # `train01` is none
     numbers = sorted(
         int(match[1] or 0)
         for file in prefix.parent.glob(f"{prefix.name}*.idx")

@@ -131,9 +131,21 @@ class Fingerprints:
         """Take in a fingerprint file (.json or .json.gz). Raises UserError."""
         try:
             raw = Path(path).read_bytes()
-            for entry in json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw):
+            entries = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+            if not isinstance(entries, list) or not entries:
+                raise ValueError("no list with an entry for each benchmark")
+            for entry in entries:
                 self.add(entry)
-        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            EOFError,
+            zlib.error,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise UserError(f"{path} is not a fingerprint file: {error!r}") from error
 
     def add_problems(self, problems: Iterable[dict]) -> None:
@@ -154,9 +166,11 @@ class Fingerprints:
         for run, task in entry["ngram10"].items():
             self.runs[NGRAM].setdefault(bytes.fromhex(run), task)
         for run, solution in entry["solution"].items():
+            if not isinstance(words := solution["words"], int) or words < 1:
+                raise ValueError(f"a solution of {words!r} words")
             # A longer solution holds 10-grams of its own, which are in ngram10.
-            if solution["words"] <= NGRAM:
-                self.runs.setdefault(solution["words"], {}).setdefault(bytes.fromhex(run), solution["task_id"])
+            if words <= NGRAM:
+                self.runs.setdefault(words, {}).setdefault(bytes.fromhex(run), solution["task_id"])
 
     def find(self, text: str) -> tuple[str, str] | None:
         """(task_id, rule) of the first match, or None; the rule is `ngram10`, `solution` or `verbatim`."""

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from nl2code.errors import UserError
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "pandas", "vllm")
 
@@ -61,6 +63,17 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def refuse_place(output: Path, read: Iterable[Path]) -> None:
+    """Raise UserError where a folder to write lies in one of the folders that are read, or is `/`."""
+    place = output.resolve()
+    if not place.name:
+        raise UserError(f"-o/--output {output} is the root of all folders; choose a folder below it")
+    for folder in read:
+        if folder.is_dir() and place.is_relative_to(folder.resolve()):
+            advice = "choose another folder (in the shells: DATA_DIR)"
+            raise UserError(f"-o/--output {output} lies in {folder}, whose files are read; {advice}")
 
 
 def open_weights_to_readers(folder: Path) -> None:

@@ -56,7 +56,7 @@ from scripts.corpus.split import UNITS, limit, limit_repositories, split, withou
 from scripts.corpus.stats import statistics, summary, why_empty
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
 from scripts.fetch import DEFAULT_GROUP, downloads_folder, expand, fetch_all, load_sources
-from scripts.file_utils import PROJECT_ROOT, replacing_folder, versions, write_json
+from scripts.file_utils import PROJECT_ROOT, refuse_place, replacing_folder, versions, write_json
 from scripts.multiprocessing_utils import add_ranks, wrong_rank
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
@@ -176,6 +176,7 @@ def prepare(args: argparse.Namespace) -> str:
             print(f"corpus: note: {output} was made by an earlier version; with --sources it is made again")
         return f"corpus: {output} is kept as it is (no --sources given), {summary(read_stats(output))}"
     sources, options = sources_of(args), options_of(args, settings)
+    refuse_place(output, [source.path for source in sources if source.dataset])
     if (templates := templates_of(args) if NAME in options.kinds else None) and not templates.is_file():
         raise UserError(f"{templates} is not there; give a template file with --exercise_templates")
     inputs = inputs_of(sources, options, templates, args.run_snippets)

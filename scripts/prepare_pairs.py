@@ -24,7 +24,7 @@ from scripts.corpus.output import making, refuse_foreign_files, write_parts
 from scripts.corpus.pairs import Pair, parse_with_comment, read_pairs, squeezed, summary
 from scripts.corpus.split import hashed, lowest_hashes
 from scripts.decontaminate import files_to_clean_of, fingerprints_from
-from scripts.file_utils import write_json
+from scripts.file_utils import refuse_place, write_json
 from scripts.generating.options import number
 from scripts.presets import HelpFormatter
 from scripts.records import Record
@@ -57,6 +57,7 @@ def split(pairs: list[Pair], seed: int, valid_share: float) -> dict[str, list[Pa
 
 def work(argv: list[str] | None) -> None:
     args = parse_args(argv)
+    refuse_place(args.output, args.files)
     files, clean_of = files_of(args.files), files_to_clean_of([], args.benchmarks)
     if not files:
         places = ", ".join(map(str, args.files))

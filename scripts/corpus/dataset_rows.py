@@ -1,22 +1,26 @@
-"""Rows of data sets as files of a corpus: local files and hub ids, read in a stream by the `datasets` library.
+"""Rows of data sets as files of a corpus: of local files, and of hub ids, which the `datasets` library reads in a stream.
 
     dataset:rows.jsonl                    .jsonl, .json, .parquet, .csv, .arrow, plain or .gz or .zst; or a folder of them
     dataset:owner/name                    a hub id; also owner/name@revision
     dataset:owner/name:validation         another split than train
 
+Of a folder, files whose path names another split (`test-0.parquet`, `dev/a.csv`; see SPLITS) are left out and counted.
 A row is one document: Python, unless its path ends like a guide or a notebook. With `text` and `code` it is a pair: the
 text as a comment above the code. Else `content` (or `code`, or `text`) is its text. The other columns are optional
 (COLUMNS); a row without a licence has the licence `unknown`, without a repository the data set's name. Stars that are no
-number, or negative, count as 0.
+number, or negative, count as 0. Empty cells of CSV are none.
 """
 
 import ast
+import glob
 import json
 import os
+import re
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from pathlib import Path
 
 from nl2code.errors import UserError
@@ -24,7 +28,8 @@ from nl2code.hashes import sha256_file
 from nl2code.parsing import try_parse
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.licences import UNKNOWN
-from scripts.corpus.lines import NO_OBJECT, open_corpus, read_objects
+from scripts.corpus.lines import NO_OBJECT, files_below, open_corpus, read_objects
+from scripts.corpus.pairs import csv_rows
 from scripts.corpus.sources import Member, Source, readable
 
 PREFIX = "dataset:"
@@ -35,6 +40,11 @@ COLUMNS = {  # ours first, then those of published data sets of code
     "path": ("path", "max_stars_repo_path"),
     "licence": ("license", "licenses", "max_stars_repo_licenses", "detected_licenses"),
     "stars": ("stars", "max_stars_count", "star_events_count"),
+}
+SPLITS = {  # names of a split in paths, as the `datasets` library knows them
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "evaluation", "eval"),
 }
 COMMENT_WIDTH = 100
 
@@ -54,13 +64,15 @@ def resolve_dataset(spec: str) -> Source:
     if path.exists():
         if path.is_file() and builder_of(path) is None:
             raise UserError(f"source {spec} does not end in {', '.join(BUILDERS)}; convert it to one of these")
-        inside = (file for file in path.rglob("*") if builder_of(file) and file.is_file())
-        files = [path] if path.is_file() else sorted(inside)
+        files = local_files(path, split)
+        if split not in files.values():
+            others = " or ".join(f":{other}" for other in sorted(set(files.values())))
+            advice = f"add {others} to read its other files" if files else "give another path"
+            raise UserError(f"no file ({', '.join(BUILDERS)}) of the split {split} below {path}; {advice}")
         lines = "".join(f"{file.relative_to(path)}\0{sha256_file(file)}\n" for file in files)
         total = sha256(lines.encode("utf-8", "surrogateescape"))
-        return Source(
-            readable(path.name) + part, path, UNKNOWN, f"{total.hexdigest()}:{split}", dataset=(str(path), "", split)
-        )
+        identity = f"{total.hexdigest()}:{split}"
+        return Source(readable(path.name) + part, path, UNKNOWN, identity, dataset=(str(path), "", split))
     name, _, revision = name.partition("@")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise UserError(f"source {spec} is neither a path that exists nor a hub id owner/name")
@@ -72,31 +84,78 @@ def resolve_dataset(spec: str) -> Source:
         except Exception as error:  # of the network, of the hub, of the id
             reason = str(error).strip().partition("\n")[0]
             raise UserError(f"cannot look up data set {name}: {reason}; check the id, or give @revision") from error
-    return Source(name + part, Path(name), UNKNOWN, f"{revision}:{split}", revision, dataset=(name, revision, split))
+    what = {"version": revision, "dataset": (name, revision, split)}
+    return Source(name + part, Path(name), UNKNOWN, f"{revision}:{split}", **what)
 
 
 def builder_of(path: Path) -> str | None:
     """The module of `datasets` that reads a file, by its name."""
-    return BUILDERS.get(Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix)
+    return BUILDERS.get(Path(path.name.lower().removesuffix(".gz").removesuffix(".zst")).suffix)
+
+
+def local_files(path: Path, split: str) -> dict[Path, str]:
+    """The file, or the data files below a folder -> the split that each belongs to: train where its path names none."""
+    if path.is_file():
+        return {path: split}
+    names = {split.lower(): split} | {name: of for of, some in SPLITS.items() for name in some}
+    named = re.compile(rf"(?i)(?<![a-z])({'|'.join(map(re.escape, names))})(?![a-z])")
+
+    def split_of(file: Path) -> str:
+        match = named.search(str(file.relative_to(path)))
+        return names[match[1].lower()] if match else "train"
+
+    return {file: split_of(file) for file in files_below(path) if builder_of(file)}
 
 
 def dataset_members(source: Source, most: int | None) -> Iterator[Member]:
     """The first `most` rows as files. Nothing is downloaded as a whole. Raises UserError where they cannot be read."""
+    name, revision, split = source.dataset
+    files = {} if revision else local_files(source.path, split)
+    for file, other in files.items():
+        if other != split:
+            yield Member(readable(file.relative_to(source.path)), 0, b"", broken=f"file of the split {other}")
+    local = (told(file, file_rows(file)) for file, other in files.items() if other == split)
+    rows = told(source.path, hub_rows(name, split, revision=revision)) if revision else chain.from_iterable(local)
+    for number, row in enumerate(islice(rows, most), start=1):
+        broken = Member(f"row-{number}", 0, b"", broken=row) if isinstance(row, str) else None
+        yield broken or member_of(row, number)
+
+
+def told(place: Path, rows: Iterator[dict | str]) -> Iterator[dict | str]:
+    """The rows. Raises UserError, with the place, for whatever the many readers raise."""
+    try:
+        yield from rows
+    except Exception as error:
+        reason = (str(error.__cause__ or error).strip() or type(error).__name__).partition("\n")[0]
+        raise UserError(f"cannot read source {place}: {reason}; replace the file and run again") from error
+
+
+def file_rows(file: Path) -> Iterator[dict | str]:
+    """The rows of a local file; what is wrong in place of a broken one."""
+    builder = builder_of(file)
+    if builder == "json":
+        yield from json_rows(file)
+    elif builder == "csv":
+        for row, _ in csv_rows(file, Ledger()):
+            yield row if isinstance(row, str) else typed(row)
+    else:
+        yield from hub_rows(builder, "train", data_files={"train": glob.escape(str(file))})
+
+
+def typed(row: dict[str, str | None]) -> dict:
+    """A row of CSV, where all cells are text: empty ones are none, stars are numbers."""
+    cells: dict = {name: cell or None for name, cell in row.items()}
+    for name in cells.keys() & set(COLUMNS["stars"]):
+        with suppress(TypeError, ValueError):
+            cells[name] = float(cells[name])
+    return cells
+
+
+def hub_rows(name: str, split: str, **options: object) -> Iterator[dict]:
+    """The rows of a split that the `datasets` library reads."""
     from datasets import load_dataset
 
-    name, revision, split = source.dataset
-    what = {"path": name, "revision": revision or None}
-    if Path(name).is_file():
-        what = {"path": builder_of(Path(name)), "data_files": {split: name}}
-    try:
-        is_json = what["path"] == "json"
-        rows = json_rows(Path(name)) if is_json else load_dataset(**what, split=split, streaming=True)
-        for number, row in enumerate(islice(rows, most), start=1):
-            broken = Member(f"row-{number}", 0, b"", broken=row) if isinstance(row, str) else None
-            yield broken or member_of(row, number)
-    except Exception as error:  # datasets passes on what its many readers raise
-        reason = (str(error.__cause__ or error).strip() or type(error).__name__).partition("\n")[0]
-        raise UserError(f"cannot read source {source.path}: {reason}; replace the file and run again") from error
+    yield from load_dataset(name, split=split, streaming=True, **options)
 
 
 def is_json_array(path: Path) -> bool:

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from nl2code.errors import UserError
 from scripts.corpus.ledger import Ledger
 
 MAX_CHARACTERS = 10_000_000  # of a document: no source file is longer, and its syntax tree would take gigabytes
 NO_OBJECT = "no JSON object"
-_CORPUS_FILE = re.compile(r"[^.].*\.(jsonl?|json.*\.(gz|zst))", re.DOTALL | re.IGNORECASE)
+_CORPUS_FILE = re.compile(r".+\.(jsonl?|json.*\.(gz|zst))", re.DOTALL | re.IGNORECASE)
 
 
 class BadLine(Exception):
@@ -27,14 +28,28 @@ class BadLine(Exception):
 
 
 def corpus_files(folder: Path) -> list[Path]:
-    """Corpus files in a folder and below it, links followed, hidden ones left out; in the order of their paths."""
+    """Corpus files in a folder and below it (see `files_below`)."""
+    return [file for file in files_below(folder) if _CORPUS_FILE.fullmatch(file.name)]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Files in a folder and below it, links followed, hidden ones left out; in the order of their paths.
+
+    Raises:
+        UserError: a folder is there and cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise UserError(f"cannot read folder {error.filename}: {error.strerror}; change its mode, or move it away")
+
     found, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=fail, followlinks=True):
         if os.path.realpath(place) in seen:  # a link to a folder that was read before
             files, folders[:] = [], []
         seen.add(os.path.realpath(place))
         folders[:] = sorted(name for name in folders if name[0] != ".")
-        found += [Path(place, name) for name in files if _CORPUS_FILE.fullmatch(name)]
+        found += [Path(place, name) for name in files if name[0] != "."]
     return sorted(found)
 
 

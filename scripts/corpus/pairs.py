@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nl2code.errors import UserError
-from scripts.corpus.docs.sections import lines_of
+from nl2code.parsing import LINE_END
 from scripts.corpus.ledger import Ledger
 from scripts.corpus.lines import read_lines, read_objects
 
@@ -40,7 +40,7 @@ class Pair:
         >>> Pair("Count users\nby city", "SELECT 1", "a:1").prompt("--")
         '-- Count users\n-- by city\n'
         """
-        return "".join(f"{comment} {line}".strip() + "\n" for line in lines_of(self.text))
+        return "".join(f"{comment} {line}".strip() + "\n" for line in LINE_END.split(self.text))
 
     def document(self, comment: str) -> str:
         """Prompt and code."""
@@ -71,7 +71,7 @@ def read_pairs(files: list[Path], why_not: Callable[[Pair], str]) -> tuple[list[
     pairs, account = [], {}
     for file in files:
         ledger, before = Ledger(str(file)), len(pairs)
-        for row, place in (_csv_rows if ".csv" in map(str.lower, file.suffixes) else _json_rows)(file, ledger):
+        for row, place in (csv_rows if ".csv" in map(str.lower, file.suffixes) else _json_rows)(file, ledger):
             pair = row if isinstance(row, str) else _pair(row, place)
             if reason := pair if isinstance(pair, str) else why_not(pair):
                 ledger.reject(reason, place=place)
@@ -98,7 +98,8 @@ def _json_rows(file: Path, ledger: Ledger) -> Iterator[tuple[dict | str, str]]:
         yield row, f"{file}:{number}"
 
 
-def _csv_rows(file: Path, ledger: Ledger) -> Iterator[tuple[dict | str, str]]:
+def csv_rows(file: Path, ledger: Ledger) -> Iterator[tuple[dict | str, str]]:
+    """(row, place); a row that is broken is the reason."""
     csv.field_size_limit(sys.maxsize)  # a cell above the limit would be read on as rows of its own
     damage = Ledger()
     lines = (line.decode("utf-8", "surrogateescape").removeprefix("\ufeff") for line in read_lines(file, damage))

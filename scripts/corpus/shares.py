@@ -1,7 +1,7 @@
 """Shares of sources, the unit of gathering a corpus: each is written whole or not at all.
 
 A source is shared out in runs of files, whatever the number of processes. Until the corpus is finished, the documents of a
-share lie beside it in two files, `<number>.texts` (see `scripts.corpus.spill`) and `<number>.json`. So a killed run goes on
+share lie beside it in two files, `.texts` (see `scripts.corpus.spill`) and `.json`. So a killed run goes on
 where it was, and several processes or machines gather shares of one corpus.
 """
 
@@ -21,12 +21,12 @@ from tqdm import tqdm
 from nl2code.errors import UserError
 from scripts.corpus.documents import Harvest, HarvestOptions, harvest
 from scripts.corpus.ledger import Ledger
-from scripts.corpus.sources import Source, folder_entries
+from scripts.corpus.sources import Source
 from scripts.corpus.spill import Document
 from scripts.file_utils import write_json
 from scripts.multiprocessing_utils import worker_pool
 
-BYTES = 1 << 20  # of a source's file or folder, in a share
+BYTES = 1 << 20  # of a source, in a share
 MOST = 64  # shares of a source: each opens it anew
 FACTS = ("kind", "repo_name", "path", "licence", "characters", "tokens", "start", "size")
 
@@ -85,20 +85,11 @@ def shares_of(sources: list[Source], place: Path) -> list[Share]:
     """All shares of the sources, in their order. Rows of a data set are only known when they are read: one share."""
     found: list[Share] = []
     for source in sources:
-        size = bytes_of(source)
+        size = 1 << 40 if source.dataset else source.size  # a data set may lie on a hub
         count = 1 if source.dataset else min(max(1, size // BYTES), MOST)
         for k in range(count):
-            found.append(Share(source, k, count, size // count, place / f"{len(found)}.texts"))
+            found.append(Share(source, k, count, size // count, place / f"{len(found)}_{k}_of_{count}.texts"))
     return found
-
-
-def bytes_of(source: Source) -> int:
-    """Bytes of a file or folder; a data set counts as large, for it may lie on a hub."""
-    if source.dataset:
-        return 1 << 40
-    if source.path.is_file():
-        return source.path.stat().st_size
-    return sum(size for _, size, _ in folder_entries(source.path))
 
 
 def remove_others(place: Path) -> None:

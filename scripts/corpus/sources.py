@@ -28,6 +28,7 @@ from pathlib import Path
 
 from nl2code.errors import UserError
 from nl2code.hashes import sha256_file
+from nl2code.parsing import LINE_END
 from scripts.corpus.licences import UNKNOWN, metadata_licence, project_licence, states_licence
 from scripts.fetch import load_sources, source_entry
 from scripts.mine_docs import DOC_SUFFIXES
@@ -55,6 +56,7 @@ class Source:
     path: Path  # an archive, a folder or a file
     licence: str
     sha256: str  # identifies its content
+    size: int = 0  # bytes that are read; of an entry of sources.json those of the file
     version: str = ""
     listed: bool = False  # whether it is an entry of sources.json
     dataset: tuple[str, str, str] | None = None  # path or hub id, revision, split (see scripts/corpus/dataset_rows.py)
@@ -85,7 +87,8 @@ def resolve(spec: str, downloads: Path) -> Source:
         if entry["kind"] == "wheel" and not entry["domains"]:
             raise UserError(f"source {spec!r} is a model, not code; give code sources")
         path = downloads / entry["filename"]
-        return Source(spec, path, entry["licence"], entry["sha256"], entry["version"], listed=True)
+        facts = (entry[name] for name in ("licence", "sha256", "bytes", "version"))
+        return Source(spec, path, *facts, listed=True)
     if spec.startswith(INSTALLED):
         return installed(spec.removeprefix(INSTALLED))
     path = Path(os.path.abspath(os.path.expanduser(spec)))
@@ -96,7 +99,7 @@ def resolve(spec: str, downloads: Path) -> Source:
         raise UserError(f"source {spec} is no folder and does not end in {', '.join(ARCHIVES + SINGLE_FILES)}")
     ending = next((ending for ending in ARCHIVES if path.name.endswith(ending) and path.is_file()), "")
     name = readable(path.name.removesuffix(ending))
-    return Source(name, path, *licence_and_sha256(path))
+    return Source(name, path, *read_through(path))
 
 
 def installed(name: str) -> Source:
@@ -111,7 +114,7 @@ def installed(name: str) -> Source:
     except UnicodeDecodeError as error:
         metadata = error.object.decode("utf-8", "replace")  # the bytes of the whole file
     version = message_from_string(metadata)["Version"] or ""
-    return Source(name, folder, metadata_licence(metadata) or UNKNOWN, licence_and_sha256(folder)[1], version)
+    return Source(name, folder, metadata_licence(metadata) or UNKNOWN, *read_through(folder)[1:], version)
 
 
 def distribution_of(name: str) -> importlib.metadata.Distribution | None:
@@ -126,24 +129,23 @@ def distribution_of(name: str) -> importlib.metadata.Distribution | None:
     return None
 
 
-def licence_and_sha256(path: Path) -> tuple[str, str]:
-    """The licence that a source states, and the hash of the file, or of a folder's files that are read."""
-    texts, total = {}, sha256()
+def read_through(path: Path) -> tuple[str, str, int]:
+    """The licence that a source states, the hash of the file, or of a folder's files that are read, and their bytes."""
+    texts, total, size = {}, sha256(), 0
     for member in members(path):
         if states_licence(member.path):
             is_utf_16 = member.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             texts[member.path] = member.data.decode("utf-16" if is_utf_16 else "utf-8-sig", "replace")
         total.update(f"{member.path}\0{sha256(member.data).hexdigest()}\n".encode() if member.data else b"")
-    return project_licence(path, texts), sha256_file(path) if path.is_file() else total.hexdigest()
+        size += len(member.data)
+    return project_licence(path, texts), sha256_file(path) if path.is_file() else total.hexdigest(), size
 
 
 def members(path: Path, share: tuple[int, int] = (0, 1)) -> Iterator[Member]:
     """The regular files of an archive, a folder or a file, in the order of their paths.
 
-    Only what matters is read: files that can give documents or state the licence, up to MAX_BYTES.
-
     Args:
-        share: (k, n) for the k-th of n runs of files that follow each other and take like numbers of bytes.
+        share: (k, n) for the k-th of n runs of files that follow each other; of like numbers of bytes that are read.
 
     Raises:
         UserError: it is damaged, encrypted or unreadable.
@@ -151,12 +153,16 @@ def members(path: Path, share: tuple[int, int] = (0, 1)) -> Iterator[Member]:
     try:
         with entries_of(path) as entries:
             for name, size, read in run_of(project_files(entries), *share):
-                gives_documents = name.endswith(DOC_SUFFIXES) and not VENDORED & set(name.split("/")[:-1])
-                needed = size <= MAX_BYTES and (gives_documents or states_licence(name))
-                yield Member(name, size, read() if needed else b"")
+                yield Member(name, size, read() if is_read(name, size) else b"")
     except DAMAGE as error:
         reason = (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(":")
         raise UserError(f"cannot read source {path}: {reason}; replace the file and run again") from error
+
+
+def is_read(name: str, size: int) -> bool:
+    """Whether a file matters: it can give documents or states the licence, and has at most MAX_BYTES."""
+    gives_documents = name.endswith(DOC_SUFFIXES) and not VENDORED & set(name.split("/")[:-1])
+    return size <= MAX_BYTES and (gives_documents or states_licence(name))
 
 
 @contextmanager
@@ -263,8 +269,8 @@ def project_files(entries: list[Entry]) -> list[Entry]:
 
 
 def run_of(entries: list[Entry], k: int, n: int) -> Iterator[Entry]:
-    """The k-th of n runs of entries; files that are not read take a byte."""
-    sizes = [size if size <= MAX_BYTES else 1 for _, size, _ in entries]
+    """The k-th of n runs of entries. Files that are not read move no border: they may change while shares are gathered."""
+    sizes = [size if is_read(name, size) else 0 for name, size, _ in entries]
     total, before = max(1, sum(sizes)), 0
     for entry, size in zip(entries, sizes, strict=True):
         if min(before * n // total, n - 1) == k:
@@ -284,4 +290,4 @@ def text_of(member: Member) -> tuple[str | None, str]:
         text = member.data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None, "not UTF-8"
-    return (None, "binary") if "\0" in text else (text.replace("\r\n", "\n").replace("\r", "\n"), "")
+    return (None, "binary") if "\0" in text else (LINE_END.sub("\n", text), "")

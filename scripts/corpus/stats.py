@@ -71,10 +71,11 @@ def statistics(settings: dict, harvests: list[Harvest], benchmarks: Iterable[str
 
 
 def why_empty(harvests: list[Harvest]) -> str:
-    """The most frequent reasons, for an error message."""
+    """The most frequent reasons, or where there are none the number of files, for an error message."""
     reasons = sum((ledger.rejected for found in harvests for ledger in (found.files, *found.kinds.values())), Counter())
-    listed = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(4)) or "no files"
-    return listed + "; give other --sources, more --kinds (code: source files), or --any_licence for licences"
+    listed = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(4))
+    read = f"nothing of these --kinds in {sum(found.files.seen for found in harvests)} files or rows"
+    return (listed or read) + "; give other --sources, more --kinds (code: source files), or --any_licence for licences"
 
 
 def summary(stats: dict) -> str:

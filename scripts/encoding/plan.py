@@ -18,6 +18,7 @@ from nl2code.models import tokenizer_sha256
 from nl2code.shards import SHARD_FILES
 from scripts.corpus.lines import corpus_files
 from scripts.encoding.shard import DocumentSettings
+from scripts.file_utils import refuse_place
 from scripts.records import ANOTHER_PLACE, Record, changes, read_record
 
 STAGE, FORMAT = "encoding", 5  # raise it where equal inputs and settings give other shards
@@ -51,9 +52,7 @@ def plan(args: argparse.Namespace, settings: DocumentSettings) -> list[Shard]:
         UserError: no input, or the output folder holds something else.
     """
     wanted = SPLITS if args.split == "all" else (args.split,)
-    for folder in (args.input / split for split in wanted):
-        if args.output.resolve().is_relative_to(folder.resolve()):
-            raise UserError(f"-o/--output {args.output} lies in the corpus ({folder}); choose another folder")
+    refuse_place(args.output, [args.input / split for split in wanted])
     found = {split: corpus_files(args.input / split) for split in wanted}
     if not any(found.values()):
         folders = " or ".join(str(args.input / split) for split in wanted)

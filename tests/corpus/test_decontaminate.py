@@ -225,3 +225,16 @@ def test_bad_files_are_one_line(tmp_path, capsys, content):
     assert error.startswith(f"error: {path}") and error.count("\n") == 1
     with pytest.raises(UserError, match="not a fingerprint file"):
         Fingerprints().add_file(path)
+
+
+SOLUTION = '[{"benchmark": "A", "ngram10": {}, "solution": {"00": {"task_id": "A/0", "words": %s}}}]'
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", pytest.param("[" * 100_000, id="deep"), SOLUTION % -5, SOLUTION % 0, SOLUTION % "6.5"]
+)
+def test_fingerprints_that_would_clean_of_nothing_are_refused(tmp_path, content):
+    path = tmp_path / "prints.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=f"^{path} is not a fingerprint file: "):
+        Fingerprints().add_file(path)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scripts import encode_domain, prepare_corpus, prepare_pairs
 from scripts.corpus.ledger import Ledger
-from scripts.corpus.pairs import Pair, _csv_rows, _pair, read_pairs
+from scripts.corpus.pairs import Pair, _pair, csv_rows, read_pairs
 from scripts.file_utils import exclusive, read_jsonl
 
 
@@ -112,7 +112,7 @@ def test_damaged_compression_of_csv_is_counted(tmp_path):
 def test_csv_survives_any_text(tmp_path_factory, rows):
     """What Python's csv writes comes back."""
     table = write_csv(tmp_path_factory.mktemp("csv") / "a.csv", rows, ("text", "code"))
-    found = [row for row, _ in _csv_rows(table, Ledger())]
+    found = [row for row, _ in csv_rows(table, Ledger())]
     assert [(row["text"], row["code"]) for row in found] == rows
     for (text, code), row in zip(rows, found, strict=True):
         pair = _pair(row, "a:1")
@@ -223,6 +223,16 @@ def test_a_file_given_twice_is_read_once(tmp_path):
     assert prepare_pairs.main([str(file), str(file), "-o", str(tmp_path / "twice")]) == 0
     stats = json.loads((tmp_path / "twice/pairs_stats.json").read_text())
     assert stats["files"][str(file)]["pairs"] == len(many())
+
+
+@pytest.mark.parametrize("place", ["pairs", "pairs/out", "/"])
+def test_a_folder_that_is_read_is_not_written(tmp_path, place, capsys):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs/a.jsonl").write_text('{"text": "t", "code": "c"}\n')
+    assert prepare_pairs.main([str(tmp_path / "pairs"), "-o", str(tmp_path / place)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: -o/--output {tmp_path / place} ") and error.count("\n") == 1
+    assert [file.name for file in tmp_path.rglob("*")] == ["pairs", "a.jsonl"]
 
 
 def test_two_runs_at_once(tmp_path, capsys):

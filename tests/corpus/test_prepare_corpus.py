@@ -392,11 +392,11 @@ main(sys.argv[4:])
 @pytest.mark.parametrize(
     ("moment", "left"),
     [
-        (("scripts.corpus.documents", "spill", 20), {".out.new", ".out.parts/*/0.texts"}),
-        (("scripts.corpus.shares", "write_json", 1), {".out.new", ".out.parts/*/0.texts"}),
-        (("scripts.corpus.shares", "write_json", 2), {".out.new", ".out.parts/*/0.json", ".out.parts/*/1.texts"}),
-        (("scripts.corpus.output", "write_jsonl", 2), {".out.new/train/*", ".out.parts/*/1.json"}),
-        (("scripts.prepare_corpus", "write_json", 1), {".out.new/valid/*", ".out.parts/*/1.json"}),
+        (("scripts.corpus.documents", "spill", 20), {".out.new", ".out.parts/*/0_*.texts"}),
+        (("scripts.corpus.shares", "write_json", 1), {".out.new", ".out.parts/*/0_*.texts"}),
+        (("scripts.corpus.shares", "write_json", 2), {".out.new", ".out.parts/*/0_*.json", ".out.parts/*/1_*.texts"}),
+        (("scripts.corpus.output", "write_jsonl", 2), {".out.new/train/*", ".out.parts/*/1_*.json"}),
+        (("scripts.prepare_corpus", "write_json", 1), {".out.new/valid/*", ".out.parts/*/1_*.json"}),
     ],
 )
 def test_killed_and_run_again_gives_the_same_bytes(repository, moment, left):

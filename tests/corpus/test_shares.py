@@ -1,6 +1,7 @@
 """Shares of sources: gathered once, by any process, and the same documents for any number of them."""
 
 import fcntl
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,18 @@ def test_shares_of_what_has_changed_are_gathered_again(repository, gathered):
     assert bytes_of(repository.parent / "out") == bytes_of(repository.parent / "alone")
 
 
+@pytest.mark.parametrize(("before", "after"), [(0, 5000), (2, 5000), (5000, 2), (5000, 0)])
+def test_files_that_are_not_read_move_no_border(repository, gathered, before, after):
+    """Bytes of a table while shares are gathered; it is not there at 0."""
+    table = repository / "data" / "x.csv"
+    for size in (before, after):
+        table.write_bytes(bytes(size)) if size else table.unlink()
+        run(repository, *(["--rank", 0, "--world_size", 2] if gathered == [] else []))
+    assert gathered == [0, 2, 1]
+    run(repository, output="alone")
+    assert bytes_of(repository.parent / "out") == bytes_of(repository.parent / "alone")
+
+
 def test_settings_that_come_after_the_gathering_gather_nothing_again(repository, gathered, capsys):
     assert run(repository, "--max_share", 0.5) == 1
     assert "--max_share 0.5 needs two repositories" in capsys.readouterr().err and gathered == [0, 1, 2]
@@ -145,12 +158,18 @@ def test_what_is_read_back_is_what_was_gathered(repository, tmp_path):
 
 
 def test_a_source_has_shares_by_its_size(tmp_path):
-    file = tmp_path / "x.zip"
     for size, count in ((0, 1), (shares.BYTES, 1), (5 * shares.BYTES, 5), (1000 * shares.BYTES, shares.MOST)):
-        with open(file, "wb") as stream:
-            stream.truncate(size)
-        found = shares_of([Source("x", file, "MIT", "0"), Source("y", file, "MIT", "0")], tmp_path)
+        found = shares_of([Source(name, tmp_path / name, "MIT", "0", size) for name in "xy"], tmp_path)
         assert [(one.k, one.n) for one in found] == [(k, count) for k in range(count)] * 2
         assert len({one.texts for one in found}) == 2 * count
-    rows = Source("z", file, "MIT", "0", dataset=("a/b", "", "train"))
+    rows = Source("z", tmp_path / "z", "MIT", "0", dataset=("a/b", "", "train"))
     assert [one.n for one in shares_of([rows], tmp_path)] == [1]
+
+
+def test_the_size_of_a_source_is_that_of_what_is_read(repository, tmp_path):
+    (repository / "data" / "x.csv").write_bytes(bytes(5000))
+    (repository / "LICENSE").write_text("MIT\n")
+    with tarfile.open(tmp_path / "repo.tar.gz", "w:gz") as archive:
+        archive.add(repository, "repo")
+    size = sum(file.stat().st_size for file in repository.glob("*.*")) + 4
+    assert [resolve(str(path), tmp_path).size for path in (repository, tmp_path / "repo.tar.gz")] == [size, size]

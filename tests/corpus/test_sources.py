@@ -17,7 +17,7 @@ from benchmarks.fuzz_archives import FORMS, METADATA, TREE, check, pack
 from nl2code.errors import UserError
 from scripts.corpus.documents import HarvestOptions, harvest
 from scripts.corpus.licences import file_licence, is_permissive, metadata_licence, project_licence, states_licence
-from scripts.corpus.sources import licence_and_sha256, members, resolve
+from scripts.corpus.sources import members, read_through, resolve
 
 OPTIONS = HarvestOptions("pandas", ("code", "mined"), False, (), ())
 GPL = "GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007\n"
@@ -87,13 +87,13 @@ def test_links_hidden_folders_and_environments_are_no_members(tmp_path):
     (root / "link.py").symlink_to(root / "a.py")
     (root / "loop").symlink_to(root)
     assert [member.path for member in members(root)] == ["a.py", "big.py"]
-    before = licence_and_sha256(root)
+    before = read_through(root)
     (root / "env/lib/b.py").write_text("changed")
     (root / "big.py").write_text("-" * 2_000_000)
     write(root, {"data.csv": "1"})
-    assert licence_and_sha256(root) == before
+    assert read_through(root) == before
     (root / "a.py").write_text("a = 2\n")
-    assert licence_and_sha256(root) != before
+    assert read_through(root) != before
 
 
 def test_entries_that_are_no_plain_files(tmp_path):
@@ -215,7 +215,7 @@ def test_licence_files_in_other_encodings(tmp_path):
     for name, data in (("LICENSE", GPL.encode("utf-16")), ("PKG-INFO", b"\xef\xbb\xbfLicense: GPL\nName: x\n")):
         root = write(tmp_path / name, {"a.py": "x = 1\n"})
         (root / name).write_bytes(data)
-        assert licence_and_sha256(root)[0] == "GPL"
+        assert read_through(root)[0] == "GPL"
 
 
 def test_only_files_at_the_top_state_the_licence():

@@ -99,10 +99,12 @@ def test_functions_stand_alone_below_their_imports():
         ("from numpy import array, sum", "array(sum(x))", "from numpy import array\nfrom numpy import sum"),
         ("import numpy as np\ndef round(x):\n    pass", "round(np.abs(x))", None),  # not the builtin
         (
-            "import numpy as np\nimport scipy.stats\nimport scipy.linalg",
-            "scipy.stats.zmap(np.abs(x), x)",
-            "import numpy as np\nimport scipy.stats\nimport scipy.linalg",
+            "import numpy as np\nimport scipy.stats\nimport scipy.linalg\nimport scipy.fft",
+            "scipy.stats.zmap(np.abs(x), scipy.fft)",
+            "import numpy as np\nimport scipy.stats\nimport scipy.fft",
         ),
+        ("import numpy.f, numpy.ff\nimport numpy.fft as h", "numpy.ff.g(h)", "import numpy.ff\nimport numpy.fft as h"),
+        ("import numpy.a, numpy.b", "numpy.abs(x)", "import numpy.a"),
         ("import numpy\nimport numpy as np\nimport scipy as np", "numpy.abs(np)", "import numpy\nimport scipy as np"),
     ],
 )
@@ -137,8 +139,18 @@ def test_functions_that_need_no_other_names():
     compile(found.content, "", "exec")
 
 
-@pytest.mark.parametrize(("lines", "count"), [(MAX_LINES, 1), (MAX_LINES + 1, 0)])
+def test_a_function_brings_the_imports_of_what_it_names():
+    """All submodules of a package for each function would be quadratic: megabytes of a small file."""
+    many = range(200)
+    text = "".join(f"import numpy.part_{n}\n" for n in many)
+    text += "".join(f"\n\ndef f{n}(x):\n    # part\n    return numpy.part_{n}.g(x)\n" for n in many)
+    found, _ = mine_functions(text, "numpy")
+    assert len(found) == 200 and sum(len(one.content) for one in found) == len(text)
+
+
+@pytest.mark.parametrize(("lines", "count"), [(MAX_LINES - 1, 1), (MAX_LINES, 0)])
 def test_a_function_of_too_many_lines(lines, count):
+    """One line is the import's."""
     body = "".join(f"    x = np.abs({n})\n" for n in range(lines - 2))
     found, left_out = mine_functions(f"import numpy as np\ndef f():\n    # absolute\n{body}", "numpy")
     assert len(found) == count and sum(left_out.values()) == 1 - count

@@ -232,7 +232,10 @@ def test_output_below_the_corpus_is_refused(source, arguments, capsys):
     """Its records and tokenizer files would be read as corpus files."""
     for folder in (source / "train", source / "train" / "bin"):
         assert run_here(*arguments, "-o", folder) == 1
-        assert f"-o/--output {folder} lies in the corpus" in capsys.readouterr().err
+        assert (
+            f"-o/--output {folder} lies in {source}/train, whose files are read; choose another folder"
+            in capsys.readouterr().err
+        )
     assert run_here(*arguments, "-o", source / "bin") == 0
 
 

@@ -105,7 +105,7 @@ def test_misaligned_features_name_the_shard(tmp_path):
 def test_shards(tmp_path):
     with pytest.raises(UserError, match="encode the corpus"):
         find_shards(tmp_path / "train")
-    for name in ("train", "train1", "train10", "valid", "trainer"):
+    for name in ("train", "train1", "train10", "train01", "train0", "valid", "trainer"):
         write_shard(tmp_path / name, [[1]])
     with pytest.raises(UserError, match="train2 is missing"):
         find_shards(tmp_path / "train")

@@ -4,8 +4,8 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 
-from nl2code.parsing import try_parse
-from scripts.corpus.docs.sections import Example, Section, code_of, inputs_of, lines_of
+from nl2code.parsing import LINE_END, try_parse
+from scripts.corpus.docs.sections import Example, Section, code_of, inputs_of
 from scripts.sketches.lexer import literals
 
 _PYTHON_DIRECTIVES = {"plot", "doctest", "testcode", "jupyter-execute", "try_examples"}
@@ -40,7 +40,7 @@ def docstring_sections(source: str) -> Iterator[Section]:
 
 def _with_blanks(text: str) -> str:
     """The text with blanks in place of the tabs of its indentation; those inside a line may belong to a literal."""
-    return _TABS.sub(lambda match: match[0].expandtabs(), "\n".join(lines_of(text)))
+    return _TABS.sub(lambda match: match[0].expandtabs(), LINE_END.sub("\n", text))
 
 
 def rst_sections(text: str) -> Iterator[Section]:
@@ -110,7 +110,7 @@ def _language_of(info: str) -> str:
 
 def markdown_sections(text: str) -> Iterator[Section]:
     """Split Markdown at its headings; examples are fences in Python and bare `>>>` lines."""
-    lines = lines_of(text)
+    lines = LINE_END.split(text)
     section, prose, paragraph, at = Section(1), "", [], 0
     while at < len(lines):
         stripped = lines[at].strip()

@@ -5,9 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from nl2code.parsing import try_parse
+from nl2code.parsing import LINE_END, try_parse
 from scripts.corpus.docs.python_lines import IPYTHON_LINES, python_only
-from scripts.corpus.docs.sections import Example, Section, code_of, lines_of
+from scripts.corpus.docs.sections import Example, Section, code_of
 
 # A cell magic (of Jupyter, or of Databricks) that hands the cell to anything but this notebook's Python. In front of
 # it stand blank lines, comments and magics that run Python.
@@ -120,7 +120,7 @@ def _source_of(cell: dict) -> str | None:
         source = cell["source"]
         if isinstance(source, list):  # some tools leave out the line ends of all lines
             source = ("" if any(line.endswith(("\n", "\r")) for line in source[:-1]) else "\n").join(source)
-        source = "\n".join(lines_of(source)).removeprefix("\ufeff")
+        source = LINE_END.sub("\n", source).removeprefix("\ufeff")
         source.encode()  # no lone surrogates
     except (AttributeError, KeyError, TypeError, UnicodeEncodeError):
         return None

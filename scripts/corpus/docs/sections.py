@@ -38,11 +38,6 @@ class Section:
     left_out: Counter = field(default_factory=Counter)
 
 
-def lines_of(text: str) -> list[str]:
-    r"""The lines of a text, which end at \n, \r\n or \r as in Python; other Unicode line ends are plain characters."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
 def inputs_of(lines: list[str]) -> str:
     """The inputs of a doctest or an IPython session, without prompts and outputs."""
     code, is_input = [], False
