@@ -51,7 +51,7 @@ def test_names_of_sample_files_are_those_of_the_quick_protocol():
     protocol = yaml.safe_load((ROOT / "configs/generating/quick.yaml").read_text())
     single = protocol["sampling"] | {"limit": protocol["sampling"]["limit"] or None, "dtype": DEFAULTS["dtype"]}
     two = single | protocol["two_stages"]
-    shown = set(re.findall(r"\bn\d+_t[\w.]*?(?=\.samples\.jsonl|_results\.jsonl)", "".join(PAGES)))
+    shown = set(re.findall(r"\bn\d+_t[\w.-]*?(?=\.samples\.jsonl|_results\.jsonl)", "".join(PAGES)))
     assert shown == {file_name(of, DEFAULTS).removesuffix(".samples.jsonl") for of in (single, two)}
 
 
