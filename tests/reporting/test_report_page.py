@@ -95,7 +95,10 @@ def test_scores_and_differences(results, page):
     assert all(one["first"] == "x_cert" and one["second"] == "base" for one in data["differences"])
     low, high = next(one["ci95"] for one in data["differences"] if one["T"][1] == "0.2" and one["k"] == "1")
     assert (low, high) == (0, 0.5)  # the problems differ by 0, 0.5, 0.5, 0
-    assert [value(text) for text in column(page.tables["At equal temperatures of the code"], "pass@1")] == ["+25.00", "+25.00"]
+    assert [value(text) for text in column(page.tables["At equal temperatures of the code"], "pass@1")] == [
+        "+25.00",
+        "+25.00",
+    ]
     best = next(rows for title, rows in page.tables.items() if title.startswith("Best temperature"))
     assert column(best, "best pass@1 (T)") == ["37.50 (0.2)", "62.50 (0.2/0.2)"]
 
