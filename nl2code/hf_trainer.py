@@ -1,6 +1,7 @@
 """`CertTrainer`: the `transformers.Trainer` with resampled epochs, growing batches and exact resumption."""
 
 import contextlib
+import functools
 import itertools
 import shutil
 import time
@@ -11,6 +12,7 @@ from accelerate.utils import DistributedType
 from safetensors import SafetensorError
 from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, default_data_collator
+from transformers.trainer_pt_utils import LabelSmoother
 
 from nl2code.batch_schedule import StepBatches, batch_schedule
 from nl2code.checkpoints import is_whole, remove_old
@@ -51,6 +53,9 @@ class CertTrainer(Trainer):
         deepspeed = self.accelerator.distributed_type == DistributedType.DEEPSPEED
         whole_logits = options.label_smoothing_factor or options.fp16 or deepspeed or options.n_gpu > 1
         self.has_chunked_loss = not whole_logits and use_chunked_loss(self.model)
+        if options.label_smoothing_factor:
+            # The stock Trainer shifts labels if it knows the name of the model's class; torch.compile and FSDP 2 change it.
+            self.label_smoother = functools.partial(LabelSmoother(options.label_smoothing_factor), shift_labels=True)
         self.schedule = batch_schedule(
             options.train_batch_size * options.world_size,
             options.gradient_accumulation_steps,

@@ -292,6 +292,16 @@ def test_label_smoothing_is_over_the_whole_batch_and_not_in_the_evaluation(input
     assert plain["initial_loss"] == results[0]["initial_loss"]
 
 
+def test_label_smoothing_shifts_the_labels_of_a_wrapped_model(inputs, tmp_path):
+    """Compiled or in FSDP 2, a model's class has another name, by which the stock Trainer decides."""
+    flags = arguments(inputs, tmp_path / "x", "--label_smoothing_factor", "0.1", "--use_cpu", "true")
+    trainer = training.build_trainer(*training.parse(flags))
+    block = {name: torch.tensor(value)[None] for name, value in trainer.train_dataset[0].items()}
+    expected = trainer.compute_loss(trainer.model, dict(block))
+    trainer.model.__class__ = type("OptimizedModule", (type(trainer.model),), {})
+    assert torch.equal(trainer.compute_loss(trainer.model, dict(block)), expected)
+
+
 def test_do_eval_alone_evaluates(inputs, tmp_path, capsys):
     assert run_cert.main(arguments(inputs, tmp_path / "x", "--do_eval")) == 0
     found = json.loads((tmp_path / "x/eval_results.json").read_text())
