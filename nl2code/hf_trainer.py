@@ -22,6 +22,10 @@ from nl2code.flops import training_flops_per_token
 from nl2code.pack_reset import document_mask, require_pack_reset
 from nl2code.vocabulary_loss import use_chunked_loss
 
+# Constants of a parameter group -> the flags that set them. Its other entries may change in training.
+FLAGS = {"initial_lr": "learning_rate", "weight_decay": "weight_decay", "eps": "adam_epsilon"}
+FLAGS["betas"] = "adam_beta1 and adam_beta2"
+
 
 class CertTrainer(Trainer):
     """Trainer for `CodeBlockDataset`: batches may grow, epochs are resampled, a loss that is not finite ends the run.
@@ -154,6 +158,24 @@ class CertTrainer(Trainer):
         with one_line("these settings do not fit the optimizer, scheduler or checkpoint"):
             return super()._prepare_for_training(*args)
 
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """The stock Trainer takes learning rate, weight decay, betas and epsilon from the checkpoint; those asked for count.
+
+        Raises:
+            UserError: the checkpoint, then of another run, has others.
+        """
+        if checkpoint is None:
+            return
+        asked = [_constants(group) for group in self.optimizer.param_groups]
+        super()._load_optimizer_and_scheduler(checkpoint)
+        for before, group in zip(asked, self.optimizer.param_groups, strict=True):
+            for flag, found in _constants(group).items():
+                if found != before.get(flag):
+                    raise UserError(
+                        f"{flag}: {found} in checkpoint {checkpoint}, you asked for {before.get(flag)}; ask for the same, "
+                        f"or start from its weights: --model_name_or_path {checkpoint}"
+                    )
+
     def _load_from_checkpoint(self, checkpoint: str, model=None) -> None:
         with one_line(f"checkpoint {checkpoint} does not fit this model, or is damaged (then delete it)"):
             super()._load_from_checkpoint(checkpoint, model)
@@ -229,6 +251,12 @@ class _Share(Dataset):
         if index >= len(self.blocks):
             block["labels"][:] = IGNORED_LABEL
         return block
+
+
+def _constants(group: dict) -> dict:
+    """Flag -> its value in a parameter group; FSDP 2 makes lists of tuples."""
+    found = {flag: group[name] for name, flag in FLAGS.items() if name in group}
+    return {flag: tuple(value) if isinstance(value, list) else value for flag, value in found.items()}
 
 
 def _masked(inputs: dict) -> dict:

@@ -142,6 +142,8 @@ def train(flags: list[str], doc: str) -> None:
         if trainer.is_world_process_zero():
             record.begin()
         results = fit(trainer, data_args, checkpoint, encoding)
+        if "resume_from_checkpoint" in record.inputs:
+            results.pop("initial_loss", None)  # the first evaluation was that of another run
         seconds = round(time.time() - started, 1)
         results["run"] = {"seconds": seconds, "git_revision": git_revision(), "versions": versions()}
         names = {"base": model_args.model_name_or_path, "train_file": data_args.train_file}

@@ -109,7 +109,9 @@ def foreign_checkpoint(training_args) -> Path | None:
     with one_line(f"--resume_from_checkpoint {asked} is damaged"):
         step = int(json.loads((folder / "trainer_state.json").read_text())["global_step"])
     if 0 < training_args.max_steps <= step:
-        raise UserError(f"--resume_from_checkpoint {asked} is at step {step} already; raise --max_steps above it")
+        raise UserError(
+            f"--resume_from_checkpoint {asked} is at step {step} already; raise --max_steps or --num_train_epochs"
+        )
     return None if folder.resolve().parent == run_dir.resolve() else folder
 
 

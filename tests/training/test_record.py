@@ -212,6 +212,8 @@ def test_a_foreign_checkpoint_is_resumed(copy, tmp_path, capsys):
     assert new(*start) == 0
     assert weights_of(tmp_path / "new/model") == weights_of(folder / "run/model")
     assert history(tmp_path / "new") == history(folder / "run")
+    results = json.loads((tmp_path / "new/model/train_results.json").read_text())
+    assert "final_loss" in results and "initial_loss" not in results  # that was the other run's
     assert new(*start) == 0 and "nothing to do" in capsys.readouterr().out
     shutil.rmtree(tmp_path / "new/model")
     assert new(*start) == 0  # goes on from its own checkpoint-4
@@ -219,6 +221,24 @@ def test_a_foreign_checkpoint_is_resumed(copy, tmp_path, capsys):
     (folder / "run/checkpoint-2/scheduler.pt").unlink()
     assert new(*start) == 1
     assert "lacks optimizer, scheduler or random state" in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("extra", "change"),
+    [
+        (("--learning_rate", "1e-7"), "learning_rate: 0.01 in checkpoint "),
+        (("--weight_decay", "0.5"), "weight_decay: 0.0 in checkpoint "),
+        (("--adam_beta1", "0.1"), "adam_beta1 and adam_beta2: (0.9, 0.999) in checkpoint "),
+    ],
+)
+def test_a_foreign_checkpoint_with_other_constants_is_refused(copy, tmp_path, capsys, extra, change):
+    """The stock Trainer would train with the checkpoint's, and the record would tell of those asked for."""
+    folder, _ = copy
+    asked = str(folder / "run/checkpoint-2")
+    flags = arguments(folder, tmp_path / "new", *FEW, "--resume_from_checkpoint", asked, *extra)
+    assert run_cert.main(flags) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith(f"error: {change}{asked}, you asked for ") and last.endswith(f"--model_name_or_path {asked}")
 
 
 def test_a_checkpoint_of_this_run_is_resumed(copy):
