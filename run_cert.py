@@ -12,17 +12,26 @@ model on the validation shards and trains nothing.
 """
 
 import sys
-from itertools import pairwise
 
-from nl2code.errors import exit_status
+from nl2code.errors import UserError, exit_status
 from scripts.presets import typed_flags, with_preset
-from scripts.training.finished import finished_model, known_help
+from scripts.training.finished import finished_model, known_help, values_of
+
+OF_VALIDATION = ("max_eval_tokens", "per_device_eval_batch_size")
 
 
 def flags_of(argv: list[str]) -> list[str]:
-    """The flags of a preset file, then those after it; a typed `--eval_strategy no` also drops the file's --eval_steps."""
+    """The flags of a preset file, then those after it; a typed `--eval_strategy no` also drops the file's --eval_steps.
+
+    Raises:
+        UserError: a typed flag needs --validation_file. A preset's is one of many that a run may leave unused.
+    """
     flags, typed = with_preset(argv, "training"), typed_flags(argv)
-    if "--eval_strategy=no" in typed or ("--eval_strategy", "no") in pairwise(typed):
+    given = values_of(typed, "eval_strategy", *OF_VALIDATION)
+    for name in OF_VALIDATION:
+        if given[name] and not values_of(flags, "validation_file")["validation_file"]:
+            raise UserError(f"--{name} {given[name]} changes nothing without --validation_file; leave it out")
+    if given["eval_strategy"] == "no":
         of_file = flags[: len(flags) - len(typed)]
         if "--eval_steps" in of_file:
             place = of_file.index("--eval_steps")

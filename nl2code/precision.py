@@ -13,9 +13,14 @@ WORTH_IT = 1.5  # least speed-up of a bfloat16 matrix product over a float32 one
 
 
 def best_precision(on_gpu: bool) -> str:
-    """bf16, fp16 or fp32: on a GPU by what it supports, on a CPU by two measured matrix products; printed."""
+    """bf16, fp16 or fp32, printed: on a GPU by what it supports, on a CPU by two measured matrix products.
+
+    One of several processes on CPUs takes fp32, as the others do.
+    """
     if on_gpu:
         chosen, why = ("bf16" if torch.cuda.is_bf16_supported() else "fp16"), "GPU"
+    elif int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        chosen, why = "fp32", "CPU: several processes could measure differently; --precision bf16 is the other choice"
     else:
         speeds = {dtype: gemm_gflops(dtype) for dtype in (torch.float32, torch.bfloat16)}
         ratio = speeds[torch.bfloat16] / speeds[torch.float32]

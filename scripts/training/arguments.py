@@ -58,7 +58,9 @@ class DataArguments:
         help="TOKENS_STEPS: grow the batch linearly over STEPS steps to TOKENS tokens per step; 512K_150K reaches "
         "512 x 1024 tokens at step 150,000 (K is 1024 for tokens, 1000 for steps) (default: const, a constant batch)",
     )
-    max_eval_tokens: int | None = HfArg(default=None, help="evaluate on at most this many tokens (default: all)")
+    max_eval_tokens: int | None = HfArg(
+        default=None, help="evaluate on at most this many tokens, rounded up to whole blocks (default: all)"
+    )
 
 
 # Flags of TrainingArguments that would change nothing here, or break what this project promises: reason -> names.
@@ -67,8 +69,9 @@ REFUSED_FOR = {
     "equal settings must give equal batches; lower --per_device_train_batch_size instead": "auto_find_batch_size",
     "it would round the trained weights before they are saved": "fp16_full_eval bf16_full_eval",
     "a loss that is not finite ends the run": "logging_nan_inf_filter",
-    "evaluation computes the loss only, on all validation blocks": "eval_do_concat_batches eval_use_gather_object "
-    "eval_accumulation_steps include_for_metrics batch_eval_metrics dataloader_drop_last",
+    "with --validation_file, a run is evaluated before its first step anyway": "eval_on_start",
+    "evaluation computes the loss only, on all validation blocks": "prediction_loss_only eval_do_concat_batches "
+    "eval_use_gather_object eval_accumulation_steps include_for_metrics batch_eval_metrics dataloader_drop_last",
     "its checkpoints lie inside a step; use --save_steps": "enable_jit_checkpoint",
     "a resumed run takes the blocks that an uninterrupted one takes": "ignore_data_skip",
     "this program deals blocks to the processes; use --fsdp or --deepspeed": "accelerator_config parallelism_config",
@@ -143,8 +146,8 @@ class RunArguments(TrainingArguments):
         default=None,
         help="arithmetic of training: fp32; bf16 or fp16 (mixed precision, float32 weights; fp16 needs a GPU); or "
         "auto: on a GPU bf16, else fp16; on a CPU bf16 where its matrix products are measured to be at least 1.5 times "
-        "as fast, else fp32; a run that is resumed on a CPU keeps its choice (default: fp32, or what --fp16 or --bf16 "
-        "says)",
+        "as fast, else fp32, as with several processes; a run that is resumed on a CPU keeps its choice (default: fp32, "
+        "or what --fp16 or --bf16 says)",
         metadata={"choices": ["auto", "fp32", "fp16", "bf16"]},
     )
 
@@ -221,8 +224,7 @@ def check_together(model_args: ModelArguments, data_args: DataArguments, trainin
         raise UserError(
             "--config_overrides makes a new model, whose weights --lora_r would keep untrained; use --lora_r 0"
         )
-    evaluations = {"eval_strategy": training_args.eval_strategy != "no"}
-    evaluations |= {"do_eval": training_args.do_eval, "eval_on_start": training_args.eval_on_start}
+    evaluations = {"eval_strategy": training_args.eval_strategy != "no", "do_eval": training_args.do_eval}
     for name, is_asked in evaluations.items():
         if is_asked and not data_args.validation_file:
             raise UserError(f"--{name} needs --validation_file, the prefix of the validation shards")

@@ -37,6 +37,17 @@ def command_sha256(flags: list[str]) -> str:
     return hashlib.sha256(json.dumps([flags, launcher, files, has_gpu(), versions()]).encode()).hexdigest()
 
 
+def values_of(flags: list[str], *names: str) -> dict[str, str | None]:
+    """The last value of each of some flags, in either spelling; None without one, or where the real parser will complain."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in names:
+        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}")
+    try:
+        return vars(parser.parse_known_args(flags)[0])
+    except argparse.ArgumentError:
+        return dict.fromkeys(names)
+
+
 def finished_model(flags: list[str]) -> Path | None:
     """The model of a finished run of the same command; None where that needs a closer look.
 
@@ -46,19 +57,13 @@ def finished_model(flags: list[str]) -> Path | None:
     Raises:
         UserError, OSError: an input of that run is missing.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in ("output_dir", *REQUIRED, *OPTIONAL):
-        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}")
-    try:
-        given, _ = parser.parse_known_args(flags)
-    except argparse.ArgumentError:  # the real parser says it better
+    given = values_of(flags, "output_dir", *REQUIRED, *OPTIONAL)
+    if not all(given[name] for name in ("output_dir", *REQUIRED)):
         return None
-    if not given.output_dir or not all(getattr(given, name) for name in REQUIRED):
-        return None
-    file = Path(given.output_dir) / "record.json"
+    file = Path(given["output_dir"]).expanduser() / "record.json"
     known = read_record(file)
     if known is None or known.get("run", {}).get("command") != command_sha256(flags):
         return None
-    inputs = run_inputs(*(getattr(given, name) for name in (*REQUIRED, *OPTIONAL)))
+    inputs = run_inputs(*(given[name] for name in (*REQUIRED, *OPTIONAL)))
     same = known.get("format") == FORMAT and known["inputs"] == inputs and outputs_are_there(file)
     return file.parent / "model" if same else None

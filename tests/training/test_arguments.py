@@ -12,7 +12,7 @@ from training_runs import arguments, make_inputs, weights_of
 
 import run_cert
 from nl2code.errors import UserError
-from nl2code.precision import missing_to_compile
+from nl2code.precision import best_precision, missing_to_compile
 from scripts.presets import with_preset
 from scripts.training import run as training
 from scripts.training.arguments import NEEDS, OF_EVALUATION, REFUSED, WITHOUT_EFFECT, RunArguments
@@ -27,7 +27,7 @@ def test_the_tables_name_flags_that_exist():
     names = {field.name for field in dataclasses.fields(RunArguments)}
     ours = {"model_name_or_path", "tokenizer_name", "train_file", "validation_file"}
     assert (set(REFUSED) | set(NEEDS) | WITHOUT_EFFECT | OF_EVALUATION) - names == ours
-    assert not set(REFUSED) & (set(NEEDS) | WITHOUT_EFFECT)
+    assert set(REFUSED) & (set(NEEDS) | WITHOUT_EFFECT) == {"prediction_loss_only"}  # no record has it
 
 
 # Flags that the stock Trainer, or this project's, is known to honour. A flag that a new version of transformers brings is in
@@ -40,7 +40,7 @@ HONOURED = set(
     gradient_checkpointing torch_compile torch_compile_backend torch_compile_mode use_cache neftune_noise_alpha
     torch_empty_cache_steps logging_strategy logging_steps logging_first_step log_on_each_node
     include_num_input_tokens_seen log_level log_level_replica disable_tqdm report_to run_name eval_strategy
-    per_device_eval_batch_size prediction_loss_only eval_on_start save_only_model save_strategy save_steps
+    per_device_eval_batch_size save_only_model save_strategy save_steps
     save_on_each_node save_total_limit push_to_hub load_best_model_at_end restore_callback_states_from_checkpoint
     full_determinism seed data_seed use_cpu dataloader_num_workers dataloader_pin_memory dataloader_prefetch_factor
     ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph ddp_backend ddp_timeout fsdp
@@ -62,6 +62,8 @@ REFUSALS = {
     "fp16_full_eval": "true",
     "bf16_full_eval": "true",
     "logging_nan_inf_filter": "false",
+    "eval_on_start": "true",
+    "prediction_loss_only": "true",
     "eval_do_concat_batches": "false",
     "eval_use_gather_object": "true",
     "eval_accumulation_steps": "2",
@@ -207,9 +209,23 @@ def test_a_launcher_does_not_choose_the_precision(tmp_path, monkeypatch):
 def test_a_preset_that_evaluates_without_validation(monkeypatch):
     flags = run_cert.flags_of(["configs/training/paper.yaml", "--eval_strategy", "no"])
     assert "--eval_steps" not in flags and flags[-2:] == ["--eval_strategy", "no"] and "--save_steps" in flags
-    assert "--eval_steps" in run_cert.flags_of(["configs/training/paper.yaml"])
+    assert "--eval_steps" not in run_cert.flags_of(["configs/training/paper.yaml", "--eval-strategy", "no"])
+    changed = ("--eval_strategy", "no", "--eval_strategy", "steps")
+    for typed in ((), changed):
+        assert "--eval_steps" in run_cert.flags_of(["configs/training/paper.yaml", *typed])
     typed = ["--eval_steps", "3", "--eval_strategy", "no"]  # is refused
     assert run_cert.flags_of(typed) == typed
+
+
+@pytest.mark.parametrize("flag", ["--max_eval_tokens", "--per-device-eval-batch-size"])
+def test_typed_flags_of_validation_without_validation_are_refused(flag):
+    typed = ["configs/training/quick.yaml", flag, "9"]  # the file's own --max_eval_tokens is not refused
+    assert run_cert.flags_of([*typed, "--validation_file", "valid"])[-4:] == [flag, "9", "--validation_file", "valid"]
+    for none in ((), ("--validation_file", "")):
+        with pytest.raises(
+            UserError, match=f"--{flag[2:].replace('-', '_')} 9 changes nothing without --validation_file"
+        ):
+            run_cert.flags_of([*typed, *none])
 
 
 def test_precision_is_one_setting(tmp_path, monkeypatch):
@@ -221,6 +237,9 @@ def test_precision_is_one_setting(tmp_path, monkeypatch):
         monkeypatch.setattr("nl2code.precision.gemm_gflops", speeds.get)
         found = parse("--precision", "auto")
         assert (found.bf16, found.fp16) == (expected, False)
+    monkeypatch.setenv("WORLD_SIZE", "2")  # each process could measure something else
+    assert best_precision(on_gpu=False) == "fp32"
+    monkeypatch.delenv("WORLD_SIZE")
     for recorded in (False, True):  # a run keeps its choice, whatever is measured later
         record = {"stage": "training", "inputs": {}, "settings": {"fp16": False, "bf16": recorded}}
         (tmp_path / "x").mkdir(exist_ok=True)
