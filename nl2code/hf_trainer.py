@@ -186,9 +186,15 @@ class CertTrainer(Trainer):
             raise UserError(f"the checkpoint does not fit this model: it holds {load_result.unexpected_keys[0]}")
 
     def _init_training_state(self, max_steps, *args):
-        """The stock Trainer keeps the checkpoint's save_steps, eval_steps and logging_steps; those asked for count."""
+        """The stock Trainer keeps the checkpoint's save_steps, eval_steps and logging_steps; those asked for count.
+
+        It also keeps the path of the best checkpoint, which a run folder that was moved does not have.
+        """
         found = super()._init_training_state(max_steps, *args)
         self.state.compute_steps(self.args, max_steps)
+        best = Path(self.args.output_dir) / f"checkpoint-{self.state.best_global_step}"
+        if best.is_dir():
+            self.state.best_model_checkpoint = str(best)
         return found
 
     def floating_point_ops(self, inputs) -> int:
@@ -222,6 +228,8 @@ class CertTrainer(Trainer):
             UserError: it could not be written; its incomplete folder is removed.
         """
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        if self.args.should_save:  # where one is written again, it is incomplete until the end
+            (folder / "trainer_state.json").unlink(missing_ok=True)
         try:
             super()._save_checkpoint(model, trial)
         except (OSError, RuntimeError, SafetensorError) as error:

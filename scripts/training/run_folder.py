@@ -14,7 +14,7 @@ from nl2code.errors import UserError, one_line
 from nl2code.hashes import sha256_file
 from nl2code.models import tokenizer_sha256
 from nl2code.shards import SHARD_FILES, find_shards
-from scripts.file_utils import open_weights_to_readers, write_json
+from scripts.file_utils import open_weights_to_readers, write_json, write_text
 from scripts.records import Record, outputs_are_there, read_record
 from scripts.training.starting_model import starting_weights_sha256
 
@@ -62,7 +62,7 @@ def run_record(model_args, data_args, training_args) -> Record:
 
 def recorded_precision(folder: str | Path) -> str | None:
     """bf16 or fp32 where the record of the run in a folder says so; None for another run, or none."""
-    known = read_record(Path(folder) / "record.json") or {}
+    known = read_record(Path(folder).expanduser() / "record.json") or {}
     settings = known["settings"] if known.get("stage") == STAGE else {}
     if settings.get("fp16") is not False or not isinstance(settings.get("bf16"), bool):
         return None
@@ -177,7 +177,7 @@ def save_final(trainer, record: Record, names: dict[str, str], results: dict, co
         return
     open_weights_to_readers(staging)
     (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle; record.json holds the settings
-    (staging / "README.md").write_text(model_card(record, names, results))
+    write_text(staging / "README.md", model_card(record, names, results))
     about = {"inputs": record.inputs, "settings": record.settings}
     write_json(staging / "train_results.json", {**results, **about})
     if trainer.args.push_to_hub:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import pytest
 import torch
@@ -296,6 +297,11 @@ def test_the_best_checkpoint_becomes_the_model(inputs, tmp_path, monkeypatch):
     losses = [line["eval_loss"] for line in state["log_history"] if "eval_loss" in line][1:]
     assert results["final_loss"] == pytest.approx(min(losses), abs=1e-4) and losses[-1] > min(losses) + 0.1
     assert {folder.name for folder in (tmp_path / "x").glob("checkpoint-*")} == {"checkpoint-2", "checkpoint-12"}
+    best = weights_of(tmp_path / "x/model")
+    shutil.rmtree(tmp_path / "x/model")
+    (tmp_path / "x").rename(tmp_path / "moved")
+    assert run_cert.main(arguments(inputs, "./moved/", *extra.split(), *spoil.split())) == 0
+    assert weights_of(tmp_path / "moved/model") == best
 
 
 def test_label_smoothing_is_over_the_whole_batch_and_not_in_the_evaluation(inputs, tmp_path):

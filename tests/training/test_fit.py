@@ -315,6 +315,14 @@ def test_a_damaged_generation_config_is_one_line(inputs, capsys, content):
     assert "generation_config.json is damaged" in refused(inputs, capsys)
 
 
+def test_shards_in_a_folder_whose_name_is_no_utf8(inputs, tmp_path):
+    folder = tmp_path / "d\udce9"
+    shutil.copytree(inputs, folder)
+    assert (
+        run_cert.main(arguments(inputs, tmp_path / "run", "--max_steps", "1", "--train_file", f"{folder}/train")) == 0
+    )
+
+
 def test_a_run_behind_a_link_whose_target_does_not_exist_yet(inputs, tmp_path):
     (tmp_path / "run").symlink_to(tmp_path / "disk")
     assert run_cert.main(arguments(inputs, tmp_path / "run", "--max_steps", "1")) == 0

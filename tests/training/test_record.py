@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,11 @@ import tiny
 from training_runs import arguments, history, make_inputs, weights_of
 
 import run_cert
-from nl2code.checkpoints import newest_checkpoint, remove_old
+from nl2code.checkpoints import is_whole, newest_checkpoint, remove_old
+from nl2code.hf_trainer import CertTrainer, Trainer
 from scripts.file_utils import exclusive
+from scripts.training.finished import command_sha256, finished_model
+from scripts.training.run_folder import recorded_precision
 
 FEW = ("--max_steps", "4", "--save_steps", "2", "--logging_steps", "1", "--lr_scheduler_type", "cosine_with_min_lr")
 FEW += ("--lr_scheduler_kwargs", '{"min_lr": 1e-4}')
@@ -137,6 +141,18 @@ def test_settings_that_cannot_change_the_weights_may_differ(copy, capsys):
     shutil.copytree(folder / "base", folder / "elsewhere")
     assert again("--model_name_or_path", str(folder / "elsewhere")) == 0
     assert "nothing to do" in capsys.readouterr().out
+
+
+def test_a_run_folder_below_home(copy, monkeypatch):
+    """The ~ of a YAML file, which no shell has replaced."""
+    folder, _ = copy
+    monkeypatch.setenv("HOME", str(folder))
+    flags = arguments(folder, "~/run", *FEW)
+    record = json.loads((folder / "run/record.json").read_text())
+    record["run"]["command"] = command_sha256(flags)
+    (folder / "run/record.json").write_text(json.dumps(record))
+    assert finished_model(flags) == folder / "run/model"
+    assert recorded_precision("~/run") == "fp32"
 
 
 def test_a_damaged_model_is_made_again(copy):
@@ -317,6 +333,19 @@ def test_the_settings_of_saving_asked_for_count_after_a_resumption(copy, capsys)
     shutil.rmtree(folder / "run/checkpoint-4")
     assert again("--save_steps", "1", "--logging_steps", "2") == 0
     assert {file.name for file in (folder / "run").glob("checkpoint-*")} == {f"checkpoint-{n}" for n in (2, 3, 4)}
+
+
+def test_a_checkpoint_that_is_written_again_is_incomplete_until_its_end(tmp_path, monkeypatch):
+    folder = tmp_path / "checkpoint-4"
+    folder.mkdir()
+    (folder / "trainer_state.json").write_text("{}")
+    seen = []
+    monkeypatch.setattr(Trainer, "_save_checkpoint", lambda *args: seen.append(is_whole(folder)))
+    trainer = CertTrainer.__new__(CertTrainer)
+    trainer.args, trainer._checkpoint_limit = SimpleNamespace(output_dir=tmp_path, should_save=True), None
+    trainer.state = SimpleNamespace(global_step=4, best_model_checkpoint=None)
+    trainer._save_checkpoint(None, None)
+    assert seen == [False]
 
 
 def test_checkpoints_with_other_names_are_left_alone(copy, tmp_path):
