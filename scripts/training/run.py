@@ -24,7 +24,7 @@ from scripts.shell.checks import RENAMED
 from scripts.training.arguments import REFUSED, DataArguments, ModelArguments, RunArguments, check_together
 from scripts.training.finished import command_sha256
 from scripts.training.run_folder import checkpoint_to_resume, encoding_of, is_finished, run_record, save_final
-from scripts.training.starting_model import check_fit, new_model, padding_id, starting_model
+from scripts.training.starting_model import check_fit, new_model, settle_padding, starting_model
 
 
 class Help(HelpFormatter):
@@ -86,7 +86,7 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, training
         model = starting_model(name, **lora, checkpointing=training_args.activation_checkpointing)
     else:
         model = new_model(name, model_args.config_overrides, tokenizer)
-    common = {"block_size": data_args.block_size, "pad_token_id": padding_id(tokenizer, model)}
+    common = {"block_size": data_args.block_size, "pad_token_id": settle_padding(tokenizer, model)}
     common |= {"pack_reset": data_args.pack_reset, "loss_on": data_args.loss_on}
     seed = training_args.seed if training_args.data_seed is None else training_args.data_seed
     datasets = [

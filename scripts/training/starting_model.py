@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,19 +85,23 @@ def new_model(name: str, overrides: str, tokenizer):
         unknown = [key for key in changes if not hasattr(known, key)]
         if unknown:
             raise models.ModelError(f"--config_overrides: {settings['model_type']} has no {', '.join(unknown)}")
-        return AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings))
+        return AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings), dtype="float32")
 
 
 def _parse(overrides: str) -> dict:
-    """{"a": 1, "b": "gelu"} of `a=1,b=gelu`."""
+    """{"a": [1, 2], "b": "gelu"} of `a=[1, 2],b=gelu`."""
     found = {}
-    for part in filter(None, overrides.split(",")):
+    for part in filter(None, re.split(r",(?=\s*\w+=)", overrides.strip(", "))):
         key, equals, value = part.partition("=")
         if not equals:
             raise models.ModelError(f"--config_overrides: {part!r} is not of the form key=value")
         try:
             found[key.strip()] = json.loads(value)
-        except ValueError:
+        except ValueError as error:
+            if "," in value:
+                raise models.ModelError(
+                    f"--config_overrides: {value!r} of {key} is no JSON value, nor one word"
+                ) from error
             found[key.strip()] = value.strip()
     return found
 
@@ -110,11 +115,17 @@ def starting_weights_sha256(name: str, overrides: str | None) -> str:
     return "new:" + hashlib.sha256(f"{shape}\n{overrides}".encode()).hexdigest()
 
 
-def padding_id(tokenizer, model) -> int:
-    """The token that fills short blocks: pad, else eos, else 0; one that the model has."""
+def settle_padding(tokenizer, model) -> int:
+    """The token that fills short blocks: pad, else eos, else 0; one that the model has.
+
+    A pad token that the model lacks is taken from the tokenizer, else the saved model, which gets it, cannot be loaded.
+    """
     rows = model.get_input_embeddings().num_embeddings
-    found = (tokenizer.pad_token_id, models.document_ends(tokenizer)[1], 0)
-    return next(token for token in found if token is not None and token < rows)
+    found = (tokenizer.pad_token_id, models.document_ends(tokenizer)[1])
+    kept = next((token for token in found if token is not None and token < rows), None)
+    if tokenizer.pad_token_id != kept:
+        tokenizer.pad_token = None if kept is None else tokenizer.eos_token
+    return kept or 0
 
 
 def check_fit(model, tokenizer_name: str, datasets: "list[CodeBlockDataset]") -> None:

@@ -24,7 +24,7 @@ from nl2code.models import (
     weights_sha256,
 )
 from scripts.training import run as training
-from scripts.training.starting_model import starting_model
+from scripts.training.starting_model import new_model, starting_model
 
 
 @pytest.fixture
@@ -119,12 +119,25 @@ def test_a_vocabulary_with_gaps_gives_a_new_model_all_its_ids(inputs):
     assert load_model(str(inputs / "run/model")).config.vocab_size == 501
 
 
+def test_a_new_model_has_weights_in_float32(inputs):
+    """Whatever its config.json says; a value may hold commas."""
+    file = inputs / "base/config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "dtype": None, "torch_dtype": "bfloat16"}))
+    overrides = 'attention_types=[[["local","global"],1]],window_size=8'
+    model = new_model(str(inputs / "base"), overrides, load_tokenizer(str(inputs / "base")))
+    assert next(model.parameters()).dtype == torch.float32
+    assert (model.config.attention_types, model.config.window_size) == ([[["local", "global"], 1]], 8)
+
+
 def test_a_pad_token_beyond_the_model_is_not_used(inputs):
+    """Llama's embeddings cannot be made with it."""
+    tiny.tiny_model(tiny.tiny_tokenizer(), architecture="llama").save_pretrained(inputs / "base")
     tokenizer = load_tokenizer(str(inputs / "base"))
     tokenizer.add_special_tokens({"pad_token": "<pad>"})
     tokenizer.save_pretrained(inputs / "base")
     assert load_tokenizer(str(inputs / "base")).pad_token_id == 380  # as many as the model has rows
     assert run_cert.main(arguments(inputs, inputs / "run", "--max_steps", "2")) == 0
+    assert load_model(str(inputs / "run/model")).config.pad_token_id == tokenizer.eos_token_id
 
 
 def test_a_tokenizer_without_special_tokens_trains(inputs):
