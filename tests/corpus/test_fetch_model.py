@@ -44,6 +44,15 @@ def test_pickled_weights_become_safetensors(pickled, tmp_path, capsys):
     assert "is an adapter, not a whole model" in capsys.readouterr().err
 
 
+def test_end_tokens_of_the_generation_config_stay(tmp_path):
+    """Also where transformers refuses to save the rest of the file."""
+    folder = tiny.save_tiny(tmp_path / "a")
+    for name, more in (("b", {}), ("c", {"do_sample": False, "temperature": 0.6})):
+        (folder / "generation_config.json").write_text(json.dumps({"bos_token_id": 0, "eos_token_id": [0, 5], **more}))
+        assert main(["--source", str(folder), "-o", str(tmp_path / name)]) == 0
+        assert load_model(str(tmp_path / name)).generation_config.eos_token_id == [0, 5]
+
+
 class Trap:
     def __reduce__(self):
         return exec, ("raise SystemExit('executed')",)
