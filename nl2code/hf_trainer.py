@@ -75,6 +75,7 @@ class CertTrainer(Trainer):
             blocks += int((options.num_train_epochs - whole) * len(data.epoch(whole)))
             options.max_steps = max(1, self.schedule.steps_for(blocks))
         self.batches = StepBatches(data, self.schedule, options.max_steps, options.process_index, options.world_size)
+        self._blocks_per_epoch = len(data)  # laying out epoch 0 again would take the place of the current one
         self._eval_tokens = max(1, self.eval_dataset.predicted_tokens()) if self.eval_dataset else 0
         self._flops_per_token = training_flops_per_token(self.model, data.block_size)
         self._logged: tuple[float, int, float] | None = None  # time, tokens, FLOP at the last log line
@@ -209,7 +210,7 @@ class CertTrainer(Trainer):
             logs["flops_per_second"] = round(operations / seconds)
             logs["blocks_per_step"] = self.schedule.blocks(self.state.global_step - 1)
             self._logged = now
-        self.state.epoch = self.schedule.blocks_before(self.state.global_step) / len(self.train_dataset)
+        self.state.epoch = self.schedule.blocks_before(self.state.global_step) / self._blocks_per_epoch
         super().log(logs, start_time)
 
     def get_total_train_batch_size(self, args) -> int:

@@ -1,6 +1,6 @@
 """--pack_reset: documents in one block do not attend to each other, and positions restart at 0 with each document.
 
-Off by default, as in the paper. The attention mask is made from `position_ids` on the model's device.
+Off by default, as in the paper. The attention mask is made from `position_ids`, on their device.
 """
 
 import torch
@@ -17,7 +17,7 @@ def document_mask(position_ids: torch.Tensor) -> torch.Tensor:
     """
     document = (position_ids == 0).cumsum(-1)  # (B, T)
     seen = (document[:, :, None] == document[:, None, :]).tril()  # (B, T, T)
-    return torch.zeros(seen.shape).masked_fill(~seen.cpu(), torch.finfo(torch.float32).min)[:, None].to(seen.device)
+    return torch.zeros(seen.shape, device=seen.device).masked_fill(~seen, torch.finfo(torch.float32).min)[:, None]
 
 
 @torch.no_grad()

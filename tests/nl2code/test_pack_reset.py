@@ -50,6 +50,10 @@ def test_a_document_is_seen_as_if_alone(name, attention):
     assert not torch.allclose(plain[6:], alone[6:], atol=1e-3)
 
 
+def test_the_mask_is_made_on_the_device_of_the_positions():
+    assert document_mask(torch.zeros(2, 3, dtype=torch.long, device="meta")).device.type == "meta"
+
+
 def test_one_document_cannot_change_another():
     """The gradient of a document's loss with regard to another document's embeddings is zero."""
     model = make_model("llama")

@@ -184,6 +184,15 @@ def test_the_evaluation_loss_is_a_mean_over_tokens(inputs):
     assert losses == pytest.approx(dict.fromkeys(losses, total / count), abs=1e-5)
 
 
+def test_a_log_line_leaves_the_current_epoch_alone(inputs):
+    trainer = training.build_trainer(*training.parse(arguments(inputs, inputs / "run")))
+    layouts = [trainer.train_dataset.epoch(number) for number in (5, 6)]
+    trainer.log({"x": 1.0})
+    assert [trainer.train_dataset.epoch(number) is known for number, known in zip((5, 6), layouts, strict=True)] == [
+        True
+    ] * 2
+
+
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_step_of_prompts_alone_changes_nothing(inputs, monkeypatch, chunked):
     """A prompt may be longer than a block."""
