@@ -16,6 +16,7 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status, one_line
 from nl2code.hashes import sha256_file
 from nl2code.models import ModelError, weights_sha256
+from scripts.fetch_model import DEFAULT_BASE
 from scripts.file_utils import open_weights_to_readers, replacing_folder, write_json
 from scripts.presets import HelpFormatter
 from scripts.records import outputs_are_there, read_record
@@ -36,7 +37,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("model", type=Path, help="folder of a finished training run's model, a LoRA adapter")
     add("-o", "--output", type=Path, required=True, help="folder to write")
-    add("--base", default="smollm2-135m", help="name of the base as users of the adapter have it")
+    add("--base", default=DEFAULT_BASE, help="name of the base as users of the adapter have it")
     add("--corpus", type=Path, help="corpus_stats.json of the training corpus, whose counts go into the card")
     add("--scores", type=Path, help="folder with *_metrics.json of this adapter, named by the card")
     return parser.parse_args(argv)
@@ -63,9 +64,14 @@ def halve(source: Path, target: Path) -> int:
     return size
 
 
-def corpus_rows(stats: dict) -> list[str]:
+def corpus_lines(sha256: str, stats: dict) -> list[str]:
     """Lines of the card about the training corpus: kind, documents, tokens, what was left out as benchmark text."""
-    rows = []
+    clean_of = ", ".join(entry["file"] for entry in stats["decontamination"]["against"])
+    rows = [
+        *("", f"Corpus (`corpus_stats.json` sha256 `{sha256}`), cleaned of the text of {clean_of}:", ""),
+        "| kind | documents seen | kept | tokens kept | left out as text of a benchmark |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for kind, found in stats["totals"].items():
         tokens = found.get("tokens", {}).get("out", "not counted")
         hits = sum(count for reason, count in found["reasons"].items() if reason.startswith("benchmark "))
@@ -91,16 +97,19 @@ def score_rows(folder: Path) -> list[str]:
     return rows
 
 
-def card(args: argparse.Namespace, recipe: dict) -> str:
-    """The model card, Markdown with a YAML header."""
+def card(args: argparse.Namespace, recipe: dict, corpus: list[str]) -> str:
+    """The model card, Markdown with a YAML header; `corpus`: see `corpus_lines`."""
     results, settings = recipe["results"], recipe["settings"]
     known = [results.get(name) for name in ("initial_loss", "final_loss")]  # none without validation shards
     losses = "" if None in known else "; held-out loss {:.4f} before, {:.4f} after".format(*known)
     kind = results["encoding"].get("type", "model")
     setting, completes = USES.get(kind, USES["normal"])
     shown = settings | {"lora_alpha": settings["lora_alpha"] or 2 * settings["lora_r"]}  # 0: twice the rank
+    header, terms = [], "the terms of the base hold"
+    if args.base == DEFAULT_BASE:
+        header, terms = ["license: apache-2.0"], "Apache-2.0, as its base"
     lines = [
-        *("---", f"base_model: {args.base}", "library_name: peft", "license: apache-2.0"),
+        *("---", f"base_model: {args.base}", "library_name: peft", *header),
         *("tags: [code, continual-pre-training, cert]", "---", f"# {args.output.name}", ""),
         f"The {kind} of CERT on {args.base}: a LoRA adapter, continually pre-trained on code that uses one library.",
         "",
@@ -109,16 +118,9 @@ def card(args: argparse.Namespace, recipe: dict) -> str:
         f"- trained on {results['tokens']} tokens in {results['steps']} steps{losses}",
         f"- recipe: {', '.join(f'{name} {shown[name]}' for name in SHOWN)}",
         f"- git revision of the training: `{recipe['run']['git_revision']}` (`+changes`: and uncommitted changes)",
-        "- licence: Apache-2.0, as its base; the licences of the training documents are counted in `recipe.json`",
+        f"- licence: {terms}; the licences of the training documents are counted in `recipe.json`",
+        *corpus,
     ]
-    if recipe["corpus"]:
-        stats, digest = recipe["corpus"]["stats"], recipe["corpus"]["sha256"]
-        clean_of = ", ".join(entry["file"] for entry in stats["decontamination"]["against"])
-        lines += [
-            *("", f"Corpus (`corpus_stats.json` sha256 `{digest}`), cleaned of the text of {clean_of}:", ""),
-            "| kind | documents seen | kept | tokens kept | left out as text of a benchmark |",
-            *("| --- | --- | --- | --- | --- |", *corpus_rows(stats)),
-        ]
     if args.scores:
         head = "| benchmark | run | n | T | pass@1 in % [95 %] | by level |"
         lines += ["", "Scores of the run that this adapter belongs to, and of others on the same problems:", ""]
@@ -148,9 +150,15 @@ def export(args: argparse.Namespace) -> None:
     if args.output.exists() and not known.is_file() and (args.output.is_file() or any(args.output.iterdir())):
         advice = f"give a folder that is new, such as {args.output / 'sketcher-pandas'}"
         raise UserError(f"-o {args.output} is there and no exported adapter; {advice}")
-    stats = json.loads(args.corpus.read_text(encoding="utf-8")) if args.corpus else None
-    recipe = {key: record[key] for key in ("inputs", "settings", "results", "run")}
-    recipe["corpus"] = {"sha256": sha256_file(args.corpus), "stats": stats} if stats else None
+    recipe = {key: record[key] for key in ("inputs", "settings", "results", "run")} | {"corpus": None}
+    corpus: list[str] = []
+    if args.corpus:
+        with one_line(f"--corpus {args.corpus} is no corpus_stats.json of scripts.prepare_corpus"):
+            recipe["corpus"] = {
+                "sha256": sha256_file(args.corpus),
+                "stats": json.loads(args.corpus.read_text(encoding="utf-8")),
+            }
+            corpus = corpus_lines(**recipe["corpus"])
     config = json.loads((args.model / CONFIG).read_text(encoding="utf-8")) | {"base_model_name_or_path": args.base}
     config["target_modules"] = sorted(config["target_modules"])
     with replacing_folder(args.output) as folder:
@@ -158,7 +166,7 @@ def export(args: argparse.Namespace) -> None:
         open_weights_to_readers(folder)
         write_json(folder / CONFIG, config)
         write_json(folder / RECIPE, recipe)
-        (folder / "README.md").write_text(card(args, recipe), encoding="utf-8")
+        (folder / "README.md").write_text(card(args, recipe, corpus), encoding="utf-8")
     print(f"wrote {args.output}: {size} bytes of weights")
 
 

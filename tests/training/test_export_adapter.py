@@ -52,6 +52,7 @@ def test_export(run, tmp_path, capsys):
     assert (one - base).abs().max() > 10 * (one - other).abs().max()
     card = (tmp_path / "small" / "README.md").read_text()
     assert "cleaned of the text of X.jsonl" in card
+    assert "Apache" not in card and "license:" not in card and "the terms of the base hold" in card
     assert "| mined | 9 | 7 | 70 | 1 |" in card
     assert "| B | a_run | 5 | 0.2/0.4 | 25.0 [12.5, 50.0] | basic 25.0 |" in card
     assert f"={tmp_path / 'small'}` samples from it" in card
@@ -59,6 +60,22 @@ def test_export(run, tmp_path, capsys):
     record = json.loads((run / "record.json").read_text())
     assert recipe["inputs"] == record["inputs"] and recipe["corpus"]["stats"] == STATS
     assert record["inputs"]["base"] in card and f"held-out loss {record['results']['initial_loss']:.4f} before" in card
+
+
+def test_the_licence_of_the_default_base(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(export_adapter, "DEFAULT_BASE", str(run.parent / "base"))
+    assert main([str(run / "model"), "-o", str(tmp_path / "small")]) == 0
+    card = (tmp_path / "small/README.md").read_text()
+    assert "\nlicense: apache-2.0\n" in card and "- licence: Apache-2.0, as its base; " in card
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"documents": 3}'])
+def test_counts_of_something_else(run, tmp_path, capsys, text):
+    (tmp_path / "stats.json").write_text(text)
+    flags = [str(run / "model"), "-o", str(tmp_path / "x"), "--base", str(run.parent / "base")]
+    assert main([*flags, "--corpus", str(tmp_path / "stats.json")]) == 1
+    assert f"error: --corpus {tmp_path / 'stats.json'} is no corpus_stats.json of" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 def test_refusals(run, tmp_path, capsys, monkeypatch):
