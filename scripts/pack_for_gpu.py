@@ -21,6 +21,7 @@ from nl2code.errors import UserError, exit_status
 from nl2code.hashes import sha256_file
 from nl2code.shards import SHARD_FILES, find_shards
 from scripts.file_utils import replacing_folder, write_json
+from scripts.shell.checks import DEFAULT_BASE
 
 PART_BYTES = 48_000_000
 MANIFEST = "manifest.json"
@@ -134,7 +135,7 @@ def main(argv: list[str] | None = None) -> int:
     packing = commands.add_parser("pack", help="write the folder")
     add = packing.add_argument
     add("-o", "--output", type=Path, default=Path("pack"), help="folder to write (default: pack)")
-    add("--model", default="smollm2-135m", help="folder, name under models/, or hub id (default: smollm2-135m)")
+    add("--model", default=DEFAULT_BASE, help=f"folder, name under models/, or hub id (default: {DEFAULT_BASE})")
     add("--shards", help="prefix of token shards (default: none; the benchmark then trains on random tokens)")
     add("--wheels", type=Path, help="folder of Python wheels that the machine lacks (default: none)")
     joining = commands.add_parser("join", help="check the parts of a folder and unpack them")

@@ -21,7 +21,6 @@ from pandas_numpy_eval.data import resolve_problem_file
 from pandas_numpy_eval.errors import EvaluationError
 from scripts.generating.options import device, number, strategy
 from scripts.generating.playground import (
-    BASE,
     Models,
     Playground,
     Wish,
@@ -33,6 +32,7 @@ from scripts.generating.playground import (
 )
 from scripts.generating.strategies import HELP as SKETCHES
 from scripts.presets import HelpFormatter, typed_names
+from scripts.shell.checks import DEFAULT_BASE
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -42,7 +42,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--problems", help="benchmark or .jsonl file to choose problems from (default: the domain's)")
     add("-sketcher", "--sketcher_path", help="folder, name under models/, adapter or hub id (default: see above)")
     add("-generator", "--generator_path", help="likewise")
-    add("-base", "--base_model", default=BASE, help="stands in for both where there are none")
+    add("-base", "--base_model", default=DEFAULT_BASE, help="stands in for both where there are none")
     add("--data_dir", default="data", help="folder of trained models")
     add("--device", type=device, default="cpu", help="torch device")
     add("--dtype", choices=DTYPES, default="float32", help=HELP)

@@ -19,9 +19,9 @@ from pandas_numpy_eval.data import NAMES, program_parts, read_problems, resolve_
 from scripts.generating.options import sketch_operation
 from scripts.generating.served import is_served
 from scripts.generating.shown_run import FAILED, SHOWN, program_that_shows
+from scripts.shell.checks import DEFAULT_BASE
 
 STAGES = ("sketcher", "generator")
-BASE = "smollm2-135m"
 FREE = "prompt"  # task of a prompt of one's own, which decides its random streams
 PASSED, WRONG, RAN, RAISED = "passed", "failed", "ran", "raised"
 
@@ -89,7 +89,7 @@ class Result:
         return f"{count} of {self.wish.n} samples {verb} {self.task_id}".strip()
 
 
-def find_models(domain: str, data_dir: str = "data", base: str = BASE) -> Models:
+def find_models(domain: str, data_dir: str = "data", base: str = DEFAULT_BASE) -> Models:
     """The newest trained pair of a domain; else the pair that ships under models/; else the base model for both stages."""
     experiments = Path(data_dir, domain, "experiments")
     runs = sorted(folder.parent for folder in experiments.glob("generator_models/*/model") if has_weights(folder))

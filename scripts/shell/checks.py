@@ -12,6 +12,7 @@ from nl2code.errors import UserError
 from scripts.shell.preset_lines import ROOT, preset_file
 
 SOURCES = json.loads((ROOT / "scripts/sources.json").read_text(encoding="utf-8"))
+DEFAULT_BASE = "smollm2-135m"
 BENCHMARKS = ("Pandas", "Numpy", "PandasDev", "NumpyDev", "HumanEval", "PandasEval", "NumpyEval")
 # Name of a variable or a flag that is refused -> what to do instead.
 RENAMED = dict(re.findall(r"(?m)^(\S+) \| (.+)", (ROOT / "configs/renamed.txt").read_text(encoding="utf-8")))
@@ -81,9 +82,9 @@ def wrong_model(value: str, words: str = "") -> str:
         if (folder / "model" / "config.json").is_file() or (folder / "model" / "adapter_config.json").is_file():
             return f"is the folder of a training run; give its model, {folder / 'model'}"
         return f"({folder}) holds no config.json with *.safetensors weights; put them there or remove the folder"
-    if value == "smollm2-135m" or re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value):
+    if value == DEFAULT_BASE or re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value):
         return ""
-    others = ", ".join(words.split()) or "smollm2-135m (fetched)"
+    others = ", ".join(words.split()) or f"{DEFAULT_BASE} (fetched)"
     return f"is not there; give {others}, a folder with weights, its name under models/, or a hub id OWNER/NAME"
 
 

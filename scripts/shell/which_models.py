@@ -4,7 +4,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from nl2code.errors import UserError
-from scripts.shell.checks import ROOT
+from scripts.shell.checks import DEFAULT_BASE, ROOT
 
 
 def model_folders(
@@ -25,7 +25,7 @@ def model_folders(
         UserError: MODEL_VERSION=shipped, and there is none.
     """
     only = value["MODEL_VERSION"] == "shipped"
-    same = value["BASE_MODEL"] == "smollm2-135m" and value["OPERATION"] == "constants"
+    same = value["BASE_MODEL"] == DEFAULT_BASE and value["OPERATION"] == "constants"
     shipped = {of: f"models/{of}-{value['DOMAIN'].lower()}" for of in runs}
     trained = {of: f"{run}/model" for of, run in runs.items()}
     unfit = [folder for folder in shipped.values() if not (same and (ROOT / folder).is_dir())]

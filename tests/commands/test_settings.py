@@ -11,7 +11,7 @@ import pytest
 
 from nl2code.errors import UserError
 from pandas_numpy_eval import data
-from scripts import fetch_model, settings
+from scripts import settings
 from scripts.settings import Settings
 from scripts.shell import checks, requirements, training_flags
 from scripts.shell.preset_lines import preset_values
@@ -179,9 +179,8 @@ def test_the_known_help_of_training_is_that_of_the_program():
 
 def test_names_that_stand_elsewhere_as_well():
     assert list(data.NAMES) == list(checks.BENCHMARKS)
-    assert {row[2] for row in settings.ROWS if row[0] == "BASE_MODEL"} == {fetch_model.DEFAULT_BASE}
-    for file in ("common.sh", "shell/checks.py"):
-        assert fetch_model.DEFAULT_BASE in (ROOT / "scripts" / file).read_text()
+    assert {row[2] for row in settings.ROWS if row[0] == "BASE_MODEL"} == {checks.DEFAULT_BASE}
+    assert checks.DEFAULT_BASE in (ROOT / "scripts/common.sh").read_text()
 
 
 def test_every_row_is_whole():
