@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh clone to measured numbers: environment, base model, corpora, training, sampling, evaluation, one table.
 #
-#   bash run_quickstart.sh                              # Pandas; two CPU cores: 14 to 24 minutes with AMX, 33 to 41 without
+#   bash run_quickstart.sh                              # Pandas; two CPU cores: 15 to 30 minutes with AMX, 40 to 60 without
 #   DOMAINS="Pandas Numpy" bash run_quickstart.sh       # one after the other
 #
 # With --check it looks at the settings and stops. The settings of the three commands that it runs hold as well, see their

@@ -138,6 +138,16 @@ def test_readme_shows_the_scores_with_fewer_sketches():
     assert "CERT is at {} and {}, minus plain {} and {} points".format(*told["scores"], *told["differences"]) in page
 
 
+def test_readme_tells_what_a_quickstart_trains():
+    base, cert = (json.loads((RESULTS / f"quickstart/{name}.json").read_text()) for name in ("base", "cert"))
+    shares = [np.array([task["passed"] / task["n"] for task in of["tasks"].values()]) for of in (base, cert)]
+    assert [*base["tasks"]] == [*cert["tasks"]] and len(shares[0]) == 201
+    difference = mean_with_interval(shares[1] - shares[0])
+    told = f"at {shown(cert['pass@1'])} per cent, {shown(difference)} points above its base "
+    told += f"({100 * base['pass@1']['value']:.1f} here"
+    assert told in " ".join((ROOT / "README.md").read_text().split())
+
+
 def test_readme_shows_the_committed_cases():
     """The table is that of cases.json, which belongs to the committed metrics; its examples pass and are of their cases."""
     table, page = json.loads((RESULTS / "cases.json").read_text()), (ROOT / "README.md").read_text()
