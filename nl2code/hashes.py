@@ -20,11 +20,7 @@ def sha256_file(path: str | Path) -> str:
     """
     with open(path, "rb") as stream:
         facts = _facts(stream.fileno())
-        if facts[2] < LARGE:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-        try:
-            cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "cert-nl2code")
-        except RuntimeError:  # a user without a home, as in some containers
+        if facts[2] < LARGE or not (cache := _cache()):
             return hashlib.file_digest(stream, "sha256").hexdigest()
         kept = (
             cache / hashlib.sha256(f"{os.path.realpath(path)}\0{facts}".encode("utf-8", "surrogateescape")).hexdigest()
@@ -41,6 +37,13 @@ def sha256_file(path: str | Path) -> str:
                 new.write(found)
             os.replace(new.name, kept)
     return found
+
+
+def _cache() -> Path | None:
+    """The folder of kept hashes; None for a user without a home, as in some containers."""
+    with suppress(RuntimeError):
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "cert-nl2code")
+    return None
 
 
 def _facts(file: int) -> tuple[int, ...]:

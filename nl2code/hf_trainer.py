@@ -23,8 +23,12 @@ from nl2code.pack_reset import document_mask, require_pack_reset
 from nl2code.vocabulary_loss import use_chunked_loss
 
 # Constants of a parameter group -> the flags that set them. Its other entries may change in training.
-FLAGS = {"initial_lr": "learning_rate", "weight_decay": "weight_decay", "eps": "adam_epsilon"}
-FLAGS["betas"] = "adam_beta1 and adam_beta2"
+FLAGS = {
+    "initial_lr": "learning_rate",
+    "weight_decay": "weight_decay",
+    "betas": "adam_beta1 and adam_beta2",
+    "eps": "adam_epsilon",
+}
 
 
 class CertTrainer(Trainer):

@@ -23,7 +23,7 @@ from hashlib import sha256
 from itertools import chain, islice, takewhile
 from pathlib import Path
 
-from nl2code.errors import UserError
+from nl2code.errors import UserError, first_line
 from nl2code.hashes import sha256_file
 from nl2code.parsing import try_parse
 from scripts.corpus.ledger import Ledger
@@ -114,19 +114,19 @@ def dataset_members(source: Source, most: int | None) -> Iterator[Member]:
     for file, other in files.items():
         if other != split:
             yield Member(readable(file.relative_to(source.path)), 0, b"", broken=f"file of the split {other}")
-    local = (told(file, file_rows(file)) for file, other in files.items() if other == split)
-    rows = told(source.path, hub_rows(name, split, revision=revision)) if revision else chain.from_iterable(local)
+    local = (with_place(file, file_rows(file)) for file, other in files.items() if other == split)
+    rows = with_place(source.path, hub_rows(name, split, revision=revision)) if revision else chain.from_iterable(local)
     for number, row in enumerate(islice(rows, most), start=1):
         broken = Member(f"row-{number}", 0, b"", broken=row) if isinstance(row, str) else None
         yield broken or member_of(row, number)
 
 
-def told(place: Path, rows: Iterator[dict | str]) -> Iterator[dict | str]:
+def with_place(place: Path, rows: Iterator[dict | str]) -> Iterator[dict | str]:
     """The rows. Raises UserError, with the place, for whatever the many readers raise."""
     try:
         yield from rows
     except Exception as error:
-        reason = (str(error.__cause__ or error).strip() or type(error).__name__).partition("\n")[0]
+        reason = first_line(error.__cause__ or error)
         raise UserError(f"cannot read source {place}: {reason}; replace the file and run again") from error
 
 

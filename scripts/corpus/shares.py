@@ -1,7 +1,7 @@
 """Shares of sources, the unit of gathering a corpus: each is written whole or not at all.
 
 A source is shared out in runs of files, whatever the number of processes. Until the corpus is finished, the documents of a
-share lie beside it in two files, `.texts` (see `scripts.corpus.spill`) and `.json`. So a killed run goes on
+share lie beside it in two files of one name, `.texts` (see `scripts.corpus.spill`) and `.json`. So a killed run goes on
 where it was, and several processes or machines gather shares of one corpus.
 """
 

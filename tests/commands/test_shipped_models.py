@@ -89,6 +89,12 @@ def shown(score: dict) -> str:
     return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * x for x in (score["value"], *score["ci95"])))
 
 
+def difference(one: dict, other: dict) -> dict:
+    """Mean and interval of pass@1 of one run minus that of another, from their metrics, paired by problem."""
+    shares = [[of["tasks"][task]["passed"] / of["tasks"][task]["n"] for task in one["tasks"]] for of in (one, other)]
+    return mean_with_interval(np.subtract(*shares))
+
+
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory) -> list[dict]:
     """What the report says of the committed metrics: those of the shipped models, then those of Dorvex."""
@@ -125,14 +131,11 @@ def test_readme_shows_the_scores_with_fewer_sketches():
     for domain in ("Pandas", "Numpy"):
         popular = json.loads((RESULTS / f"popular/Cert{domain}.json").read_text())
         (file,) = (RESULTS / domain).glob("*_normal/*_metrics.json")
-        shares = [
-            np.array([tasks[task]["passed"] / tasks[task]["n"] for task in popular["tasks"]])
-            for tasks in (popular["tasks"], json.loads(file.read_text())["tasks"])
-        ]
+        paired = difference(popular, json.loads(file.read_text()))
         settings = popular["sampling"]["settings"]
         assert (settings["sketch_strategy"], settings["num_samples"]) == ("popular", 5)
         assert "sketches_per_sample" not in settings
-        for key, score in (("scores", popular["pass@1"]), ("differences", mean_with_interval(shares[0] - shares[1]))):
+        for key, score in (("scores", popular["pass@1"]), ("differences", paired)):
             told[key].append(shown(score))
     page = " ".join((ROOT / "README.md").read_text().split())
     assert "CERT is at {} and {}, minus plain {} and {} points".format(*told["scores"], *told["differences"]) in page
@@ -140,10 +143,8 @@ def test_readme_shows_the_scores_with_fewer_sketches():
 
 def test_readme_tells_what_a_quickstart_trains():
     base, cert = (json.loads((RESULTS / f"quickstart/{name}.json").read_text()) for name in ("base", "cert"))
-    shares = [np.array([task["passed"] / task["n"] for task in of["tasks"].values()]) for of in (base, cert)]
-    assert [*base["tasks"]] == [*cert["tasks"]] and len(shares[0]) == 201
-    difference = mean_with_interval(shares[1] - shares[0])
-    told = f"at {shown(cert['pass@1'])} per cent, {shown(difference)} points above its base "
+    assert [*base["tasks"]] == [*cert["tasks"]] and len(base["tasks"]) == 201
+    told = f"at {shown(cert['pass@1'])} per cent, {shown(difference(cert, base))} points above its base "
     told += f"({100 * base['pass@1']['value']:.1f} here"
     assert told in " ".join((ROOT / "README.md").read_text().split())
 
