@@ -1,24 +1,27 @@
 """The generation engine: completions of many prompts, by exact nucleus sampling, deterministic per sample.
 
 Sample i of a task draws from its own random stream (`nucleus.uniforms`), so batch size, number of workers and restarts
-change nothing but the rounding of the logits. A prompt is computed once for all its samples. A row ends as soon as its
-text is decided (end token, or a `first_block` boundary); the next sample, of the same prompt or another, takes its place
-in the batch (`nl2code.sampling.row_cache`, on CPUs `shared_prompt`).
+change nothing but the rounding of the logits. A prompt is computed once for all its samples, and so is what several of
+them write alike (`nl2code.sampling.branches`). A row ends as soon as its text is decided (end token, or a `first_block`
+boundary); samples that differ from another row, or those of the next prompt, take its place in the batch
+(`nl2code.sampling.row_cache`, on CPUs `shared_prompt`).
 """
 
 from collections import deque
-from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
 
 import numpy as np
 import torch
 from transformers import DynamicCache, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from nl2code.models import ModelError
+from nl2code.sampling.branches import Branch, Prompt
 from nl2code.sampling.nucleus import nucleus_sample, uniforms
 from nl2code.sampling.prompts import BATCH_SIZE, Completion, PromptEncoder, Request
 from nl2code.sampling.row_cache import RowCache
 from nl2code.sampling.shared_prompt import SharedCache, share_prompts
-from nl2code.sampling.truncation import BOUNDARIES, first_block
+from nl2code.sampling.truncation import BOUNDARIES
 
 PROMPT_TOKENS = 1024  # of prompts that are computed together, padding included
 
@@ -62,60 +65,77 @@ class Sampler(PromptEncoder):
         Raises:
             PromptError: see `encode`.
         """
-        prompts: dict[str, _Prompt] = {}
-        rows = [self._rows(request, prompts, max_new_tokens, seed, boundaries) for request in requests]
-        waiting = deque(row for group in rows for row in group)
+        waiting = self._roots(requests, max_new_tokens, seed, boundaries)
         sizes = {
             "layers": self.model.config.num_hidden_layers,
-            "rows": min(batch_size, len(waiting)),
-            "prompt_length": max((len(row.prompt.ids) for row in waiting), default=0),
+            "rows": min(batch_size, sum(request.count for request in requests)),
+            "prompt_length": max((len(root.prompt.ids) for root in waiting), default=0),
             "new_length": max_new_tokens,
             "device": self.model.device,
         }
         shares = share_prompts(self.model)
-        cache = SharedCache(**sizes, slots=min(sizes["rows"], len(prompts))) if shares else RowCache(**sizes)
-        live: list[_Row] = []
-        while waiting or live:
-            while waiting and len(live) < cache.rows:
-                fresh = [waiting.popleft() for _ in range(min(cache.rows - len(live), len(waiting)))]
-                self._read([row.prompt for row in fresh])
-                logits = torch.stack([row.prompt.logits for row in fresh])  # (F, V)
-                self._draw(logits, fresh, temperature, top_p)
-                for row in fresh:
-                    if row.finish is None:
-                        cache.join(row.prompt)
-                        live.append(row)
-                    row.prompt.release()
+        cache = SharedCache(**sizes, slots=min(sizes["rows"], len(waiting))) if shares else RowCache(**sizes)
+        found: dict[int, Completion] = {}  # by place
+        draw = partial(self._draw, temperature=temperature, top_p=top_p, found=found)
+        ready: list[Branch] = []  # with a token to go on from, but no row yet
+        live: list[Branch] = []  # one for each row
+        while waiting or ready or live:
+            while len(live) < cache.rows and (ready or waiting):
+                if not ready:
+                    roots = _enough(waiting, cache.rows - len(live))
+                    logits = self._read([root.prompt for root in roots], cache)
+                    ready = [branch for group in draw(logits, roots) for branch in group]
+                else:
+                    live.append(ready.pop())
+                    cache.join(live[-1])
+                    live[-1].states = []
             if not live:
                 continue
-            tokens = torch.tensor([[row.token] for row in live], device=self.model.device)  # (B, 1)
+            tokens = torch.tensor([[branch.token] for branch in live], device=self.model.device)  # (B, 1)
             output = self.model(input_ids=tokens, **cache.inputs(self.model.dtype))
             cache.advance()
-            self._draw(output.logits[:, -1], live, temperature, top_p)
-            for k in reversed(range(len(live))):
-                if live[k].finish:
-                    cache.leave(k)
-                    live[k] = live[-1]
+            parts = draw(output.logits[:, -1], live)
+            for row in reversed(range(len(live))):  # a row that leaves gives its number to the last one
+                if not parts[row]:
+                    cache.leave(row)
+                    live[row] = live[-1]
                     live.pop()
-        return [[row.completion() for row in group] for group in rows]
+                    continue
+                live[row], *others = parts[row]
+                states = cache.newest(row, live[row].num_tokens - 1) if others else []
+                for branch in others:
+                    branch.states = states
+                ready += others
+        places = iter(range(len(found)))
+        return [[found[place] for place in islice(places, request.count)] for request in requests]
 
-    def _rows(
-        self, request: Request, prompts: dict, max_new_tokens: int, seed: int, boundaries: tuple[str, ...]
-    ) -> list["_Row"]:
-        """The samples of a request, none begun; equal prompts are shared."""
-        if request.prompt not in prompts:
-            prompts[request.prompt] = _Prompt(*self.encode(request.prompt, max_new_tokens))
-        prompt = prompts[request.prompt]
-        prompt.waiting += request.count
-        draws = uniforms(seed, request.task_id, request.first, request.count, max_new_tokens)
-        return [_Row(prompt, u, prompt.pending, boundaries) for u in draws]
+    def _roots(
+        self, requests: list[Request], max_new_tokens: int, seed: int, boundaries: tuple[str, ...]
+    ) -> deque[Branch]:
+        """A branch for each different prompt, with all of its samples, none begun."""
+        alike: dict[str, list[tuple[range, np.ndarray]]] = {}
+        place = 0
+        for request in (request for request in requests if request.count):
+            draws = uniforms(seed, request.task_id, request.first, request.count, max_new_tokens)
+            alike.setdefault(request.prompt, []).append((range(place, place + request.count), draws))
+            place += request.count
+        roots: deque[Branch] = deque()
+        for text, groups in alike.items():
+            prompt = Prompt(*self.encode(text, max_new_tokens))
+            places, draws = zip(*groups, strict=True)
+            roots.append(Branch(prompt, [*chain(*places)], np.concatenate(draws), boundaries, prompt.pending))
+        return roots
 
-    def _read(self, prompts: list["_Prompt"]) -> None:
-        """Fill in logits and cache of the prompts that have none, those of like lengths together.
+    def _read(self, prompts: list[Prompt], cache: RowCache) -> torch.Tensor:
+        """Fill in the states of prompts, those of like lengths together.
 
         They are padded on the right, where causal attention keeps the padding out.
+
+        Returns:
+            Logits of their next tokens, (B, V).
         """
-        unread = sorted({id(p): p for p in prompts if p.logits is None}.values(), key=lambda p: len(p.ids))
+        logits: dict[Prompt, torch.Tensor] = {}
+        unread = sorted(prompts, key=lambda p: len(p.ids))
         while unread:
             longest = len(unread[-1].ids)
             count = max(1, PROMPT_TOKENS // longest)
@@ -124,19 +144,37 @@ class Sampler(PromptEncoder):
                 [p.ids + [0] * (longest - len(p.ids)) for p in batch], device=self.model.device
             )  # (P, T)
             ends = sorted({len(p.ids) - 1 for p in batch})
-            cache, keep = DynamicCache(), torch.tensor(ends, device=self.model.device)
-            output = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=keep)
+            states, keep = DynamicCache(), torch.tensor(ends, device=self.model.device)
+            output = self.model(input_ids=ids, past_key_values=states, use_cache=True, logits_to_keep=keep)
             for row, prompt in enumerate(batch):
-                length = len(prompt.ids)
-                prompt.logits = output.logits[row, ends.index(length - 1)].clone()  # (V,)
-                prompt.cache = [(layer.keys[row, :, :length], layer.values[row, :, :length]) for layer in cache.layers]
+                logits[prompt] = output.logits[row, ends.index(len(prompt.ids) - 1)]  # (V,)
+                prompt.states = cache.take(states.layers, row, len(prompt.ids))
+        return torch.stack([logits[prompt] for prompt in prompts])
 
-    def _draw(self, logits: torch.Tensor, rows: list["_Row"], temperature: float, top_p: float) -> None:
-        """Give each row its next token, drawn from logits (B, V)."""
-        logits = self._constrain(logits, [row.pending for row in rows])
-        u = torch.tensor([row.draws[row.num_tokens] for row in rows], dtype=torch.float64, device=logits.device)
-        for row, token in zip(rows, nucleus_sample(logits, u, temperature, top_p).tolist(), strict=True):
-            row.push(token, self.tokens.table[token], token in self.stop_ids)
+    def _draw(
+        self,
+        logits: torch.Tensor,
+        branches: list[Branch],
+        temperature: float,
+        top_p: float,
+        found: dict[int, Completion],
+    ) -> list[list[Branch]]:
+        """Give each sample its next token, drawn from its branch's logits (B, V); enter those that end in `found`.
+
+        Returns:
+            The parts of each branch that go on.
+        """
+        logits = self._constrain(logits, [branch.pending for branch in branches])
+        u = np.zeros((len(branches), max(len(branch.places) for branch in branches)))
+        for row, branch in enumerate(branches):
+            u[row, : len(branch.places)] = branch.next_draws
+        drawn = nucleus_sample(logits, torch.from_numpy(u).to(logits.device), temperature, top_p).cpu().numpy()
+        parts = [branch.split(tokens[: len(branch.places)]) for branch, tokens in zip(branches, drawn, strict=True)]
+        for branch in chain.from_iterable(parts):
+            branch.push(None if branch.token in self.stop_ids else self.tokens.table[branch.token])
+            if branch.finish:
+                found.update(dict.fromkeys(branch.places, branch.completion()))
+        return [[branch for branch in group if not branch.finish] for group in parts]
 
     def _constrain(self, logits: torch.Tensor, pending: list[bytes]) -> torch.Tensor:
         """Set the logits of tokens that disagree with a row's pending bytes to -inf."""
@@ -151,58 +189,12 @@ class Sampler(PromptEncoder):
         return logits
 
 
-@dataclass
-class _Prompt:
-    """A prompt that several samples share; its cache and logits are kept until the last of them has begun.
-
-    Attributes:
-        cache: keys and values of each layer, (heads, tokens, head size).
-    """
-
-    ids: list[int]
-    pending: bytes  # taken back by healing
-    waiting: int = 0  # samples that have not begun
-    cache: list[tuple[torch.Tensor, torch.Tensor]] | None = None
-    logits: torch.Tensor | None = None
-
-    def release(self) -> None:
-        self.waiting -= 1
-        if not self.waiting:
-            self.cache = self.logits = None
-
-
-@dataclass
-class _Row:
-    """One sample as it grows."""
-
-    prompt: _Prompt
-    draws: np.ndarray  # float64 (max_new_tokens,)
-    pending: bytes  # bytes of the prompt that are still to be spelled
-    boundaries: tuple[str, ...] = BOUNDARIES
-    text: bytes = b""  # without the bytes that belong to the prompt
-    num_tokens: int = 0
-    token: int = -1
-    finish: str | None = None
-
-    def push(self, token: int, data: bytes | None, stop: bool) -> None:
-        self.token = token
-        self.num_tokens += 1
-        if stop or data is None:
-            self.finish = "eos"
-            return
-        healed = min(len(self.pending), len(data))
-        self.pending, data = self.pending[healed:], data[healed:]
-        before, self.text = len(self.text), self.text + data
-        # A boundary may straddle the old end.
-        if any(self.text.find(end.encode(), max(0, before - len(end) + 1)) >= 0 for end in self.boundaries):
-            self.finish = "boundary"
-        elif self.num_tokens == len(self.draws):
-            self.finish = "length"
-
-    def completion(self) -> Completion:
-        assert self.finish, "the sample goes on"
-        raw = self.text.decode("utf-8", "replace")
-        return Completion(first_block(raw, self.boundaries), raw, self.num_tokens, self.finish)
+def _enough(waiting: deque[Branch], rows: int) -> list[Branch]:
+    """Taken from the front: as many as fill the rows if all of their samples differ; at least one."""
+    taken = [waiting.popleft()]
+    while waiting and sum(len(branch.places) for branch in taken) < rows:
+        taken.append(waiting.popleft())
+    return taken
 
 
 def context_of(config: PreTrainedConfig) -> int | None:

@@ -28,16 +28,16 @@ def uniforms(seed: int, task_id: str, first: int, count: int, length: int) -> np
 
 
 def nucleus_sample(logits: torch.Tensor, u: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
-    """Draw one token a row from the nucleus: the smallest set of most likely tokens whose mass reaches `top_p`.
+    """Draw tokens from the nucleus of each row: the smallest set of most likely tokens whose mass reaches `top_p`.
 
     Args:
         logits: (B, V), any float dtype; -inf marks tokens that are not allowed.
-        u: float64 (B,), uniform in [0, 1); the token is the inverse CDF at u, so equal u give equal tokens.
+        u: float64 (B, S), uniform in [0, 1); a token is the inverse CDF at u, so equal u give equal tokens.
         temperature: below GREEDY the most likely token is chosen.
         top_p: in (0, 1].
 
     Returns:
-        int64 (B,).
+        int64 (B, S), S tokens of each row.
 
     Raises:
         ModelError: logits that are NaN or infinite, as of weights that overflow in float16.
@@ -47,7 +47,7 @@ def nucleus_sample(logits: torch.Tensor, u: torch.Tensor, temperature: float, to
     if not largest.isfinite().all():
         raise ModelError("the model's logits are not finite numbers; use --dtype float32, or other weights")
     if temperature < GREEDY:
-        return logits.argmax(-1)
+        return logits.argmax(-1, keepdim=True).expand(u.shape)
     # One pass over the whole vocabulary gives its mass; only the few tokens that can be drawn are sorted. Terms below
     # e^-80 of the largest add nothing to a float32 sum, but denormal numbers would make it ten times slower.
     normaliser = (logits - largest).div_(temperature).clamp_(min=-80).exp_().sum(-1, keepdim=True).double()  # (B, 1)
@@ -68,8 +68,8 @@ def nucleus_sample(logits: torch.Tensor, u: torch.Tensor, temperature: float, to
 
 
 def _draw(p: torch.Tensor, mass: torch.Tensor, index: torch.Tensor, u: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Token ids, int64 (R,), from probabilities in falling order, float64 (R, k), with their running sum `mass`."""
+    """Token ids, int64 (R, S), from probabilities in falling order, float64 (R, k), with their running sum `mass`."""
     inside = (mass - p) < top_p if top_p < 1 else p > 0  # (R, k): true up to the token that reaches top_p
     last = inside.sum(-1, keepdim=True) - 1
-    rank = (mass <= u[:, None] * mass.gather(-1, last)).sum(-1, keepdim=True)
-    return index.gather(-1, torch.minimum(rank, last)).squeeze(-1)  # the minimum: rounding at the far end
+    rank = torch.searchsorted(mass, u * mass.gather(-1, last), right=True)  # (R, S): sums that are at most the target
+    return index.gather(-1, torch.minimum(rank, last))  # the minimum: rounding at the far end

@@ -1,19 +1,21 @@
 """Key/value cache of a batch whose rows join and leave at any step, each with its own prompt.
 
 All rows end in the same column, so that a decoding step writes one column and reads one slice. Little is copied: a
-joining row brings the keys and values of its prompt, and the last row moves to the place of a leaving one. Alignment on
-the right is correct for every causal model, with local attention (GPT-Neo) too.
+joining row brings the keys and values of its prompt and of the tokens that it has written, and the last row moves to the
+place of a leaving one. Alignment on the right is correct for every causal model, with local attention (GPT-Neo) too.
 
     columns    first            end          row 0: a long prompt, 5 tokens written since
     row 0      p p p p p p t t t t t         row 1: joined three steps ago
     row 1      . . . . . p p p t t t
-"""
 
-from collections.abc import Iterator
+Keys and values of all layers lie in one tensor, where their shapes are alike, so that a copy is one operation.
+"""
 
 import torch
 from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
+
+from nl2code.sampling.branches import Branch
 
 SLACK = 64  # columns beyond the longest row; when they are used up, all rows move back to the left
 
@@ -26,11 +28,7 @@ class RowLayer(CacheLayerMixin):
         self.cache = cache
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        self.keys, self.values = (
-            states.new_zeros(self.cache.rows, states.shape[1], self.cache.columns, states.shape[3])
-            for states in (key_states, value_states)
-        )
-        self.is_initialized = True
+        """Nothing: `RowCache.take` makes room in all layers."""
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs):
         """Write one column, (live, heads, 1, head size), and return what is to be attended to."""
@@ -50,15 +48,25 @@ class RowLayer(CacheLayerMixin):
 
 
 class RowCache(Cache):
-    """The cache of up to `rows` rows with prompts of at most `prompt_length` and `new_length` more tokens."""
+    """The cache of up to `rows` rows with prompts of at most `prompt_length` and `new_length` more tokens.
+
+    Attributes:
+        room: keys and values, (layers, rows, heads, columns, head size): one tensor for each shape that layers have.
+        parts: which keys (2 l) and values (2 l + 1) of a layer l each of them holds.
+        starts: first column of each live row; live ones are the first.
+        first: first column in use.
+        end: the column that the next token is written to.
+    """
 
     layer_type = RowLayer
 
     def __init__(self, layers: int, rows: int, prompt_length: int, new_length: int, device: torch.device):
-        self.rows, self.prompt_length, self.columns = rows, prompt_length, prompt_length + new_length + SLACK
-        self.device = device
-        self.starts: list[int] = []  # first column of each live row; live ones are the first
-        self.first = self.end = prompt_length  # first column in use; the one that the next token is written to
+        self.rows, self.longest, self.device = rows, prompt_length + new_length, device
+        self.columns = self.longest + SLACK
+        self.room: list[torch.Tensor] = []
+        self.parts: list[list[int]] = []
+        self.starts: list[int] = []
+        self.first = self.end = self.longest  # so that a row of any length can join
         super().__init__(layers=[self.layer_type(self) for _ in range(layers)])
 
     @property
@@ -66,29 +74,51 @@ class RowCache(Cache):
         """Rows in use."""
         return len(self.starts)
 
-    def join(self, prompt) -> None:
-        """Add a row, as the last one, with the keys and values of a prompt: its `cache`, see `engine`."""
-        row, length = self.live, len(prompt.ids)
-        for layer, keys, values in self._states_of(prompt):
-            layer.keys[row, :, self.end - length : self.end] = keys
-            layer.values[row, :, self.end - length : self.end] = values
-        self.starts.append(self.end - length)
-        self.first = min(self.starts)
+    def take(self, layers: list[CacheLayerMixin], row: int, length: int) -> list[torch.Tensor]:
+        """Copies of the first `length` keys and values of a row, from a cache of the same model; made as `room` is."""
+        tensors = [states for layer in layers for states in (layer.keys, layer.values)]
+        if not self.room:
+            self._make_room(tensors)
+        return [torch.stack([tensors[part][row, :, :length] for part in parts]) for parts in self.parts]
 
-    def _states_of(self, prompt) -> Iterator[tuple[RowLayer, torch.Tensor, torch.Tensor]]:
-        """Each layer with the keys and values that a prompt has for it, (heads, tokens, head size)."""
-        for layer, (keys, values) in zip(self.layers, prompt.cache, strict=True):
-            if not layer.is_initialized:
-                layer.lazy_initialization(keys[None], values[None])
-            yield layer, keys, values
+    def _make_room(self, tensors: list[torch.Tensor]) -> None:
+        """Lay out `room` for keys and values like these, (B, heads, tokens, head size)."""
+        alike: dict[tuple[int, int], list[int]] = {}
+        for part, states in enumerate(tensors):
+            alike.setdefault((states.shape[1], states.shape[3]), []).append(part)
+        for (heads, size), parts in alike.items():
+            room = tensors[0].new_zeros(len(parts), self.rows, heads, self.columns, size)
+            self.room.append(room)
+            self.parts.append(parts)
+            for part, states in zip(parts, room, strict=True):
+                setattr(self.layers[part // 2], ("keys", "values")[part % 2], states)
+
+    def join(self, branch: Branch) -> None:
+        """Add a row, as the last one, with the keys and values of a branch and its prompt."""
+        self._append(branch.prompt.states, branch.states)
+
+    def _append(self, *pieces: list[torch.Tensor]) -> None:
+        """Add a row with these keys and values, each as of `take` or empty, one behind the other."""
+        found = [states for states in pieces if states]
+        start = self.end - sum(states[0].shape[2] for states in found)
+        self.starts.append(start)
+        self.first = min(self.starts)
+        for states in found:
+            stop = start + states[0].shape[2]
+            for room, part in zip(self.room, states, strict=True):
+                room[:, self.live - 1, :, start:stop] = part
+            start = stop
+
+    def newest(self, row: int, count: int) -> list[torch.Tensor]:
+        """Copies of the last `count` keys and values of a row, as of `take`."""
+        return [room[:, row, :, self.end - count : self.end].clone() for room in self.room]
 
     def leave(self, row: int) -> None:
         """Remove a row; the last one takes its number."""
         last, start = self.live - 1, self.starts.pop()
         if row < last:
-            for layer in self.layers:
-                layer.keys[row, :, start : self.end] = layer.keys[last, :, start : self.end]
-                layer.values[row, :, start : self.end] = layer.values[last, :, start : self.end]
+            for room in self.room:
+                room[:, row, :, start : self.end] = room[:, last, :, start : self.end]
             self.starts[row] = start
         self.first = min(self.starts, default=self.end)
 
@@ -110,9 +140,8 @@ class RowCache(Cache):
         self.end += 1
         if self.end < self.columns:
             return
-        back = min(self.first, self.end - self.prompt_length)
-        for layer in self.layers:
-            for states in (layer.keys, layer.values):
-                states[:, :, : self.end - back] = states[:, :, back : self.end].clone()
-        self.starts = [start - back for start in self.starts]
-        self.first, self.end = self.first - back, self.end - back
+        for room in self.room:
+            live = room[:, : self.live, :]
+            live[..., self.first - SLACK : self.longest, :] = live[..., self.first : self.end, :].clone()
+        self.starts = [start - SLACK for start in self.starts]
+        self.first, self.end = self.first - SLACK, self.longest

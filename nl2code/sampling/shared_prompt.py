@@ -12,6 +12,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from nl2code.sampling.branches import Branch, Prompt
 from nl2code.sampling.row_cache import RowCache, RowLayer
 
 NAME = "shared_prompt"
@@ -22,11 +23,8 @@ MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "smollm3")
 class SharedLayer(RowLayer):
     """Keys and values of one layer: those of prompts, (slots, heads, tokens, head size), beside those of `RowLayer`."""
 
-    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        super().lazy_initialization(key_states, value_states)
-        _, heads, _, size = key_states.shape
-        slots, length = self.cache.slots, self.cache.longest
-        self.prompt_keys, self.prompt_values = (key_states.new_zeros(slots, heads, length, size) for _ in range(2))
+    prompt_keys: torch.Tensor
+    prompt_values: torch.Tensor
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs):
         keys, values = super().update(key_states, value_states)
@@ -35,28 +33,42 @@ class SharedLayer(RowLayer):
 
 
 class SharedCache(RowCache):
-    """As `RowCache`, for rows of at most `slots` prompts at a time."""
+    """As `RowCache`, for rows of at most `slots` prompts at a time.
+
+    Attributes:
+        prompt_room: as `room`, for prompts: (layers, slots, heads, tokens, head size).
+        prompts: that of each slot in use.
+        slot_of: that of each live row.
+        layout: see `_lay_out`; None where rows have joined or left.
+    """
 
     layer_type = SharedLayer
 
     def __init__(self, layers: int, rows: int, slots: int, prompt_length: int, new_length: int, device: torch.device):
         super().__init__(layers, rows, 0, new_length, device)  # rows hold their own tokens alone
-        self.slots, self.longest = slots, prompt_length
-        self.prompts: list = []  # of each slot in use
-        self.slot_of: list[int] = []  # of each live row
-        self.layout: tuple[torch.Tensor, ...] | None = None  # see `_lay_out`; None where rows have joined or left
+        self.slots, self.prompt_length = slots, prompt_length
+        self.prompt_room: list[torch.Tensor] = []
+        self.prompts: list[Prompt] = []
+        self.slot_of: list[int] = []
+        self.layout: tuple[torch.Tensor, ...] | None = None
 
-    def join(self, prompt) -> None:
-        slot = next((slot for slot, other in enumerate(self.prompts) if other is prompt), len(self.prompts))
-        if slot == len(self.prompts):
-            length = len(prompt.ids)
-            for layer, keys, values in self._states_of(prompt):
-                layer.prompt_keys[slot, :, :length] = keys
-                layer.prompt_values[slot, :, :length] = values
+    def _make_room(self, tensors: list[torch.Tensor]) -> None:
+        super()._make_room(tensors)
+        for room, parts in zip(self.room, self.parts, strict=True):
+            count, _, heads, _, size = room.shape
+            self.prompt_room.append(room.new_zeros(count, self.slots, heads, self.prompt_length, size))
+            for part, states in zip(parts, self.prompt_room[-1], strict=True):
+                setattr(self.layers[part // 2], ("prompt_keys", "prompt_values")[part % 2], states)
+
+    def join(self, branch: Branch) -> None:
+        prompt = branch.prompt
+        if prompt not in self.prompts:
+            for room, states in zip(self.prompt_room, prompt.states, strict=True):
+                room[:, len(self.prompts), :, : len(prompt.ids)] = states
             self.prompts.append(prompt)
-        self.slot_of.append(slot)
-        self.starts.append(self.end)
-        self.first, self.layout = min(self.starts), None
+        self.slot_of.append(self.prompts.index(prompt))
+        self._append(branch.states)
+        self.layout = None
 
     def leave(self, row: int) -> None:
         super().leave(row)
@@ -67,9 +79,8 @@ class SharedCache(RowCache):
             last, moved = len(self.prompts) - 1, self.prompts.pop()
             if slot < last:
                 length = len(moved.ids)
-                for layer in self.layers:
-                    layer.prompt_keys[slot, :, :length] = layer.prompt_keys[last, :, :length]
-                    layer.prompt_values[slot, :, :length] = layer.prompt_values[last, :, :length]
+                for room in self.prompt_room:
+                    room[:, slot, :, :length] = room[:, last, :, :length]
                 self.prompts[slot] = moved
                 self.slot_of = [slot if other == last else other for other in self.slot_of]
 

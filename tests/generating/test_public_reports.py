@@ -34,15 +34,15 @@ def test_logits_that_overflow_are_an_error(value, temperature):
     logits = torch.zeros(2, 50)
     logits[1, 3] = value
     with pytest.raises(ModelError, match="float32"):
-        nucleus_sample(logits, torch.tensor([0.5, 0.5], dtype=torch.float64), temperature, 0.9)
+        nucleus_sample(logits, torch.tensor([[0.5], [0.5]], dtype=torch.float64), temperature, 0.9)
 
 
 @pytest.mark.parametrize("temperature", [1e-7, 1e-300, 5e-324])
 def test_tiny_temperatures_are_greedy(temperature):
     """vllm: a temperature near 0 divides by zero."""
     logits = torch.randn(4, 500, generator=torch.Generator().manual_seed(1))
-    u = torch.full((4,), 0.99, dtype=torch.float64)
-    assert torch.equal(nucleus_sample(logits, u, temperature, 0.9), logits.argmax(-1))
+    u = torch.full((4, 1), 0.99, dtype=torch.float64)
+    assert torch.equal(nucleus_sample(logits, u, temperature, 0.9)[:, 0], logits.argmax(-1))
 
 
 def test_truncation_in_a_tokenizer_file_does_not_cut_prompts(base, tmp_path):

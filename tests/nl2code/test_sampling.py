@@ -11,7 +11,8 @@ from transformers import AutoConfig
 
 from nl2code.models import ModelError
 from nl2code.sampling import engine, shared_prompt
-from nl2code.sampling.engine import Sampler, _Row, context_of
+from nl2code.sampling.branches import Branch, Prompt
+from nl2code.sampling.engine import Sampler, context_of
 from nl2code.sampling.nucleus import nucleus_sample, uniforms
 from nl2code.sampling.packed_linear import PackedLinear, pack_linears
 from nl2code.sampling.prompts import PromptError, Request
@@ -49,7 +50,7 @@ def test_frequencies_match_the_nucleus(temperature, top_p):
     logits = torch.randn(200, generator=torch.Generator().manual_seed(3)) * 2
     expected = reference_nucleus(logits.double().numpy(), temperature, top_p)
     u = torch.from_numpy(uniforms(1, "chi", 0, 40_000, 1)[:, 0])
-    drawn = nucleus_sample(logits.expand(len(u), -1), u, temperature, top_p).numpy()
+    drawn = nucleus_sample(logits[None], u[None], temperature, top_p)[0].numpy()
     counts = np.bincount(drawn, minlength=200)
     assert counts[expected == 0].sum() == 0
     wanted = expected * len(u)
@@ -62,8 +63,8 @@ def test_frequencies_match_the_nucleus(temperature, top_p):
 def test_one_certain_token_and_forbidden_tokens():
     logits = torch.tensor([[0.0, 50.0, 0.0], [1.0, -torch.inf, -torch.inf]])
     for u in (0.0, 0.5, 1 - 1e-16):
-        drawn = nucleus_sample(logits, torch.full((2,), u, dtype=torch.float64), 1.0, 0.95)
-        assert drawn.tolist() == [1, 0]
+        drawn = nucleus_sample(logits, torch.full((2, 3), u, dtype=torch.float64), 1.0, 0.95)
+        assert drawn.tolist() == [[1, 1, 1], [0, 0, 0]]
 
 
 def test_uniform_streams_are_distinct_and_addressable():
@@ -133,6 +134,59 @@ def test_neighbours_and_batch_size_change_nothing(any_sampler, batch_size):
         assert samples == alone
 
 
+@pytest.mark.parametrize("batch_size", [1, 4, 200])
+def test_samples_that_agree_are_one_row(any_sampler, monkeypatch, batch_size):
+    """What samples have written alike is computed once, and they write what each writes alone.
+
+    With few rows, parts of a prompt's samples wait and go on later from their own keys and values.
+    """
+    written: dict[int, list[int]] = {}
+    push, forward, rows = Branch.push, any_sampler.model.forward, []
+
+    def noted(branch, data):
+        for place in branch.places:
+            written.setdefault(place, []).append(branch.token)
+        push(branch, data)
+
+    def counted(input_ids, **inputs):
+        rows.append(len(input_ids) if input_ids.shape[1] == 1 else 0)
+        return forward(input_ids=input_ids, **inputs)
+
+    requests = [Request(prompt, f"T/{i}", 0, 12) for i, prompt in enumerate(many_prompts(4)[1:])]
+    requests.append(Request(requests[0].prompt, "other draws", 3, 5))
+    settings = {"temperature": 0.01, "top_p": 0.95, "max_new_tokens": 40, "seed": 7, "boundaries": ()}
+    with monkeypatch.context() as patched:
+        patched.setattr(Branch, "push", noted)
+        patched.setattr(any_sampler.model, "forward", counted)
+        together = any_sampler.sample_many(requests, **settings, batch_size=batch_size)
+    prompts = [request.prompt for request in requests for _ in range(request.count)]
+    ends = (*any_sampler.stop_ids,)
+    shared = {
+        (prompts[i], *row[:k]) for i, row in written.items() for k in range(1, len(row)) if row[k - 1] not in ends
+    }
+    tokens = sum(len(row) - 1 for row in written.values())
+    assert sum(rows) == len(shared) < tokens
+    assert max(rows) <= batch_size and len({one.raw for group in together for one in group}) > 3
+    for request, samples in zip(requests, together, strict=True):
+        alone = [
+            any_sampler.sample(request.prompt, 1, task_id=request.task_id, first=first, **settings)[0]
+            for first in range(request.first, request.first + request.count, 3)
+        ]
+        assert samples[::3] == alone
+
+
+def test_greedy_samples_cost_one_row(sampler, monkeypatch):
+    forward, rows = sampler.model.forward, []
+
+    def counted(input_ids, **inputs):
+        rows.append(len(input_ids))
+        return forward(input_ids=input_ids, **inputs)
+
+    monkeypatch.setattr(sampler.model, "forward", counted)
+    samples = sampler.sample("df = ", 50, **SETTINGS | {"temperature": 0})
+    assert len(set(samples)) == 1 and set(rows) == {1}
+
+
 @pytest.mark.parametrize("batch_size", [3, 8, 64])
 def test_sharing_prompts_changes_nothing(tokenizer, monkeypatch, batch_size):
     """Rows of several prompts join and leave, so that places of rows and of prompts are given to others."""
@@ -156,12 +210,13 @@ def test_attention_over_two_parts_is_one_softmax(dtype, tolerance):
     def states(*shape):
         return torch.randn(*shape, generator=generator, dtype=dtype)
 
-    prompts = [SimpleNamespace(ids=[0] * n, cache=[(states(2, n, 8), states(2, n, 8))]) for n in (7, 3)]
+    prompts = [Prompt([0] * n, b"", [states(2, 2, n, 8)]) for n in (7, 3)]
     cache = shared_prompt.SharedCache(1, rows=5, slots=2, prompt_length=7, new_length=9, device=torch.device("cpu"))
+    cache.take([SimpleNamespace(keys=states(1, 2, 7, 8), values=states(1, 2, 7, 8))], 0, 7)  # tells the shapes
     own: list[list] = []
     for step, joining in enumerate([[0, 1, 0], [], [1, 0], []]):
         for prompt in joining:
-            cache.join(prompts[prompt])
+            cache.join(Branch(prompts[prompt], [0], np.zeros((1, 9)), (), b""))
             own.append([prompt])
         query, key, value = states(len(own), 4, 1, 8), states(len(own), 2, 1, 8), states(len(own), 2, 1, 8)
         inputs = cache.inputs(dtype)
@@ -169,7 +224,7 @@ def test_attention_over_two_parts_is_one_softmax(dtype, tolerance):
         found, _ = shared_prompt.attention(None, query, keys, values, inputs["attention_mask"], scaling=0.5)
         for row, tokens in enumerate(own):
             tokens.append((key[row], value[row]))
-            (prompt_keys, prompt_values), *_ = prompts[tokens[0]].cache
+            prompt_keys, prompt_values = prompts[tokens[0]].states[0]
             whole = torch.cat([prompt_keys, *(k for k, _ in tokens[1:])], 1).repeat_interleave(2, 0).double()
             weights = torch.softmax(0.5 * query[row].double() @ whole.mT, -1)  # (4, 1, tokens)
             whole = torch.cat([prompt_values, *(v for _, v in tokens[1:])], 1).repeat_interleave(2, 0).double()
@@ -191,15 +246,14 @@ def test_first_tokens_have_the_exact_distribution(any_sampler, tokenizer, monkey
     settings = {"temperature": temperature, "top_p": top_p, "max_new_tokens": 3, "seed": 11, "batch_size": 500}
     settings["boundaries"] = ()
     counts = Counter()
-    pushed = _Row.push
+    pushed = Branch.push
 
-    def push(row, token, data, stop):
-        pushed(row, token, data, stop)
-        row.written = (*getattr(row, "written", ()), token)
-        if row.finish:
-            counts[row.written] += 1
+    def push(branch, data):
+        pushed(branch, data)
+        if branch.finish:  # `table` spells a token by two bytes
+            counts[tuple(branch.text[i] + 256 * branch.text[i + 1] for i in (0, 2, 4))] += len(branch.places)
 
-    monkeypatch.setattr(_Row, "push", push)
+    monkeypatch.setattr(Branch, "push", push)
     any_sampler.sample_many([Request("", "chi", 0, 20_000)], **settings)
     expected = {(): 1.0}
     for _ in range(3):
@@ -349,16 +403,18 @@ def test_a_tokenizer_of_another_model(tokenizer):
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_healed_samples_never_repeat_the_white_space(sampler, prompt, monkeypatch):
     """Tokens spell the bytes taken back, which belong to the prompt, and then the raw text."""
-    push, written = _Row.push, {}
+    push, written = Branch.push, {}
 
-    def noted(row, token, data, stop):
-        written[id(row)] = written.get(id(row), b"") + (b"" if stop else data or b"")
-        push(row, token, data, stop)
+    def noted(branch, data):
+        for place in branch.places:
+            written[place] = written.get(place, b"") + (data or b"")
+        push(branch, data)
 
-    monkeypatch.setattr(_Row, "push", noted)
+    monkeypatch.setattr(Branch, "push", noted)
     samples, pending = sampler.sample(prompt, 4, **SETTINGS), sampler.encode(prompt, 24)[1]
     assert pending and len(written) == 4
-    for sample, spelled in zip(samples, written.values(), strict=True):
+    for place, sample in enumerate(samples):
+        spelled = written[place]
         assert spelled.startswith(pending)
         assert sample.raw == spelled[len(pending) :].decode("utf-8", "replace")
         assert sample.text == first_block(sample.raw)
