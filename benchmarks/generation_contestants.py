@@ -20,6 +20,7 @@ from nl2code.sampling.dtype import choose_dtype
 from nl2code.sampling.packed_linear import PackedLinear, pack_linears
 from nl2code.sampling.truncation import first_block
 
+STEP_TEMPERATURE = 1.0  # of the steps that are timed: rows that agree would be computed as one
 CALL = 50  # sequences that one call of the original's pipeline returns
 TOP_P, NEW_TOKENS = 0.9, 100
 
@@ -70,13 +71,13 @@ def steps(job: dict) -> dict:
     model, tokenizer = load_model(job["model"], dtype, job["device"]), load_tokenizer(job["model"])
     sampler = Sampler(pack_linears(load_model(job["model"], dtype, job["device"])), tokenizer)
     sizes = job["batch_sizes"]
-    return {"steps": [step_times(sampler, model, job["prompts"][0], size, 3, job["temperature"]) for size in sizes]}
+    return {"steps": [step_times(sampler, model, job["prompts"][0], size, 3) for size in sizes]}
 
 
-def step_times(sampler: Sampler, plain, prompt: str, batch_size: int, rounds: int, temperature: float) -> dict:
+def step_times(sampler: Sampler, plain, prompt: str, batch_size: int, rounds: int) -> dict:
     """Seconds of one decoding step and of its matrix multiplications alone, the engine's and `plain`'s, in turns."""
     stops, sampler.stop_ids = sampler.stop_ids, set()  # every row runs to its end
-    settings = {"temperature": temperature, "top_p": TOP_P, "seed": 0, "batch_size": batch_size, "task_id": "step"}
+    settings = {"temperature": STEP_TEMPERATURE, "top_p": TOP_P, "seed": 0, "batch_size": batch_size, "task_id": "step"}
     settings["boundaries"] = ()
     kinds = (torch.nn.Linear, PackedLinear)
     layers = {

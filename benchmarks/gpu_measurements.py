@@ -266,7 +266,7 @@ def split(setup: Setup) -> dict:
         return time.perf_counter()
 
     parts = [(sampler, "_read", "prefill"), (sampler.model, "forward", "decode"), (sampler, "_draw", "draw")]
-    of_cache = ("join", "leave", "inputs", "advance")
+    of_cache = ("join", "newest", "leave", "inputs", "advance")
     parts += [(cache, name, "rows") for cache in (RowCache, SharedCache) for name in of_cache]
     with contextlib.ExitStack() as stack:
         for part in parts:

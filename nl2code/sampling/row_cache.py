@@ -11,6 +11,8 @@ place of a leaving one. Alignment on the right is correct for every causal model
 Keys and values of all layers lie in one tensor, where their shapes are alike, so that a copy is one operation.
 """
 
+from weakref import proxy
+
 import torch
 from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
@@ -25,7 +27,7 @@ class RowLayer(CacheLayerMixin):
 
     def __init__(self, cache: "RowCache"):
         super().__init__()
-        self.cache = cache
+        self.cache = proxy(cache)  # so that its memory is free as soon as nobody uses it
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Nothing: `RowCache.take` makes room in all layers."""

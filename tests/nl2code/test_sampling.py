@@ -1,5 +1,7 @@
 """The generation engine: exact draws, determinism, healing, truncation."""
 
+import gc
+import weakref
 from collections import Counter
 from types import SimpleNamespace
 
@@ -173,6 +175,24 @@ def test_samples_that_agree_are_one_row(any_sampler, monkeypatch, batch_size):
             for first in range(request.first, request.first + request.count, 3)
         ]
         assert samples[::3] == alone
+
+
+def test_the_cache_goes_with_its_samples(any_sampler, monkeypatch):
+    """A batch's keys and values, a gigabyte or two, do not wait for the garbage collector."""
+    caches = []
+    inputs = engine.RowCache.inputs
+
+    def noted(cache, dtype):
+        caches.append(weakref.ref(cache))
+        return inputs(cache, dtype)
+
+    monkeypatch.setattr(engine.RowCache, "inputs", noted)
+    gc.disable()
+    try:
+        any_sampler.sample("df = ", 3, **SETTINGS)
+        assert caches and not any(cache() for cache in caches)
+    finally:
+        gc.enable()
 
 
 def test_greedy_samples_cost_one_row(sampler, monkeypatch):
