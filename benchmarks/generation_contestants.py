@@ -2,8 +2,9 @@
 
     python -m benchmarks.generation_contestants '{"kind": "engine", "dtype": "auto", "n": 5, ...}'
 
-The job is one JSON object, the answer is the last line of stdout, one JSON object too: samples, tokens (those that were
-decoded, cut-off ones included), seconds without loading, and peak memory; with kind `steps` the times of `step_times`.
+The job is one JSON object, the answer is the last line of stdout, one JSON object too: samples, tokens (of all samples,
+cut-off ones included; those that several share count for each), seconds without loading, and peak memory; with kind
+`steps` the times of `step_times`.
 Kind `llama.cpp` needs llama-cpp-python, which is not among the requirements.
 """
 

@@ -30,7 +30,9 @@ def tiny_tokenizer(special: str | None = "<|endoftext|>"):
 
 
 def tiny_model(tokenizer, seed: int = 0, context: int = 512, architecture: str = "gpt_neo"):
-    """A random model of two layers, in evaluation mode: gpt_neo (local attention in the second), gpt2, codegen, llama."""
+    """A random model of two layers, in evaluation mode: gpt_neo (local attention in the second), gpt2, codegen, llama,
+    deepseek_v3 (values of another size than keys).
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -51,6 +53,20 @@ def tiny_model(tokenizer, seed: int = 0, context: int = 512, architecture: str =
             "num_hidden_layers": 2,
             "num_attention_heads": 4,
             "num_key_value_heads": 2,
+            "max_position_embeddings": context,
+        },
+        "deepseek_v3": {
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "first_k_dense_replace": 2,  # no experts
+            "num_attention_heads": 4,
+            "num_key_value_heads": 4,
+            "q_lora_rank": 16,
+            "kv_lora_rank": 16,
+            "qk_rope_head_dim": 8,
+            "qk_nope_head_dim": 8,
+            "v_head_dim": 12,
             "max_position_embeddings": context,
         },
     }[architecture]

@@ -11,19 +11,14 @@ import torch
 from nl2code.sampling.prompts import Completion
 from nl2code.sampling.truncation import first_block
 
+States = list[torch.Tensor]  # keys and values, see `row_cache.RowCache.take`
+
 
 @dataclass(eq=False)
 class Prompt:
-    """A prompt that several samples share.
-
-    Attributes:
-        pending: bytes that healing took back; its samples spell them first (see `TokenBytes`).
-        states: keys and values of its tokens, (layers, heads, tokens, head size); see `row_cache.RowCache.take`.
-    """
+    """Token ids of a prompt, whose samples are branches."""
 
     ids: list[int]
-    pending: bytes
-    states: list[torch.Tensor] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -36,7 +31,8 @@ class Branch:
         pending: bytes of the prompt that are still to be spelled.
         text: without the bytes that belong to the prompt.
         token: the last one; its keys and values are not computed yet.
-        states: keys and values of its own tokens, as those of a prompt; only while it waits for a row.
+        prompt_states: of the tokens of the prompt; empty where no row will need them any more.
+        states: of its own tokens; empty while it has a row.
     """
 
     prompt: Prompt
@@ -48,7 +44,8 @@ class Branch:
     num_tokens: int = 0
     token: int = -1
     finish: str | None = None
-    states: list[torch.Tensor] = field(default_factory=list)
+    prompt_states: States = field(default_factory=list)
+    states: States = field(default_factory=list)
 
     @property
     def next_draws(self) -> np.ndarray:
@@ -66,6 +63,12 @@ class Branch:
         for part, token in zip(parts, different, strict=True):
             part.token = token
         return parts
+
+    def take_row(self) -> None:
+        """Forget the states that its row holds, and those of the prompt if it cannot split any more."""
+        self.states = []
+        if len(self.places) == 1:
+            self.prompt_states = []
 
     def push(self, data: bytes | None) -> None:
         """Add its token, which spells `data`, None for one that ends a sample."""

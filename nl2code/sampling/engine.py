@@ -82,13 +82,13 @@ class Sampler(PromptEncoder):
         while waiting or ready or live:
             while len(live) < cache.rows and (ready or waiting):
                 if not ready:
-                    roots = _enough(waiting, cache.rows - len(live))
-                    logits = self._read([root.prompt for root in roots], cache)
-                    ready = [branch for group in draw(logits, roots) for branch in group]
+                    begun = _enough(waiting, cache.rows - len(live))
+                    ready = [*chain(*draw(self._read(begun, cache), begun))]
+                    del begun  # their states are to go with their samples
                 else:
                     live.append(ready.pop())
                     cache.join(live[-1])
-                    live[-1].states = []
+                    live[-1].take_row()
             if not live:
                 continue
             tokens = torch.tensor([[branch.token] for branch in live], device=self.model.device)  # (B, 1)
@@ -102,10 +102,12 @@ class Sampler(PromptEncoder):
                     live.pop()
                     continue
                 live[row], *others = parts[row]
-                states = cache.newest(row, live[row].num_tokens - 1) if others else []
-                for branch in others:
-                    branch.states = states
-                ready += others
+                if others:
+                    states = cache.newest(row, live[row].num_tokens - 1)
+                    for branch in others:
+                        branch.states = states
+                    ready += others
+                    live[row].take_row()
         places = iter(range(len(found)))
         return [[found[place] for place in islice(places, request.count)] for request in requests]
 
@@ -121,13 +123,13 @@ class Sampler(PromptEncoder):
             place += request.count
         roots: deque[Branch] = deque()
         for text, groups in alike.items():
-            prompt = Prompt(*self.encode(text, max_new_tokens))
+            ids, pending = self.encode(text, max_new_tokens)
             places, draws = zip(*groups, strict=True)
-            roots.append(Branch(prompt, [*chain(*places)], np.concatenate(draws), boundaries, prompt.pending))
+            roots.append(Branch(Prompt(ids), [*chain(*places)], np.concatenate(draws), boundaries, pending))
         return roots
 
-    def _read(self, prompts: list[Prompt], cache: RowCache) -> torch.Tensor:
-        """Fill in the states of prompts, those of like lengths together.
+    def _read(self, roots: list[Branch], cache: RowCache) -> torch.Tensor:
+        """Fill in the states of the prompts of branches that have not begun, those of like lengths together.
 
         They are padded on the right, where causal attention keeps the padding out.
 
@@ -135,21 +137,21 @@ class Sampler(PromptEncoder):
             Logits of their next tokens, (B, V).
         """
         logits: dict[Prompt, torch.Tensor] = {}
-        unread = sorted(prompts, key=lambda p: len(p.ids))
+        unread = sorted(roots, key=lambda root: len(root.prompt.ids))
         while unread:
-            longest = len(unread[-1].ids)
+            longest = len(unread[-1].prompt.ids)
             count = max(1, PROMPT_TOKENS // longest)
             batch, unread = unread[-count:], unread[:-count]
-            ids = torch.tensor(
-                [p.ids + [0] * (longest - len(p.ids)) for p in batch], device=self.model.device
-            )  # (P, T)
-            ends = sorted({len(p.ids) - 1 for p in batch})
+            rows = [root.prompt.ids + [0] * (longest - len(root.prompt.ids)) for root in batch]
+            ids = torch.tensor(rows, device=self.model.device)  # (P, T)
+            ends = sorted({len(root.prompt.ids) - 1 for root in batch})
             states, keep = DynamicCache(), torch.tensor(ends, device=self.model.device)
             output = self.model(input_ids=ids, past_key_values=states, use_cache=True, logits_to_keep=keep)
-            for row, prompt in enumerate(batch):
-                logits[prompt] = output.logits[row, ends.index(len(prompt.ids) - 1)]  # (V,)
-                prompt.states = cache.take(states.layers, row, len(prompt.ids))
-        return torch.stack([logits[prompt] for prompt in prompts])
+            for row, root in enumerate(batch):
+                length = len(root.prompt.ids)
+                logits[root.prompt] = output.logits[row, ends.index(length - 1)].clone()  # (V,)
+                root.prompt_states = cache.take(states.layers, row, length)
+        return torch.stack([logits[root.prompt] for root in roots])
 
     def _draw(
         self,
@@ -191,9 +193,10 @@ class Sampler(PromptEncoder):
 
 def _enough(waiting: deque[Branch], rows: int) -> list[Branch]:
     """Taken from the front: as many as fill the rows if all of their samples differ; at least one."""
-    taken = [waiting.popleft()]
-    while waiting and sum(len(branch.places) for branch in taken) < rows:
+    taken, samples = [], 0
+    while waiting and samples < rows:
         taken.append(waiting.popleft())
+        samples += len(taken[-1].places)
     return taken
 
 

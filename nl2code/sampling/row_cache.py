@@ -11,13 +11,14 @@ place of a leaving one. Alignment on the right is correct for every causal model
 Keys and values of all layers lie in one tensor, where their shapes are alike, so that a copy is one operation.
 """
 
+from itertools import chain
 from weakref import proxy
 
 import torch
 from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
 
-from nl2code.sampling.branches import Branch
+from nl2code.sampling.branches import Branch, States
 
 SLACK = 64  # columns beyond the longest row; when they are used up, all rows move back to the left
 
@@ -53,8 +54,8 @@ class RowCache(Cache):
     """The cache of up to `rows` rows with prompts of at most `prompt_length` and `new_length` more tokens.
 
     Attributes:
-        room: keys and values, (layers, rows, heads, columns, head size): one tensor for each shape that layers have.
-        parts: which keys (2 l) and values (2 l + 1) of a layer l each of them holds.
+        room: (parts, rows, heads, columns, head size), one tensor for each shape that keys and values have.
+        parts: which part each of them holds: 2 l are the keys of layer l, 2 l + 1 its values.
         starts: first column of each live row; live ones are the first.
         first: first column in use.
         end: the column that the next token is written to.
@@ -76,8 +77,12 @@ class RowCache(Cache):
         """Rows in use."""
         return len(self.starts)
 
-    def take(self, layers: list[CacheLayerMixin], row: int, length: int) -> list[torch.Tensor]:
-        """Copies of the first `length` keys and values of a row, from a cache of the same model; made as `room` is."""
+    def take(self, layers: list[CacheLayerMixin], row: int, length: int) -> States:
+        """Copies of the first `length` keys and values of a row, from the layers of another cache of this model.
+
+        Returns:
+            As `room`, without rows: (parts, heads, length, head size).
+        """
         tensors = [states for layer in layers for states in (layer.keys, layer.values)]
         if not self.room:
             self._make_room(tensors)
@@ -97,10 +102,10 @@ class RowCache(Cache):
 
     def join(self, branch: Branch) -> None:
         """Add a row, as the last one, with the keys and values of a branch and its prompt."""
-        self._append(branch.prompt.states, branch.states)
+        self._append(branch.prompt_states, branch.states)
 
-    def _append(self, *pieces: list[torch.Tensor]) -> None:
-        """Add a row with these keys and values, each as of `take` or empty, one behind the other."""
+    def _append(self, *pieces: States) -> None:
+        """Add a row with these keys and values, one piece behind the other; pieces may be empty."""
         found = [states for states in pieces if states]
         start = self.end - sum(states[0].shape[2] for states in found)
         self.starts.append(start)
@@ -111,7 +116,7 @@ class RowCache(Cache):
                 room[:, self.live - 1, :, start:stop] = part
             start = stop
 
-    def newest(self, row: int, count: int) -> list[torch.Tensor]:
+    def newest(self, row: int, count: int) -> States:
         """Copies of the last `count` keys and values of a row, as of `take`."""
         return [room[:, row, :, self.end - count : self.end].clone() for room in self.room]
 
@@ -142,8 +147,8 @@ class RowCache(Cache):
         self.end += 1
         if self.end < self.columns:
             return
-        for room in self.room:
-            live = room[:, : self.live, :]
-            live[..., self.first - SLACK : self.longest, :] = live[..., self.first : self.end, :].clone()
+        for states in chain.from_iterable(self.room):  # one part at a time, since each is copied twice
+            live = states[: self.live]
+            live[:, :, self.first - SLACK : self.longest] = live[:, :, self.first : self.end].clone()
         self.starts = [start - SLACK for start in self.starts]
         self.first, self.end = self.first - SLACK, self.longest

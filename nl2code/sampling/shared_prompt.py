@@ -36,7 +36,7 @@ class SharedCache(RowCache):
     """As `RowCache`, for rows of at most `slots` prompts at a time.
 
     Attributes:
-        prompt_room: as `room`, for prompts: (layers, slots, heads, tokens, head size).
+        prompt_room: as `room`, for prompts: (parts, slots, heads, tokens, head size).
         prompts: that of each slot in use.
         slot_of: that of each live row.
         layout: see `_lay_out`; None where rows have joined or left.
@@ -63,7 +63,7 @@ class SharedCache(RowCache):
     def join(self, branch: Branch) -> None:
         prompt = branch.prompt
         if prompt not in self.prompts:
-            for room, states in zip(self.prompt_room, prompt.states, strict=True):
+            for room, states in zip(self.prompt_room, branch.prompt_states, strict=True):
                 room[:, len(self.prompts), :, : len(prompt.ids)] = states
             self.prompts.append(prompt)
         self.slot_of.append(self.prompts.index(prompt))

@@ -27,7 +27,6 @@ from scripts.sketches.sketch import CONSTANTS, OPERATIONS
 
 DEFAULTS = {"sketch_strategy": "popular", "operation": CONSTANTS, "backend": "torch", "dtype": "float32"}
 DEFAULTS |= {"batch_size": BATCH_SIZE, "unit_size": 512} | served.DEFAULTS
-GPU_UNIT = 2048  # samples of a unit on a GPU: so many that few rows are idle where samples agree
 CHUNK = 50  # samples of a problem that are not parted between units, with one model
 
 
@@ -111,7 +110,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         type=size,
         help=f"rows decoded together (default: {BATCH_SIZE}, on a GPU {GPU_BATCH_SIZE})",
     )
-    usual = f"default: {DEFAULTS['unit_size']}, on a GPU {GPU_UNIT}, of servers {served.UNIT}"
+    usual = f"default: {DEFAULTS['unit_size']}, of servers {served.UNIT}"
     unit = f"samples per saved unit, about; a kill loses at most one ({usual})"
     add("-u", "--unit_size", type=count, help=unit)
     served.add_flags(add, number, two_stages)
@@ -136,6 +135,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     names = [args.sketcher_path, args.generator_path] if two_stages else [args.model_name_or_path]
     served.check(parser, args, names)
     remote = all(map(served.is_served, names))
+    args.unit_size = args.unit_size or (served.UNIT if remote else DEFAULTS["unit_size"])
     if not remote:
         args.backend, args.dtype = args.backend or DEFAULTS["backend"], args.dtype or DEFAULTS["dtype"]
     if args.backend == "vllm" and (args.batch_size or args.device):
@@ -145,8 +145,6 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
     if args.backend == "torch":
         args.device = args.device or "cpu"
         args.batch_size = args.batch_size or (DEFAULTS["batch_size"] if args.device == "cpu" else GPU_BATCH_SIZE)
-    usual_unit = DEFAULTS["unit_size"] if args.device == "cpu" else GPU_UNIT
-    args.unit_size = args.unit_size or (served.UNIT if remote else usual_unit)
     args.domain = benchmark_name(args.domain)
     if args.dtype:
         args.dtype = choose_dtype(args.dtype, args.device or "cuda")  # vllm has no device flag

@@ -87,7 +87,7 @@ def test_batch_size_and_restart_change_nothing(sampler):
     assert len({sample.raw for sample in whole}) > 6  # distinct draws, not one repeated
 
 
-ARCHITECTURES = ["gpt_neo", "gpt2", "codegen", "llama"]
+ARCHITECTURES = ["gpt_neo", "gpt2", "codegen", "llama", "deepseek_v3"]
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -195,6 +195,48 @@ def test_the_cache_goes_with_its_samples(any_sampler, monkeypatch):
         gc.enable()
 
 
+def test_states_of_a_prompt_are_kept_once(any_sampler, monkeypatch):
+    """A row holds them; only samples that may still part need another copy."""
+    copies, take, forward = [], engine.RowCache.take, any_sampler.model.forward
+
+    def noted(*args):
+        found = take(*args)
+        copies.extend(weakref.ref(states) for states in found)
+        return found
+
+    def checked(input_ids, **inputs):
+        assert input_ids.shape[1] > 1 or not any(states() is not None for states in copies)
+        return forward(input_ids=input_ids, **inputs)
+
+    monkeypatch.setattr(engine.RowCache, "take", noted)
+    monkeypatch.setattr(any_sampler.model, "forward", checked)
+    any_sampler.sample_many(
+        [Request(prompt, "T", 0, 1) for prompt in many_prompts(6)],
+        **{key: value for key, value in SETTINGS.items() if key != "task_id"},
+    )
+    assert copies
+
+
+def test_moving_to_the_left_copies_little_at_once(any_sampler, monkeypatch):
+    advance, clone, copied, moves = engine.RowCache.advance, torch.Tensor.clone, [], []
+
+    def noted(tensor, *args, **kwargs):
+        copied.append(tensor.numel())
+        return clone(tensor, *args, **kwargs)
+
+    def watched(cache):
+        end = cache.end
+        with monkeypatch.context() as patched:
+            patched.setattr(torch.Tensor, "clone", noted)
+            advance(cache)
+        if cache.end < end:
+            moves.append(max(copied) / max(states[:, :, 0].numel() * cache.columns for states in cache.room[0]))
+
+    monkeypatch.setattr(engine.RowCache, "advance", watched)
+    any_sampler.sample("df = ", 2, **SETTINGS | {"max_new_tokens": 70}, boundaries=())
+    assert moves and max(moves) <= 1
+
+
 def test_greedy_samples_cost_one_row(sampler, monkeypatch):
     forward, rows = sampler.model.forward, []
 
@@ -230,13 +272,14 @@ def test_attention_over_two_parts_is_one_softmax(dtype, tolerance):
     def states(*shape):
         return torch.randn(*shape, generator=generator, dtype=dtype)
 
-    prompts = [Prompt([0] * n, b"", [states(2, 2, n, 8)]) for n in (7, 3)]
+    prompts = [(Prompt([0] * n), [states(2, 2, n, 8)]) for n in (7, 3)]
     cache = shared_prompt.SharedCache(1, rows=5, slots=2, prompt_length=7, new_length=9, device=torch.device("cpu"))
     cache.take([SimpleNamespace(keys=states(1, 2, 7, 8), values=states(1, 2, 7, 8))], 0, 7)  # tells the shapes
     own: list[list] = []
     for step, joining in enumerate([[0, 1, 0], [], [1, 0], []]):
         for prompt in joining:
-            cache.join(Branch(prompts[prompt], [0], np.zeros((1, 9)), (), b""))
+            of, prompt_states = prompts[prompt]
+            cache.join(Branch(of, [0], np.zeros((1, 9)), (), b"", prompt_states=prompt_states))
             own.append([prompt])
         query, key, value = states(len(own), 4, 1, 8), states(len(own), 2, 1, 8), states(len(own), 2, 1, 8)
         inputs = cache.inputs(dtype)
@@ -244,7 +287,7 @@ def test_attention_over_two_parts_is_one_softmax(dtype, tolerance):
         found, _ = shared_prompt.attention(None, query, keys, values, inputs["attention_mask"], scaling=0.5)
         for row, tokens in enumerate(own):
             tokens.append((key[row], value[row]))
-            prompt_keys, prompt_values = prompts[tokens[0]].states[0]
+            prompt_keys, prompt_values = prompts[tokens[0]][1][0]
             whole = torch.cat([prompt_keys, *(k for k, _ in tokens[1:])], 1).repeat_interleave(2, 0).double()
             weights = torch.softmax(0.5 * query[row].double() @ whole.mT, -1)  # (4, 1, tokens)
             whole = torch.cat([prompt_values, *(v for _, v in tokens[1:])], 1).repeat_interleave(2, 0).double()
