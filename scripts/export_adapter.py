@@ -90,10 +90,9 @@ def score_rows(folder: Path) -> list[str]:
         levels = {level: row["pass@1"]["value"] for level, row in metrics.get("by_level", {}).items()}
         first, (low, high) = metrics["pass@1"]["value"], metrics["pass@1"]["ci95"]
         parts = ", ".join(f"{level} {100 * value:.1f}" for level, value in levels.items()) or "-"
-        rows.append(
-            f"| {metrics['benchmark']['name']} | {run_label(file, settings)} | {metrics['n']} | {temperature_label(settings)} "
-            f"| {100 * first:.1f} [{100 * low:.1f}, {100 * high:.1f}] | {parts} |"
-        )
+        about = (metrics["benchmark"]["name"], run_label(file, settings), metrics["n"], temperature_label(settings))
+        score = f"{100 * first:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+        rows.append(f"| {' | '.join(map(str, (*about, score, parts)))} |")
     return rows
 
 
