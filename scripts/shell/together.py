@@ -27,7 +27,7 @@ def refuse_idle(given: dict[str, str], kinds: str) -> None:
         raise UserError(f"SOURCES={given['SOURCES']} changes nothing for exercises alone; {advice}")
 
 
-def refuse_without_templates(value: dict[str, str], given: dict[str, str], preset: str) -> None:
+def need_exercises(value: dict[str, str], given: dict[str, str], preset: str) -> None:
     """Refuse exercises that the user asks for and that have no template file; a preset's are left out there.
 
     Args:
