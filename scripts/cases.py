@@ -3,8 +3,8 @@
     python -m scripts.cases results/Pandas/x_cert/n200_results.jsonl ...
     python -m scripts.cases X_results.jsonl --table docs/results/cases.json   # also an example of each case: README's table
 
-1: the generator fills the sketch in. 2: the sketcher's text has no placeholder and is the answer. 3: the sample passes but
-does not follow its sketch.
+1: the generator fills the sketch in. 2: the sketch that was chosen had no placeholder, so the sketcher's own text was kept.
+3: the sample passes but does not follow its sketch.
 """
 
 import argparse

@@ -81,19 +81,18 @@ def corpus_lines(sha256: str, stats: dict) -> list[str]:
 
 def score_rows(folder: Path) -> list[str]:
     """Lines of the card from every *_metrics.json under a folder: benchmark, n, T, pass@1 with its interval, by level."""
-    from scripts.reporting.tables import settings_of, temperatures_of  # loads pandas
+    from scripts.reporting.tables import run_label, settings_of, temperature_label  # loads pandas
 
     rows = []
     for file in sorted(folder.rglob("*_metrics.json")):
         metrics = json.loads(file.read_text(encoding="utf-8"))
-        temperatures = "/".join(f"{value:g}" for value in temperatures_of(settings_of(metrics))) or "?"
+        settings = settings_of(metrics)
         levels = {level: row["pass@1"]["value"] for level, row in metrics.get("by_level", {}).items()}
         first, (low, high) = metrics["pass@1"]["value"], metrics["pass@1"]["ci95"]
         parts = ", ".join(f"{level} {100 * value:.1f}" for level, value in levels.items()) or "-"
-        rows.append(
-            f"| {metrics['benchmark']['name']} | {file.parent.name} | {metrics['n']} | {temperatures} | {100 * first:.1f} "
-            f"[{100 * low:.1f}, {100 * high:.1f}] | {parts} |"
-        )
+        about = (metrics["benchmark"]["name"], run_label(file, settings), metrics["n"], temperature_label(settings))
+        score = f"{100 * first:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+        rows.append(f"| {' | '.join(map(str, (*about, score, parts)))} |")
     return rows
 
 

@@ -60,6 +60,7 @@ from scripts.file_utils import PROJECT_ROOT, refuse_place, replacing_folder, ver
 from scripts.multiprocessing_utils import add_ranks, wrong_rank
 from scripts.presets import parse_with_preset
 from scripts.records import ANOTHER_PLACE, Record, outputs_are_there, read_record
+from scripts.shell.checks import need_templates
 
 FORMAT = 5  # raise it where equal inputs and settings give another corpus
 LIBRARIES = {"Pandas": "pandas", "Numpy": "numpy"}
@@ -177,8 +178,8 @@ def prepare(args: argparse.Namespace) -> str:
         return f"corpus: {output} is kept as it is (no --sources given), {summary(read_stats(output))}"
     sources, options = sources_of(args), options_of(args, settings)
     refuse_place(output, [source.path for source in sources if source.dataset])
-    if (templates := templates_of(args) if NAME in options.kinds else None) and not templates.is_file():
-        raise UserError(f"{templates} is not there; give a template file with --exercise_templates")
+    if templates := templates_of(args) if NAME in options.kinds else None:
+        need_templates(templates)
     inputs = inputs_of(sources, options, templates, args.run_snippets)
     asked = Record(record, "corpus", FORMAT, inputs, settings)
     if asked.is_finished():

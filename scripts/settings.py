@@ -21,7 +21,7 @@ from scripts.generating.names import temperature_pairs
 from scripts.generating.strategies import ONE_SKETCH
 from scripts.shell.checks import ROOT, SOURCES, has_gpu, need_disk, refuse_misspelt, wrong
 from scripts.shell.preset_lines import preset_file, preset_values
-from scripts.shell.together import refuse_idle, refuse_sampling, refuse_single, refuse_unfetched
+from scripts.shell.together import need_exercises, refuse_idle, refuse_sampling, refuse_single, refuse_unfetched
 from scripts.shell.training_flags import training_arguments, training_help
 from scripts.shell.which_models import model_folders
 
@@ -174,6 +174,7 @@ class Settings:
         shell["CORPUS"] = self.corpus()
         if value["KINDS"]:  # else the preset says nothing that is read here
             refuse_idle(self.given, value["KINDS"])
+            need_exercises(value, self.given, str(shell["PRESET_FILE"]))
         if value["PRECISION"] == "fp16" and not has_gpu():
             raise UserError(f"PRECISION={value['PRECISION']} needs a GPU, none is here; use PRECISION=auto")
         need_disk(2000, value["DATA_DIR"])

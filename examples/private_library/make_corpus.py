@@ -228,7 +228,7 @@ def make_program(seed: int, number: int) -> tuple[str, str]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write; one of before is replaced")
-    parser.add_argument("--files", type=int, default=3000, help="number of programs (default: 3000, about 490K tokens)")
+    parser.add_argument("--files", type=int, default=3000, help="number of programs (default: 3000, about 497K tokens)")
     parser.add_argument("--seed", type=int, default=42, help="random seed (default: 42)")
     args = parser.parse_args(argv)
     if args.files < 1:

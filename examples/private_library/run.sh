@@ -4,15 +4,15 @@
 #   bash examples/private_library/run.sh             # killed and started again, it resumes
 #   STEPS=30 RUN_NAME=short bash examples/private_library/run.sh
 #
-# The settings of the three commands in the root work here too, except DOMAIN, TYPE, SOURCES, MODEL_VERSION, LIBS and pip's, which
-# it sets itself. With --check it looks at the settings and stops.
+# The settings of the three commands in the root work here too, except DOMAIN, TYPE, SOURCES, MODEL_VERSION, LIBS, CERT_LIBS and
+# pip's, which it sets itself. With --check it looks at the settings and stops.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 HERE=examples/private_library
 for name in DOMAIN TYPE SOURCES MODEL_VERSION LIBS; do
   [ -z "${!name:-}" ] || die "$name=${!name} is set by this command; unset it (env -u $name ...)"
 done
-FILES="${FILES:-3000}"                                # programs in the corpus; 3000 are about 490K tokens
+FILES="${FILES:-3000}"                                # programs in the corpus; 3000 are about 497K tokens
 BENCHMARK="${PROBLEMS:-$HERE/problems/Dorvex.jsonl}"  # DorvexDev.jsonl: 20 problems to choose settings with
 export DOMAIN=Dorvex LIMIT="${LIMIT:-0}"              # LIMIT=0: all problems
 export PRESET="${PRESET:-$HERE/preset.yaml}"          # corpus, encoding, training

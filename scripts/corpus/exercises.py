@@ -21,10 +21,9 @@ from scripts.corpus.exercise_templates import load
 from scripts.corpus.run_snippets import without_failing
 from scripts.corpus.sources import Member, Source
 from scripts.corpus.spill import Document
-from scripts.file_utils import PROJECT_ROOT
+from scripts.shell.checks import templates_file
 
 NAME, LICENCE = "exercises", "MIT"  # of the documents: the project's own
-FOLDER = PROJECT_ROOT / "configs" / "exercises"
 WARNINGS_FAIL = 'import warnings\nwarnings.simplefilter("error")\n'
 
 
@@ -55,7 +54,7 @@ def harvest_exercises(path: Path, count: int, seed: int, options: HarvestOptions
 
 def templates_of(args: argparse.Namespace) -> Path:
     """The template file of the exercises."""
-    return args.exercise_templates or FOLDER / f"{args.domain}.yaml"
+    return templates_file(args.domain, args.exercise_templates)
 
 
 def drop_without_templates(args: argparse.Namespace) -> None:

@@ -134,9 +134,7 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         args.sketches_per_sample = 1
     names = [args.sketcher_path, args.generator_path] if two_stages else [args.model_name_or_path]
     served.check(parser, args, names)
-    remote = all(map(served.is_served, names))
-    args.unit_size = args.unit_size or (served.UNIT if remote else DEFAULTS["unit_size"])
-    if not remote:
+    if not all(map(served.is_served, names)):
         args.backend, args.dtype = args.backend or DEFAULTS["backend"], args.dtype or DEFAULTS["dtype"]
     if args.backend == "vllm" and (args.batch_size or args.device):
         parser.error("--backend vllm chooses batches and device itself; leave --batch_size and --device out")
@@ -144,11 +142,19 @@ def parse_args(argv: list[str] | None, doc: str, two_stages: bool) -> argparse.N
         parser.error("--results_dir and --model_version are for the default output; leave them out, or -o/--output")
     if args.backend == "torch":
         args.device = args.device or "cpu"
-        args.batch_size = args.batch_size or (DEFAULTS["batch_size"] if args.device == "cpu" else GPU_BATCH_SIZE)
+        args.batch_size = args.batch_size or _usual(args)["batch_size"]
+    args.unit_size = args.unit_size or _usual(args)["unit_size"]
     args.domain = benchmark_name(args.domain)
     if args.dtype:
         args.dtype = choose_dtype(args.dtype, args.device or "cuda")  # vllm has no device flag
     return args
+
+
+def _usual(args: argparse.Namespace) -> dict:
+    """DEFAULTS, with the sizes of batches and units that are usual where the samples are drawn."""
+    if args.backend is None:  # all models are served
+        return DEFAULTS | {"unit_size": served.UNIT}
+    return DEFAULTS if args.device == "cpu" else DEFAULTS | {"batch_size": GPU_BATCH_SIZE}
 
 
 def sample_files(args: argparse.Namespace, models: dict[str, str]) -> list[SampleFile]:
@@ -254,7 +260,4 @@ def _output(args: argparse.Namespace, settings: dict, models: dict[str, str]) ->
         folder = Path(args.output)
         if folder.suffix and not folder.is_dir() and not args.output.endswith("/"):
             raise UserError(f"--output {args.output} must end in {ENDING}, or be a folder (with / at its end)")
-    usual = DEFAULTS | {"chunk_size": settings["num_samples"]}
-    if settings["backend"] is None:  # all models are served
-        usual["unit_size"] = served.UNIT
-    return folder / file_name(settings, usual)
+    return folder / file_name(settings, _usual(args) | {"chunk_size": settings["num_samples"]})

@@ -1,8 +1,9 @@
 """Cases 1, 2 and 3 of two-stage samples, decided after execution (CERT, section 3.3).
 
-1: sketcher and generator wrote the answer together. 2: the sketcher's own answer had no placeholder and was kept. 3: the
-generator corrected a wrong sketch: the answer passed though it does not follow its sketch. A passing answer of another
-form shows that the sketch was not needed, not that no answer could have followed it, so the count of 3 is an upper bound.
+1: sketcher and generator wrote the answer together. 2: the sketch that was chosen had no placeholder, so the sketcher's own
+text was kept. 3: the generator corrected a wrong sketch: the answer passed though it does not follow its sketch. A passing
+answer of another form shows that the sketch was not needed, not that no answer could have followed it, so the count of 3 is
+an upper bound.
 """
 
 import json

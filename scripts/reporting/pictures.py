@@ -1,7 +1,7 @@
 """Draw README's pictures of committed files: the two stages on a real example, and the scores of the shipped models.
 
     python -m scripts.reporting.pictures                            # docs/pictures/*.svg
-    python -m scripts.reporting.pictures --task CertPandasDev/70    # draws that problem's samples anew, then the pictures
+    python -m scripts.reporting.pictures --task CertPandasDev/7    # draws that problem's samples anew, then the pictures
 
 The example is docs/pictures/two-stages.json, the scores are the `*_metrics.json` under docs/results. Equal files give equal
 bytes. `--task` needs the base model and a sandbox; it writes what the two models drew, and changes nothing else.
@@ -76,7 +76,7 @@ def work(argv: list[str] | None) -> None:
         args.pictures.mkdir(parents=True, exist_ok=True)
         write_json(place, draw_example(args))
     if not place.is_file():
-        raise UserError(f"no {place}; make it with --task CertPandasDev/70")
+        raise UserError(f"no {place}; make it with --task CertPandasDev/7")
     example = json.loads(place.read_text(encoding="utf-8"))
     pictures = {"two-stages.svg": two_stages_picture(example), "scores.svg": scores_picture(scores_of(args.results))}
     for name, picture in pictures.items():

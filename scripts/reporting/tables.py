@@ -79,20 +79,14 @@ def _cases(path: Path, complaints: list[str]) -> dict:
 
 def _row(path: Path, metrics: dict, cases: dict) -> dict:
     settings = settings_of(metrics)
-    strategy = settings.get("sketch_strategy", "popular")
-    votes = settings.get("sketches_per_sample", 1)
-    marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), f"k{votes}": votes > 1}
-    marks |= {"syntax": "truncate" in settings}
     if "pass@1" not in metrics:
         raise ValueError("it has no pass@1, add 1 to --k")
-    # Nothing but their names tells sample files without settings apart.
-    place = path.parent.name if settings else f"{path.parent.name}/{path.name.removesuffix('_metrics.json')}"
     scores = {k[5:]: metrics[k]["value"] for k in metrics if k.startswith("pass@") and k[5:].isdigit()}
     return {
         "benchmark": metrics["benchmark"]["name"],
-        "run": " ".join([place, *(f"+{mark}" for mark, shown in marks.items() if shown)]),
+        "run": run_label(path, settings),
         "stages": "2" if "temperature2" in settings else "1",
-        "T": "/".join(f"{value:g}" for value in temperatures_of(settings)) or "?",
+        "T": temperature_label(settings),
         "problems": metrics["benchmark"]["evaluated"] - len(metrics.get("missing") or []),
         "n": metrics["n"],
         "pass@1 [95 %]": percent(metrics["pass@1"]),
@@ -107,6 +101,22 @@ def _row(path: Path, metrics: dict, cases: dict) -> dict:
         "path": path,
         "metrics": metrics | {"cases": cases},
     }
+
+
+def run_label(path: Path, settings: dict) -> str:
+    """The name of a run in tables: the folder of its metrics file, with marks of settings that are not usual (`+top-1`)."""
+    strategy = settings.get("sketch_strategy", "popular")
+    votes = settings.get("sketches_per_sample", 1)
+    marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), f"k{votes}": votes > 1}
+    marks |= {"syntax": "truncate" in settings}
+    # Nothing but their names tells sample files without settings apart.
+    place = path.parent.name if settings else f"{path.parent.name}/{path.name.removesuffix('_metrics.json')}"
+    return " ".join([place, *(f"+{mark}" for mark, shown in marks.items() if shown)])
+
+
+def temperature_label(settings: dict) -> str:
+    """The temperatures of the stages, as `0.6/0.2`; `?` where they are not recorded."""
+    return "/".join(f"{value:g}" for value in temperatures_of(settings)) or "?"
 
 
 def circumstances_of(metrics: dict) -> dict:

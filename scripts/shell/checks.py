@@ -13,6 +13,7 @@ from scripts.shell.preset_lines import ROOT, preset_file
 
 SOURCES = json.loads((ROOT / "scripts/sources.json").read_text(encoding="utf-8"))
 DEFAULT_BASE = "smollm2-135m"
+TEMPLATES = ROOT / "configs" / "exercises"
 BENCHMARKS = ("Pandas", "Numpy", "PandasDev", "NumpyDev", "HumanEval", "PandasEval", "NumpyEval")
 # Name of a variable or a flag that is refused -> what to do instead.
 RENAMED = dict(re.findall(r"(?m)^(\S+) \| (.+)", (ROOT / "configs/renamed.txt").read_text(encoding="utf-8")))
@@ -109,6 +110,21 @@ def distance(a: str, b: str) -> int:
                 steps.append(rows[i - 2][j - 2] + 1)
             rows[i].append(min(steps))
     return rows[-1][-1]
+
+
+def templates_file(domain: str, named: str | Path | None) -> Path:
+    """The template file of a domain's exercises, unless another is named."""
+    return Path(named or TEMPLATES / f"{domain}.yaml")
+
+
+def need_templates(file: Path) -> None:
+    """Raise UserError where the template file of the exercises is not there."""
+    if not file.is_file():
+        preset = "with `exercise_templates: FILE` in the section corpus of a preset"
+        advice = (
+            f"write it (docs/exercises.md), or name another {preset} (--exercise_templates of scripts.prepare_corpus)"
+        )
+        raise UserError(f"{file} is not there; {advice}")
 
 
 def refuse_misspelt(environment: dict[str, str], names: set[str], flags: dict[str, str]) -> None:

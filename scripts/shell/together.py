@@ -2,9 +2,11 @@
 
 import shlex
 from collections.abc import Container
+from pathlib import Path
 
 from nl2code.errors import UserError
-from scripts.shell.checks import ROOT
+from scripts.shell.checks import ROOT, need_templates, templates_file
+from scripts.shell.preset_lines import preset_values
 
 
 def refuse_idle(given: dict[str, str], kinds: str) -> None:
@@ -23,6 +25,22 @@ def refuse_idle(given: dict[str, str], kinds: str) -> None:
     if "SOURCES" in given and set(kinds.split(",")) == {"exercises"}:
         advice = f"add another kind to KINDS={kinds}, or leave it unset"
         raise UserError(f"SOURCES={given['SOURCES']} changes nothing for exercises alone; {advice}")
+
+
+def need_exercises(value: dict[str, str], given: dict[str, str], preset: str) -> None:
+    """Refuse exercises that the user asks for and that have no template file; a preset's are left out there.
+
+    Args:
+        value: the settings in force.
+        given: name -> value, what the user set.
+        preset: its file.
+
+    Raises:
+        UserError: naming the file and the fix.
+    """
+    if "SOURCES" in given and {"KINDS", "EXERCISES"} & given.keys() and "exercises" in value["KINDS"].split(","):
+        known = preset_values(Path(preset).read_text(encoding="utf-8", errors="replace"))
+        need_templates(templates_file(value["DOMAIN"], known.get("corpus:--exercise_templates")))
 
 
 def refuse_single(environment: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from scripts import encode_domain, prepare_corpus, settings
 from scripts.corpus.lines import MAX_CHARACTERS, parse_line
 from scripts.encoding import plan
 from scripts.file_utils import read_jsonl
-from scripts.generating import options, units
+from scripts.generating import options, served, units
 from scripts.presets import SECTIONS
 from scripts.shell import training_flags
 from scripts.shell.checks import RENAMED
@@ -187,6 +187,14 @@ def test_metrics(walk):
     assert metrics["inputs"]["format"] == evaluation.FORMAT
 
 
+def test_optional_keys_of_problems():
+    """On the page of the package as in FORMATS."""
+    page = (ROOT / "pandas-numpy-eval/README.md").read_text()
+    (told,) = re.findall(r"(?m)^\| problems \|.*; optional (.*) \|$", page)
+    (row,) = (row for row in table(FORMATS, "Problems") if row[1].startswith("optional;"))
+    assert [name.strip('"') for name in code(told)] == code(row[0])
+
+
 def test_presets():
     assert tuple(code(row[0])[0] for row in table(FORMATS, "Presets")) == SECTIONS
     for kind, sections in (("training", SECTIONS[:3]), ("generating", SECTIONS[3:])):
@@ -226,6 +234,13 @@ def compare(rows: list[list[str]], known: set[str]) -> None:
             assert flags_of(old).isdisjoint(known), old
         else:
             assert flags_of(*[ours, old] if ours.startswith("same") else [ours]) <= known, old
+
+
+def test_sizes_of_units():
+    """As they are told to users of the original."""
+    (row,) = (row for row in table(ORIGINAL, "Deliberate differences") if "`--unit_size`" in row)
+    sizes = options.DEFAULTS["unit_size"], served.UNIT
+    assert "units of about {} samples (of servers {})".format(*sizes) in row[1]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

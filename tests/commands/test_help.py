@@ -10,6 +10,7 @@ import eval_cert
 import eval_cert_unified
 import run_cert
 from scripts import cases, encode_domain, prepare_corpus
+from scripts.reporting import cases as reporting_cases
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = sorted([*ROOT.glob("*.py"), *(ROOT / "scripts").glob("*.py")])
@@ -22,6 +23,10 @@ def test_commands_stand_on_indented_lines(file):
 
 
 def test_cases_are_defined_where_they_are_counted():
+    walkthrough = (ROOT / "docs/WALKTHROUGH.md").read_text()
+    for text in (cases.__doc__, reporting_cases.__doc__, walkthrough):
+        told = "the sketch that was chosen had no placeholder, so the sketcher's own text was kept"
+        assert told in " ".join(text.split())
     assert [number for number in "123" if f"{number}: the " not in " ".join(cases.__doc__.split())] == []
 
 

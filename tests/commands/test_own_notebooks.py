@@ -75,7 +75,8 @@ def write_pairs(file: Path) -> Path:
 def test_generate_data_from_pairs(base, tmp_path, capsys):
     replaced = {"PAIRS": [str(write_pairs(tmp_path / "pairs.csv"))], "COMMENT": "--", "BASE_MODEL": str(base)}
     found = run_cells("generate_data.ipynb", replaced | {"DATA": str(tmp_path / "data")})
-    assert "-- numbers above" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "-- numbers above" in output and "  --comment -- -o results/pairs.json\n" in output
     (row,) = found["accounts"].to_dict("records")
     assert (row["in"], row["out"], row["left out"]) == (31, 30, {"no answer": 1})
     assert found["shards"]["documents"].sum() == 30 and set(found["shards"]["type"]) == {"normal"}

@@ -12,21 +12,25 @@ from pathlib import Path
 import pytest
 import tiny
 import yaml
+from test_links import PAGES as NAMES
 
 from pandas_numpy_eval.originals import find_original
+from pandas_numpy_eval.sandbox import MAX_THREADS, SCRATCH_BYTES
 from scripts import settings
 from scripts.generating.names import file_name
 from scripts.generating.options import DEFAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")]
-PAGES = [file.read_text(encoding="utf-8") for file in sorted(FILES) if not file.name.startswith("LOG")]  # not the past
+FILES = [ROOT / name for name in NAMES]
+PAGES = [file.read_text(encoding="utf-8") for file in FILES if not file.name.startswith("LOG")]  # not the past
 SHELL, PROGRAM = r"([A-Z_]+=\S+ )*bash ", r"([A-Z_]+=\S+ )*(python3?|evaluate_functional_correctness|sbatch) "
+# Of others, and one that has tests of its own.
+FOREIGN = r"(\S+=\S+ )?(pip|python -m lm_eval|pdoc) |bash benchmarks/one_gpu\.sh$"
 
 
 def blocks() -> list[str]:
-    """The commands of all ```bash blocks; comments are cut, lines that end in a backslash joined."""
-    found = [block for page in PAGES for block in re.findall(r"(?s)```bash\n(.*?)```", page)]
+    """The commands of all ```bash and ```sh blocks; comments are cut, lines that end in a backslash joined."""
+    found = [block for page in PAGES for block in re.findall(r"(?s)```(?:ba)?sh\n(.*?)```", page)]
     lines = "\n".join(found).replace("\\\n", " ").split("\n")
     return [re.sub(r"\s+#.*", "", line).strip() for line in lines if line.strip()]
 
@@ -36,7 +40,8 @@ def commands(pattern: str) -> list[str]:
     prose = [re.sub(r"(?sm)^```.*?^```", "", page) for page in PAGES]
     inline = [" ".join(code.split()) for page in prose for code in re.findall(r"`([^`]+)`", page)]
     found = dict.fromkeys([*blocks(), *inline])
-    return [line for line in found if re.match(pattern, line) and line != "python -m scripts.NAME"]
+    left_out = rf"{FOREIGN}|python -m scripts\.NAME$"
+    return [line for line in found if re.match(pattern, line) and not re.match(left_out, line)]
 
 
 SHELLS, PROGRAMS = commands(SHELL), commands(PROGRAM)
@@ -44,7 +49,9 @@ SHELLS, PROGRAMS = commands(SHELL), commands(PROGRAM)
 
 def test_every_command_is_of_a_kind_that_is_tested():
     assert len(SHELLS) > 20 and len(PROGRAMS) > 20
-    assert [line for line in blocks() if line not in (*SHELLS, *PROGRAMS)] == ["pip install ./pandas-numpy-eval"]
+    tested = {*SHELLS, *PROGRAMS}
+    assert [line for line in blocks() if line not in tested and not re.match(FOREIGN, line)] == []
+    assert {"bash benchmarks/one_gpu.sh", "pip install lm-eval ./pandas-numpy-eval"} <= {*blocks()}  # `sh`; pages below
 
 
 def test_names_of_sample_files_are_those_of_the_quick_protocol():
@@ -53,6 +60,12 @@ def test_names_of_sample_files_are_those_of_the_quick_protocol():
     two = single | protocol["two_stages"]
     shown = set(re.findall(r"\bn\d+_t[\w.-]*?(?=\.samples\.jsonl|_results\.jsonl)", "".join(PAGES)))
     assert shown == {file_name(of, DEFAULTS).removesuffix(".samples.jsonl") for of in (single, two)}
+
+
+def test_limits_of_the_sandbox_are_those_of_its_page():
+    page = " ".join((ROOT / "pandas-numpy-eval/README.md").read_text().split())
+    assert f"{MAX_THREADS} threads" in page
+    assert f"a file (with `bubblewrap` {SCRATCH_BYTES >> 20} MiB for all files)" in page
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +130,8 @@ def test_programs(line):
     else:
         program, rest = ("-m", f"pandas_numpy_eval.{words[0]}"), words[1:]
     text = help_of(program)
+    if rest and re.search(rf"[{{,]{re.escape(rest[0])}[,}}]", text):  # a command of the program
+        text = help_of((*program, rest[0]))
     assert [word for word in rest if word.startswith("-") and not re.search(rf"(?<!\S){word}\b", text)] == []
     assert [word for word in rest if word.endswith(".yaml") and not (ROOT / word).is_file()] == []
 

@@ -44,6 +44,25 @@ def test_a_preset_may_hold_what_the_kinds_asked_for_leave_idle(folders):
     assert Settings(TRAIN, [], {**folders, "EXERCISES": "5"}).shell["CORPUS_FLAGS"] == ["--exercises", "5"]
 
 
+@pytest.mark.parametrize("given", [{"KINDS": "code,exercises"}, {"EXERCISES": "5"}])
+def test_exercises_need_a_template_file(folders, tmp_path, given):
+    """A preset's are left out where there is none; its own file is looked for."""
+    given = {**folders, "DOMAIN": "Mylib", "SOURCES": str(tmp_path)} | given
+    with pytest.raises(
+        UserError, match=r"configs/exercises/Mylib.yaml is not there; write it .*exercise_templates: FILE"
+    ):
+        Settings(TRAIN, [], given)
+    preset = tmp_path / "own.yaml"
+    preset.write_text(f"corpus:\n  kinds: mined,exercises\n  exercise_templates: {tmp_path}/mine.yaml\n")
+    with pytest.raises(UserError, match="mine.yaml is not there"):
+        Settings(TRAIN, [], {**given, "PRESET": str(preset)})
+    (tmp_path / "mine.yaml").touch()
+    assert Settings(TRAIN, [], {**given, "PRESET": str(preset)}).shell["PRESET_FILE"] == str(preset)
+    for name in ("KINDS", "EXERCISES"):
+        given.pop(name, None)
+    assert Settings(TRAIN, [], given).value["KINDS"] == "mined,exercises"
+
+
 def test_exercises_for_a_corpus_of_ones_own(folders, tmp_path):
     corpus(tmp_path / "data/Pandas/data")
     with pytest.raises(UserError, match="EXERCISES=5 needs SOURCES; the corpus in .* is used as it is"):

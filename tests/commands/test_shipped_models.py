@@ -12,6 +12,7 @@ from safetensors import safe_open
 from pandas_numpy_eval.data import read_problems
 from pandas_numpy_eval.scoring import mean_with_interval
 from scripts import report
+from scripts.export_adapter import score_rows
 from scripts.generating.playground import PASSED, judge
 from scripts.reporting.cases import case_of, markdown
 
@@ -52,7 +53,8 @@ def test_cards(folder):
     clean_of = {entry["file"] for entry in stats["decontamination"]["against"]}
     own = {f"Cert{name}{split}.jsonl" for name in ("Pandas", "Numpy") for split in ("", "Dev")}
     assert clean_of == own | {"pandas_numpy_eval_original.json"}
-    assert re.search(r"\| (Pandas|Numpy|Cert\w+) \|.*\[[\d.]+, [\d.]+\]", card)  # scores with intervals
+    assert card.endswith("\n" + "\n".join(["| --- " * 6 + "|", *score_rows(RESULTS / domain.capitalize())]) + "\n")
+    assert "+generator" in card and " +top-1 +k4 | 5 | 0.6/0.2 | " in card
 
 
 @pytest.mark.parametrize("domain", ["Pandas", "Numpy"])

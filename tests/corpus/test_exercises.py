@@ -13,10 +13,10 @@ from nl2code.errors import UserError
 from scripts.corpus.exercise_objects import ORDINALS, SLOT
 from scripts.corpus.exercise_programs import MAX_LINE, Writer
 from scripts.corpus.exercise_templates import load
-from scripts.corpus.exercises import FOLDER
 from scripts.corpus.exercises import main as show
 from scripts.prepare_corpus import main
 from scripts.records import read_record
+from scripts.shell.checks import TEMPLATES
 
 FILE = {
     "head": "import json",
@@ -62,7 +62,7 @@ def templates(tmp_path) -> Path:
 @pytest.mark.parametrize(("name", "least"), [("Pandas", 6), ("Numpy", 4)])
 def test_shipped_templates(name, least):
     """Many templates, each with several descriptions; programs parse, fit a line and do not repeat an item."""
-    file = load(FOLDER / f"{name}.yaml")
+    file = load(TEMPLATES / f"{name}.yaml")
     assert len(file["exercises"]) >= 150
     assert not [key for key, one in file["exercises"].items() if len(one["wordings"]) < least]
     writer, seen, shapes = Writer(file, 3), set(), set()
@@ -81,7 +81,7 @@ def test_shipped_templates(name, least):
 
 def test_numbers_and_texts_are_said():
     """Every literal of an expression occurs in its description, unless the template's code has it."""
-    file, checked = load(FOLDER / "Pandas.yaml"), 0
+    file, checked = load(TEMPLATES / "Pandas.yaml"), 0
     writer = Writer(file, 5)
     for item in (item for _ in range(300) for item in writer.program().items):
         own = {node.value for code in item.template["codes"] for node in constants(SLOT.sub("x", code))}
@@ -178,7 +178,8 @@ def test_templates_can_be_used_up(templates):
 
 def test_corpus_keeps_what_runs(templates, tmp_path, capsys):
     """Failing programs are left out and counted; the record knows the template file; other templates remake the corpus."""
-    flags = ["-d", "Json", "--kinds", "exercises", "--exercises", "30", "--exercise_templates", str(templates)]
+    (tmp_path / "preset.yaml").write_text(f"corpus: {{exercise_templates: {templates}}}")
+    flags = [str(tmp_path / "preset.yaml"), "-d", "Json", "--kinds", "exercises", "--exercises", "30"]
     flags += ["-o", str(tmp_path / "out"), "--workers", "1"]
     assert main(flags) == 0
     total = stats_of(tmp_path / "out")["totals"]["exercises"]
@@ -208,14 +209,14 @@ def test_warnings_count_as_failures(templates, tmp_path):
 
 def test_a_domain_without_templates(tmp_path, capsys):
     assert main(["-d", "Nothing", "--kinds", "exercises", "-o", str(tmp_path / "out")]) != 0
-    assert "give a template file with --exercise_templates" in capsys.readouterr().err
+    assert "configs/exercises/Nothing.yaml is not there; write it (docs/exercises.md)" in capsys.readouterr().err
     (tmp_path / "source").mkdir()
     (tmp_path / "source/a.py").write_text(
         'import nothing\n\n\ndef f():\n    """Do.\n\n    >>> nothing.do(1)\n    >>> 2\n    """\n'
     )
     flags = ["-d", "Nothing", "--sources", str(tmp_path / "source"), "-o", str(tmp_path / "other"), "--workers", "1"]
     assert main([*flags, "--kinds", "code,exercises"]) == 1  # they are asked for
-    assert "Nothing.yaml is not there; give a template file" in capsys.readouterr().err
+    assert "name another with `exercise_templates: FILE` in the section corpus of a preset" in capsys.readouterr().err
     (tmp_path / "preset.yaml").write_text("corpus: {kinds: 'code,exercises'}")  # of a preset for all domains
     assert main([str(tmp_path / "preset.yaml"), *flags]) == 0
     assert "no exercises" in capsys.readouterr().out
@@ -229,7 +230,7 @@ def test_show(templates, capsys):
 
 def test_page_has_a_file_that_works(tmp_path, capsys):
     """The example of docs/exercises.md, and the programs that it shows."""
-    text = (FOLDER.parents[1] / "docs" / "exercises.md").read_text(encoding="utf-8")
+    text = (TEMPLATES.parents[1] / "docs" / "exercises.md").read_text(encoding="utf-8")
     path = tmp_path / "Statistics.yaml"
     path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
     assert show([str(path), "-n", "2"]) == 0

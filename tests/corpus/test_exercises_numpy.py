@@ -7,9 +7,9 @@ from template_runs import made
 
 from scripts.corpus.exercise_programs import Writer, operand
 from scripts.corpus.exercise_templates import load
-from scripts.corpus.exercises import FOLDER
+from scripts.shell.checks import TEMPLATES
 
-FILE = load(FOLDER / "Numpy.yaml")
+FILE = load(TEMPLATES / "Numpy.yaml")
 SEEDS = 3
 
 

@@ -8,9 +8,9 @@ from template_runs import made
 
 from scripts.corpus.exercise_programs import Writer
 from scripts.corpus.exercise_templates import load
-from scripts.corpus.exercises import FOLDER
+from scripts.shell.checks import TEMPLATES
 
-FILE = load(FOLDER / "Pandas.yaml")
+FILE = load(TEMPLATES / "Pandas.yaml")
 SEEDS = 3
 
 

@@ -64,7 +64,7 @@ def test_exercises_for_a_domain_without_templates(flags, tmp_path, capsys):
     preset.write_text("corpus: {kinds: 'code,exercises', exercises: 4000}\n")
     command = [str(preset), "-d", "Nothing", "--library", "pandas", *flags]
     assert main([*command, "--exercises", "10"]) == 1
-    assert "Nothing.yaml is not there; give a template file" in capsys.readouterr().err
+    assert "Nothing.yaml is not there; write it" in capsys.readouterr().err
     assert main(command) == 0
 
 

@@ -46,6 +46,8 @@ def test_the_example_is_real():
     counts = [count for _, count in EXAMPLE["sketches"]]
     assert sum(counts) == EXAMPLE["samples"] and counts == sorted(counts, reverse=True)
     assert EXAMPLE["sketch"] == EXAMPLE["sketches"][0][0] and 0 < EXAMPLE["count"] <= EXAMPLE["samples"]
+    for told in (pictures.__doc__, (ROOT / "CONTRIBUTING.md").read_text()):
+        assert re.findall(r"--task (Cert\w+/\d+)", told) == [EXAMPLE["task_id"]]
     verdicts, _ = judge({EXAMPLE["code"]: EXAMPLE["prompt"] + EXAMPLE["code"]}, problem)
     assert (verdicts[EXAMPLE["code"]][0] == PASSED) == EXAMPLE["passed"]
 
