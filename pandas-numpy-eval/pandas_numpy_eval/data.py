@@ -148,13 +148,23 @@ def solutions_of(problem: dict) -> list[str]:
     return found if isinstance(found, list) else [] if found is None else [found]
 
 
+def group_of(problem: dict, key: str) -> str | None:
+    """The `level` or `category` of a problem as a text; None where it has none.
+
+    >>> [group_of({"level": level}, "level") for level in ("basic", 0, "", None)]
+    ['basic', '0', None, None]
+    """
+    value = problem.get(key)
+    return None if value in (None, "") else str(value)
+
+
 def levels_of(problems: dict[str, dict]) -> dict[str, str]:
     """The level of every problem that has one, by task_id.
 
     >>> levels_of({"a": {"level": "basic"}, "b": {}})
     {'a': 'basic'}
     """
-    return {task: str(problem["level"]) for task, problem in problems.items() if problem.get("level") is not None}
+    return {task: level for task, problem in problems.items() if (level := group_of(problem, "level"))}
 
 
 def benchmark_info(path: str | Path) -> dict:
