@@ -12,12 +12,15 @@ source "$(dirname "${BASH_SOURCE[0]}")/scripts/common.sh"
 settings "$@"
 ensure_env
 
-if [ -z "$SAMPLES" ] && ! compgen -G "$SCORES/*/*.samples.jsonl" > /dev/null; then
-  say "no samples yet under $SCORES; generating them first"
-  bash run_generating_codes.sh
+shopt -s extglob nullglob
+files=("$SAMPLES")
+if [ -z "$SAMPLES" ]; then
+  compgen -G "$SCORES/*/*.samples.jsonl?(.gz)" > /dev/null || {
+    say "no samples yet under $SCORES; generating them first"
+    bash run_generating_codes.sh
+  }
+  files=("$SCORES"/*/*.samples.jsonl?(.gz))
 fi
-files=("$SCORES"/*/*.samples.jsonl)
-[ -z "$SAMPLES" ] || files=("$SAMPLES")
 
 failed=()
 for file in "${files[@]}"; do
@@ -28,7 +31,7 @@ for file in "${files[@]}"; do
   }
 done
 report=0
-"$PYTHON" -m scripts.report "$SCORES" || report=$?
+[ -z "$SCORES" ] || "$PYTHON" -m scripts.report "$SCORES" || report=$?
 for file in "${failed[@]}"; do printf 'error: %s was not evaluated, see above\n' "$file" >&2; done
 [ ${#failed[@]} -eq 0 ] || exit 1
 exit "$report"

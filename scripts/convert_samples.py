@@ -28,7 +28,7 @@ def from_bigcode(file: Path, problems: dict[str, dict]) -> Iterator[dict]:
         UserError: another shape, or more lists than problems.
     """
     try:
-        lists = json.loads(file.read_text(encoding="utf-8"))
+        lists = json.loads(file.read_bytes())  # with or without a byte order mark
         if not isinstance(lists, list) or not all(isinstance(group, list) for group in lists):
             raise TypeError("no list of lists")
         texts = [[text + "" for text in group] for group in lists]
@@ -44,9 +44,13 @@ def from_folder(folder: Path, problems: dict[str, dict]) -> Iterator[dict]:
     """Samples of files `<task_id with _ for />/<number>.py`, each a whole program, in the order of the numbers.
 
     Raises:
-        UserError: a folder or file of another name, a number twice, no UTF-8.
+        UserError: two tasks have one folder; a folder or file of another name, a number twice, no UTF-8.
     """
-    known = {task_id.replace("/", "_"): task_id for task_id in problems}
+    known: dict[str, str] = {}
+    for task_id in problems:
+        other = known.setdefault(name := task_id.replace("/", "_"), task_id)
+        if other != task_id:
+            raise UserError(f"{other!r} and {task_id!r} have one folder, {folder / name}; give JSON lines with task_id")
     found = defaultdict(dict)
     for file in folder.glob("*/*.py"):
         if file.parent.name not in known or not file.stem.isdecimal():

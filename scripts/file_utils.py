@@ -133,13 +133,15 @@ def write_jsonl(path: str | Path, rows: Iterable[dict]) -> int:
 
 
 def read_jsonl(path: str | Path) -> Iterator[dict]:
-    """The objects of a JSON-lines file, plain or .gz, without blank lines. Lines end at `\\n` alone.
+    """The objects of a JSON-lines file, plain or gzipped, without blank lines. Lines end at `\\n` alone.
 
     Raises:
         OSError, ValueError: unreadable, damaged, or no JSON.
     """
-    with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as stream:
-        yield from (json.loads(line) for line in stream if line.strip())
+    with open(path, "rb") as stream:
+        is_zipped = stream.peek(2)[:2] == b"\x1f\x8b"
+        lines = gzip.GzipFile(fileobj=stream) if is_zipped else stream
+        yield from (json.loads(line) for line in lines if line.strip())
 
 
 def git_revision(folder: str | Path = PROJECT_ROOT) -> str | None:

@@ -13,7 +13,9 @@ file changed since, the tables are printed from `report.record.json` and nothing
 import argparse
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nl2code.errors import UserError, exit_status
 from nl2code.hashes import sha256_file
@@ -22,10 +24,14 @@ from pandas_numpy_eval.outputs import sample_file_of
 from scripts.records import ABSENT, Record, read_record
 from scripts.reporting.problem_files import benchmark_of, problem_file
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 RECORD = "report.record.json"
 PAGES = ("report.html", "report.md", "report.json")
-FORMAT = 4
+FORMAT = 5
 LONGEST = 15  # rows of a table that is printed below that of all runs
+FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # of files that someone edited
 PASSING_FOLDERS = ("checkpoint-", "runs", ".")  # intermediate files of runs
 
 
@@ -71,19 +77,52 @@ def inputs_of(folder: Path) -> dict[str, str]:
 
 def make(record: Record) -> str:
     """Write the report and return its tables as text. Where a metrics file cannot be read, the record stays unfinished."""
-    import pandas as pd  # here: --help and a report that is up to date need none
-
-    from scripts.reporting.page import CHARTS, write_report
-    from scripts.reporting.tables import read_rows, shown, sweeps
+    from scripts.reporting.page import CHARTS, write_report  # here: --help and a report that is up to date need none
+    from scripts.reporting.tables import read_rows
 
     folder = record.file.parent
     rows, complaints = read_rows(folder)
-    parts = [] if rows.empty else write_report(rows, folder, complaints)
-    for complaint in complaints:
+    try:
+        told = None if rows.empty else tell(rows, folder)
+    except FAULTS:
+        faulty = faults_of(rows, folder)
+        if not faulty:
+            raise
+        complaints += faulty.values()
+        rows = rows.drop(index=list(faulty))
+        told = None if rows.empty else tell(rows, folder)
+    for complaint in [*complaints, *(told.complaints if told else [])]:
         print(f"warning: {complaint}", file=sys.stderr)
-    if rows.empty:
-        raise UserError(f"no *_metrics.json under {folder}; run run_evaluating_codes.sh first")
-    texts = [shown(rows).to_string(index=False)]
+    if told is None:
+        raise UserError(f"no readable *_metrics.json under {folder}; run run_evaluating_codes.sh first")
+    write_report(told.data, told.parts, folder)
+    if not complaints and not told.complaints:
+        outputs = [*(folder / name for name in PAGES), *(folder / CHARTS).iterdir()]
+        record.finish(outputs, text=told.text)
+    return told.text
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that a report tells of runs: as data, as headings with their sections, as text; and what it left out."""
+
+    data: dict
+    parts: list
+    text: str
+    complaints: list[str]
+
+
+def tell(rows: "pd.DataFrame", folder: Path) -> Told:
+    """What is told of rows of `tables.read_rows`. Raises one of FAULTS where a metrics file is not what it should be."""
+    import pandas as pd
+
+    from scripts.reporting.gather import gather
+    from scripts.reporting.page import parts_of
+    from scripts.reporting.tables import shown, sweeps
+
+    complaints: list[str] = []
+    data = gather(rows, folder, complaints)
+    parts, texts = parts_of(data), [shown(rows).to_string(index=False)]
     if len(best := sweeps(rows)):
         title = "Best temperature of each sweep, chosen on the problems that are scored:"
         texts.append(f"{title}\n{best.to_string(index=False)}")
@@ -93,11 +132,20 @@ def make(record: Record) -> str:
             count, frame = len(table.rows), pd.DataFrame(table.rows)
             told = f"{count} rows, see the report" if count > LONGEST else frame.to_string(index=False)
             texts.append(f"{name}: {section.heading.lower()}\n{told}")
-    text = "\n\n".join(texts)
-    if not complaints:
-        outputs = [*(folder / name for name in PAGES), *(folder / CHARTS).iterdir()]
-        record.finish(outputs, text=text)
-    return text
+    return Told(data, parts, "\n\n".join(texts), complaints)
+
+
+def faults_of(rows: "pd.DataFrame", folder: Path) -> dict[int, str]:
+    """Index -> complaint of the rows that cannot be told even alone."""
+    from scripts.reporting.tables import left_out
+
+    found = {}
+    for index, path in rows["path"].items():
+        try:
+            tell(rows.loc[[index]], folder)
+        except FAULTS as error:
+            found[index] = left_out(path, error)
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -229,12 +229,15 @@ class Settings:
         need_disk(500, value["RESULTS_DIR"])
 
     def evaluate(self) -> None:
-        """SCORES, the folder of the benchmark's samples."""
-        value = self.value
-        folder = Path(value["RESULTS_DIR"], Path(value["PROBLEMS"]).name.partition(".json")[0])
-        self.shell["SCORES"] = str(Path(value["SAMPLES"]).parent if value["SAMPLES"] else folder)
-        if not value["SAMPLES"] and not self.made and not any(folder.glob("*/*.samples.jsonl")):
+        """SCORES, the folder that the report covers; empty for a sample file outside RESULTS_DIR."""
+        value, results = self.value, Path(self.value["RESULTS_DIR"])
+        folder = results / Path(value["PROBLEMS"]).name.partition(".json")[0]
+        if given := value["SAMPLES"]:
+            folder = place if (place := Path(given).parent).resolve().is_relative_to(results.resolve()) else ""
+            self.notes += [] if folder else [f"no report, because SAMPLES={given} lies outside RESULTS_DIR={results}"]
+        elif not self.made and not [*folder.glob("*/*.samples.jsonl"), *folder.glob("*/*.samples.jsonl.gz")]:
             Settings("run_generating_codes.sh", [], self.environment)
+        self.shell["SCORES"] = str(folder)
         need_disk(500, value["RESULTS_DIR"])
 
     def quickstart(self) -> None:

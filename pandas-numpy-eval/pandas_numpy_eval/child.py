@@ -15,6 +15,7 @@ import types
 MESSAGE_BYTES = 2000
 NONCE_BYTES = 16
 PASSED, FAILED = b"P", b"F"
+TEST = "/sandbox-test/test"  # file name of the test's code, which no other code has
 RESERVED = ("passed", "assertion", "syntax", "timeout", "memory", "crash", "exit", "error")
 FUTURE_FLAGS = 0
 for _name in futures.all_feature_names:
@@ -40,10 +41,11 @@ def _failed_line(error: BaseException, test: str) -> str:
     """The line of the test that an exception comes from, or an empty string."""
     number, trace = 0, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "test":
-            number = trace.tb_lineno
+        if trace.tb_frame.f_code.co_filename == TEST:
+            number = trace.tb_lineno or 0
         trace = trace.tb_next
-    return test.split("\n")[number - 1].strip() if number else ""
+    lines = test.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # as Python counts them
+    return "".join(lines[max(0, number - 1) : number]).strip()
 
 
 def compile_parts(body: str, test: str, path: str) -> list:
@@ -53,7 +55,7 @@ def compile_parts(body: str, test: str, path: str) -> list:
     """
     body = body[1:] if body.startswith("\ufeff") else body  # a byte order mark, which Python skips in files
     code = compile(body, path, "exec", dont_inherit=True)
-    return [code, compile(test, "test", "exec", code.co_flags & FUTURE_FLAGS, dont_inherit=True)]
+    return [code, compile(test, TEST, "exec", code.co_flags & FUTURE_FLAGS, dont_inherit=True)]
 
 
 def new_main(body: str, test: str, path: str, scratch: str) -> dict:
@@ -69,7 +71,7 @@ def new_main(body: str, test: str, path: str, scratch: str) -> dict:
     sys.argv = [path]
     sys.orig_argv = [sys.executable, path]
     sys.path.insert(0, scratch)
-    linecache.cache[path], linecache.cache["test"] = (lambda: body,), (lambda: test,)
+    linecache.cache[path], linecache.cache[TEST] = (lambda: body,), (lambda: test,)
     return module.__dict__
 
 

@@ -24,6 +24,7 @@ from pandas_numpy_eval.originals import DATA, file_sha256
 
 NAMES = (*OWN, "HumanEval", *originals.SHA256)
 FIELDS = ("task_id", "prompt", "entry_point", "test")
+GZIP = b"\x1f\x8b"  # first bytes of a gzipped file
 __all__ = ["file_sha256", "program_of", "program_parts", "read_problems", "resolve_problem_file"]
 __all__ += ["stream_jsonl", "write_jsonl"]
 
@@ -83,8 +84,8 @@ class Content:
         """
         try:
             file = io.BytesIO(self.data)
-            zipped = self.path.name.endswith(".gz") or self.data[:2] == b"\x1f\x8b"
-            for number, line in enumerate(gzip.GzipFile(fileobj=file) if zipped else file, 1):
+            is_zipped = self.data.startswith(GZIP)
+            for number, line in enumerate(gzip.GzipFile(fileobj=file) if is_zipped else file, 1):
                 line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if line.strip():
                     yield number, line
@@ -148,13 +149,23 @@ def solutions_of(problem: dict) -> list[str]:
     return found if isinstance(found, list) else [] if found is None else [found]
 
 
+def group_of(problem: dict, key: str) -> str | None:
+    """The `level` or `category` of a problem as a text; None where it has none.
+
+    >>> [group_of({"level": level}, "level") for level in ("basic", 0, "", None)]
+    ['basic', '0', None, None]
+    """
+    value = problem.get(key)
+    return None if value in (None, "") else str(value)
+
+
 def levels_of(problems: dict[str, dict]) -> dict[str, str]:
     """The level of every problem that has one, by task_id.
 
     >>> levels_of({"a": {"level": "basic"}, "b": {}})
     {'a': 'basic'}
     """
-    return {task: str(problem["level"]) for task, problem in problems.items() if problem.get("level") is not None}
+    return {task: level for task, problem in problems.items() if (level := group_of(problem, "level"))}
 
 
 def benchmark_info(path: str | Path) -> dict:

@@ -1,12 +1,14 @@
 """From a sample file to `_results.jsonl` and `_metrics.json`: references first, every distinct program once."""
 
+import ast
 import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,9 @@ from pandas_numpy_eval.scoring import ceiling, estimate_pass_at_k, score
 __all__ = ["Evaluation", "EvaluationSettings", "estimate_pass_at_k"]
 FORMAT = 5  # of verdicts and metrics; raise it where their meaning changes
 SHOWN = 20  # complaints about a sample file
+NAME = r"[^\W\d][\w.]*"
+BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)  # what holds statements
+IMPORT = re.compile(rf"(?:^|[:;])[ \t]*(?:from[ \t]+({NAME})[ \t]+)?import[ \t(*]+([\w., \t]*)", re.M)
 
 Program = tuple[str, str]
 
@@ -72,8 +77,7 @@ class Evaluation:
         self.benchmark["known_defects"] = {task: defects[task] for task in self.evaluated if task in defects}
         self.preload = imported_modules(self.problems.values())
         self.samples = parse_samples(content, self.problems, self.evaluated) if content else Samples()
-        written = ({"prompt": row[data.answer_key(row)], "test": ""} for row in self.samples.rows)
-        imported = {*self.preload, *imported_modules(written)}
+        imported = {*self.preload, *imports_of(self.written())}
         libraries = sorted({"numpy", "pandas", *(name.partition(".")[0] for name in imported)})
         self.interpreter = sandbox.describe_interpreter(settings.python, libraries)
         always = ("python", "numpy", "pandas")
@@ -87,6 +91,16 @@ class Evaluation:
         """Programs of every evaluated task's canonical solutions."""
         chosen = {task: self.problems[task] for task in self.evaluated}
         return {task: [data.program_parts(p, text) for text in data.solutions_of(p)] for task, p in chosen.items()}
+
+    def written(self) -> set[str]:
+        """Prompt and answer of every reference, and of every sample that imports more than its prompt."""
+        programs = {program for found in self.references().values() for program, _ in found}
+        for row in self.samples.rows:
+            program, _ = data.program_of(problem := self.problems[row["task_id"]], row)
+            begin = problem["prompt"].rfind("\n") if data.answer_key(row) == "completion" else 0
+            if "import" in program[max(0, begin) :]:
+                programs.add(program)
+        return programs
 
     def circumstances(self, layer: str) -> dict:
         """What the verdicts were given with."""
@@ -224,18 +238,40 @@ def imported_modules(problems: Iterable[dict]) -> tuple[str, ...]:
     >>> imported_modules([{"prompt": "import pandas as pd", "test": "from os import path\\nfrom math import pi, e"}])
     ('math', 'math.e', 'math.pi', 'numpy', 'os', 'os.path', 'pandas')
     """
-    found = set()
-    for problem in problems:
-        for match in re.finditer(
-            r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_][\w.]*)(?:[ \t]+import[ \t]+([\w, \t]+))?",
-            problem["prompt"] + "\n" + problem["test"],
-            re.M,
-        ):
-            found.add(match[1])
-            found |= {f"{match[1]}.{part.split()[0]}" for part in (match[2] or "").split(",") if part.strip()}
+    found = imports_of({problem[part] for problem in problems for part in ("prompt", "test")})
     if {name.partition(".")[0] for name in found} & {"numpy", "pandas"}:
         found |= {"numpy", "pandas"}
     return tuple(sorted(found))
+
+
+def imports_of(texts: Iterable[str]) -> set[str]:
+    """Modules that programs import, and what they import from them; by lines where a program does not parse.
+
+    >>> sorted(imports_of(["import os, re", "try: from math import pi\\nexcept: x", "import json; import csv as c, a b"]))
+    ['a', 'csv', 'json', 'math', 'math.pi', 'os', 're']
+    """
+    found = set()
+    for text in texts:
+        for module, names in _import_statements(text):
+            found |= {module} if module else set()
+            found |= {f"{module}.{name}" if module else name for name in names if name != "*"}
+    return found
+
+
+def _import_statements(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Module (empty for a plain `import`) and names of every import."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in strings
+            nodes: list[ast.AST] = [ast.parse(text.removeprefix("\ufeff"))]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        for module, names in IMPORT.findall(text):
+            yield module, re.findall(rf"(?:^|,)[ \t]*({NAME})", names)
+        return
+    for node in nodes:  # grows
+        if isinstance(node, ast.Import) or isinstance(node, ast.ImportFrom) and not node.level:
+            yield getattr(node, "module", ""), [alias.name for alias in node.names]
+        nodes += [child for child in ast.iter_child_nodes(node) if isinstance(child, BLOCKS)]
 
 
 def git_revision() -> str | None:

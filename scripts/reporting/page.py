@@ -4,11 +4,9 @@ import html
 import re
 from pathlib import Path
 
-import pandas as pd
-
 from scripts.file_utils import replacing_folder, write_json, write_text
 from scripts.reporting.blocks import Section
-from scripts.reporting.gather import gather
+from scripts.reporting.markdown import cell, fence
 from scripts.reporting.views import sections, stage_sections
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -16,14 +14,11 @@ CHARTS = "report_charts"  # folder beside the page
 LIGHT, DARK = "default", "github-dark"  # styles of Pygments
 
 
-def write_report(rows: pd.DataFrame, folder: Path, complaints: list[str]) -> list[tuple[str, list[Section]]]:
-    """Write report.html, report.md, report.json and the folder report_charts (SVG, PNG) of the runs under a folder.
+def write_report(data: dict, parts: list[tuple[str, list[Section]]], folder: Path) -> None:
+    """Write report.html, report.md, report.json and the folder report_charts (SVG, PNG) of data and its `parts_of`.
 
-    Equal results give equal bytes. The page needs no other file. `complaints` are those of `gather`.
-    Returns the `parts_of` the page.
+    Equal results give equal bytes. The page needs no other file.
     """
-    data = gather(rows, folder, complaints)
-    parts = parts_of(data)
     charts = [chart for _, found in parts for section in found for chart in section.charts]
     with replacing_folder(folder / CHARTS) as new:
         for chart in charts:
@@ -32,7 +27,6 @@ def write_report(rows: pd.DataFrame, folder: Path, complaints: list[str]) -> lis
     write_json(folder / "report.json", data)
     write_text(folder / "report.html", render("report.html", parts))
     write_text(folder / "report.md", render("report.md", parts))
-    return parts
 
 
 def parts_of(data: dict) -> list[tuple[str, list[Section]]]:
@@ -81,21 +75,6 @@ def quoted(text: str):
     from markupsafe import Markup
 
     return Markup(html.escape(text))
-
-
-def cell(text: str) -> str:
-    """Text as a cell, heading or line of Markdown: nothing in it is markup.
-
-    >>> cell("a_cert|<b>\\n`c`")
-    'a\\\\_cert\\\\|\\\\<b\\\\> \\\\`c\\\\`'
-    """
-    return re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", " ".join(str(text).split()))
-
-
-def fence(code: str | None, language: str = "python") -> str:
-    """Code as a fenced block of Markdown, whatever backticks it holds."""
-    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", code or "")), default=0))
-    return f"{ticks}{language}\n{code or ''}\n{ticks}"
 
 
 def is_number(text: str) -> bool:

@@ -8,6 +8,7 @@ not count; a metric of rows is the mean of the others.
 
 from collections.abc import Callable, Iterable
 
+from pandas_numpy_eval.data import group_of
 from scripts.generating.stage_texts import CUTS, Task
 from scripts.reporting.references import calls_group, has_due_placeholder, is_reference_sketch, mean_of
 from scripts.reporting.tables import stage_rows
@@ -34,7 +35,7 @@ def row_of(task: Task) -> dict:
     return {
         "task_id": task.problem["task_id"],
         "prompt": task.prompt,
-        "level": "all" if task.problem.get("level") in (None, "") else str(task.problem["level"]),
+        "level": group_of(task.problem, "level") or "all",
         "calls": calls_group(task.prompt, task.solutions[0]),
         "references": [{"solution": solution, "sketch": sketch} for solution, sketch in references],
         "draft": task.draft,

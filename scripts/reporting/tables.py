@@ -1,6 +1,7 @@
 """The tables of a report: one row per evaluated sample file, one per sweep of temperatures."""
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -50,12 +51,17 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
                 raise ValueError(f"{' and '.join(map(str, changed))} changed since")
             rows.append(_row(path, metrics, _cases(path, complaints)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            complaints.append(f"{path}: left out, {type(error).__name__}: {error}; evaluate its samples again")
+            complaints.append(left_out(path, error))
     if not rows:
         return pd.DataFrame(), complaints
     order = ["benchmark", "problems", "n", "T", "stages", "length", "run"]
     found = pd.DataFrame([row | {"length": len(row["run"])} for row in rows]).sort_values(order)
     return _with_places(found.drop(columns="length")), complaints
+
+
+def left_out(path: Path, error: Exception) -> str:
+    """The complaint about a metrics file that cannot be used."""
+    return f"{path}: left out, {type(error).__name__}: {error}; evaluate its samples again"
 
 
 def _with_places(rows: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +88,7 @@ def _row(path: Path, metrics: dict, cases: dict) -> dict:
     if "pass@1" not in metrics:
         raise ValueError("it has no pass@1, add 1 to --k")
     scores = {k[5:]: metrics[k]["value"] for k in metrics if k.startswith("pass@") and k[5:].isdigit()}
-    return {
+    row = {
         "benchmark": metrics["benchmark"]["name"],
         "run": run_label(path, settings),
         "stages": "2" if "temperature2" in settings else "1",
@@ -101,6 +107,10 @@ def _row(path: Path, metrics: dict, cases: dict) -> dict:
         "path": path,
         "metrics": metrics | {"cases": cases},
     }
+    for key in (*SETTINGS, "T"):  # rows are grouped and sorted by these
+        if not isinstance(row[key], int if key in ("problems", "n") else str):
+            raise TypeError(f"{key} is {row[key]!r}")
+    return row
 
 
 def run_label(path: Path, settings: dict) -> str:
@@ -110,7 +120,8 @@ def run_label(path: Path, settings: dict) -> str:
     marks = {strategy: strategy != "popular", "greedy": settings.get("greedy_sketch"), f"k{votes}": votes > 1}
     marks |= {"syntax": "truncate" in settings}
     # Nothing but their names tells sample files without settings apart.
-    place = path.parent.name if settings else f"{path.parent.name}/{path.name.removesuffix('_metrics.json')}"
+    place = Path(os.path.abspath(path)).parent.name
+    place += "" if settings else f"/{path.name.removesuffix('_metrics.json')}"
     return " ".join([place, *(f"+{mark}" for mark, shown in marks.items() if shown)])
 
 
@@ -143,13 +154,17 @@ def temperatures_of(settings: dict) -> list[float]:
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """The table of all runs: the columns SHOWN and, where a benchmark has levels, pass@1 of each level in per cent."""
+    """The table of all runs: the columns SHOWN and, where a benchmark has levels, pass@1 of each level in per cent.
+
+    A level that is one of SHOWN is marked.
+    """
     scores = [metrics.get("by_level") or {} for metrics in rows["metrics"]]
     columns = {
         level: [f"{100 * found[level]['pass@1']['value']:.2f}" if level in found else "-" for found in scores]
         for level in in_order(level for found in scores for level in found)
     }
-    return rows[SHOWN].assign(**columns)
+    of_levels = pd.DataFrame(columns, index=rows.index).rename(columns={name: f"{name} (level)" for name in SHOWN})
+    return pd.concat([rows[SHOWN], of_levels], axis=1)
 
 
 def sweeps(rows: pd.DataFrame) -> pd.DataFrame:

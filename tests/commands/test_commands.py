@@ -280,16 +280,21 @@ def test_what_generation_and_evaluation_run(calls):
 def test_a_faulty_sample_file_stops_no_other(calls, tmp_path):
     folder = tmp_path / "results/Pandas/run"
     folder.mkdir(parents=True)
-    for name in ("a", "faulty", "z"):
-        (folder / f"{name}.samples.jsonl").touch()
+    for name in ("a.samples.jsonl", "faulty.samples.jsonl", "z.samples.jsonl.gz"):
+        (folder / name).touch()
     found = calls("run_evaluating_codes.sh", status=1)
     evaluated = [line.split()[2] for line in found if "evaluate_functional_correctness" in line]
-    assert [Path(file).name for file in evaluated] == ["a.samples.jsonl", "faulty.samples.jsonl", "z.samples.jsonl"]
+    assert [Path(file).name for file in evaluated] == ["a.samples.jsonl", "faulty.samples.jsonl", "z.samples.jsonl.gz"]
     assert found[-1] == "-m scripts.report /results/Pandas"
     (folder / "a.samples.jsonl").rename(folder / "interrupted.samples.jsonl")
     (folder / "faulty.samples.jsonl").unlink()
     (last,) = calls("run_evaluating_codes.sh", status=130)
     assert "interrupted.samples.jsonl" in last
+    (tmp_path / "y.samples.jsonl").touch()
+    (last,) = calls(
+        "run_evaluating_codes.sh", SAMPLES=str(tmp_path / "y.samples.jsonl")
+    )  # no report outside the results
+    assert "evaluate_functional_correctness /y.samples.jsonl" in last
 
 
 def test_what_the_quickstart_runs(calls):

@@ -352,6 +352,18 @@ def test_switches_of_evaluation(folders):
         assert shell["SCORES"] == f"{folders['RESULTS_DIR']}/NumpyDev"
 
 
+def test_the_report_covers_results_alone(folders, tmp_path):
+    """One sample file: of its folder below RESULTS_DIR, else there is no report, and a note says so."""
+    inside, outside = tmp_path / "results/Pandas/run/x.samples.jsonl.gz", tmp_path / "x.samples.jsonl"
+    for file, place in ((inside, str(inside.parent)), (outside, "")):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        made = Settings(EVALUATE, [], {**folders, "SAMPLES": str(file)})
+        assert made.shell["SCORES"] == place
+        assert any(f"no report, because SAMPLES={file} lies outside" in note for note in made.notes) == (not place)
+    Settings(EVALUATE, [], {**folders, "MODEL_VERSION": "none"})  # there are samples: no model is asked for
+
+
 def test_a_corpus_of_ones_own_is_used_as_it_is(folders):
     own = Path(folders["DATA_DIR"]) / "Mylib/data"
     with pytest.raises(UserError, match="DOMAIN=Mylib is not one of: Pandas Numpy; .* set SOURCES"):

@@ -9,6 +9,7 @@ from mini_benchmark import N, make, metrics_of, run, sample, stable, write_lines
 
 from pandas_numpy_eval import data
 from pandas_numpy_eval.evaluate_functional_correctness import main
+from pandas_numpy_eval.evaluation import imported_modules, imports_of
 
 
 @pytest.fixture
@@ -114,6 +115,26 @@ def test_sampling_parameters_are_copied_and_the_benchmark_compared(folder, capsy
     (folder / "run.meta.json").write_text(json.dumps(meta))
     assert run(folder) == 1
     assert "was made for the benchmark Mini (000000000000), not Mini" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os, scipy as s",
+        "import os; import scipy",
+        "try: import scipy\nexcept ImportError: x",
+        "def f():\n    match x:\n        case 1:\n            from scipy import *",
+    ],
+)
+def test_every_module_of_an_import_is_found(text):
+    """Also in lines of a program that does not parse; in a text of one that does, there is none."""
+    for program in (text, f"x = (\n{text}"):
+        assert {name.partition(".")[0] for name in imports_of([program])} - {"os"} == {"scipy"}
+    assert imports_of([f'"""\n{text}\n"""']) == set()
+
+
+def test_what_problems_import_on_one_line_is_loaded_before():
+    assert imported_modules([{"prompt": "import os, pandas as pd\nx = ", "test": ""}]) == ("numpy", "os", "pandas")
 
 
 def test_check_references(folder, capsys):

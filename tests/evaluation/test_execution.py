@@ -64,6 +64,14 @@ def test_verdicts(executor, body, result):
     assert verdict.passed == (result == "passed")
 
 
+def test_the_line_of_the_test_that_failed(executor):
+    """As Python counts lines; code of a completion is never taken for the test."""
+    test = "# a\r# b\r\ndef check():\r    assert x == 2\n\ncheck()"
+    assert verdict_of(executor, "x = 1", test).result == "assertion: assert x == 2"
+    body = "exec(compile('\\n' * {} + 'raise AssertionError', 'test', 'exec'))"
+    assert [verdict_of(executor, body.format(n), test).result for n in (2, 50)] == ["assertion"] * 2
+
+
 def test_libraries_work(executor):
     body = (
         "import numpy as np\nimport pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})\nx, y = df.a.min(), np.max(df.a)\n"

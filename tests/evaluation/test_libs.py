@@ -106,22 +106,24 @@ def test_base_without_these_libraries_fails_the_same_program():
     assert run_in(sys.executable, "auto")["x"].startswith("ModuleNotFoundError")
 
 
-@pytest.mark.parametrize("place", ["prompt", "completion"])
-def test_another_version_of_a_library_is_noticed(tmp_path, place):
-    """Also of one whose distribution has another name (scikit-learn of sklearn), and where only completions import it."""
+@pytest.mark.parametrize("statement", ["import otherlib", "import os, otherlib"])
+@pytest.mark.parametrize("place", ["prompt", "completion", "canonical_solution"])
+def test_another_version_of_a_library_is_noticed(tmp_path, place, statement):
+    """Also of one whose distribution has another name (scikit-learn of sklearn), and where only answers import it."""
     import venv
 
     venv.create(tmp_path / "env", symlinks=True)
     site = next((tmp_path / "env" / "lib").glob("python*/site-packages"))
-    line = {"prompt": "", "completion": "", place: "import otherlib\n"}
+    line = {"prompt": "", "completion": "", "canonical_solution": "", place: f"{statement}\n"}
     problem = {
         "task_id": "M/0",
         "entry_point": "none",
         "test": "def check():\n    assert x == 1",
         "prompt": line["prompt"],
+        "canonical_solution": line["canonical_solution"],
     }
     (tmp_path / "M.jsonl").write_text(json.dumps(problem) + "\n")
-    sample = {"task_id": "M/0", "completion": line["completion"] + "x = otherlib.VERSION"}
+    sample = {"task_id": "M/0", "completion": line["completion"] + "x = __import__('otherlib').VERSION"}
     (tmp_path / "s.jsonl").write_text(json.dumps(sample) + "\n")
     python = str(tmp_path / "env" / "bin" / "python")
     for version in (1, 2):

@@ -158,7 +158,7 @@ def test_failures_are_one_line_and_change_nothing(places, downloads, web, capsys
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no gzip", "broken gzip file"),
+        (b"no gzip", "not JSON"),
         (CONTENTS["PandasEval"][:-20], "broken gzip file"),
         (gzip.compress(b"[1]\n", mtime=0), "not an object"),
         (

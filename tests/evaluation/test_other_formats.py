@@ -62,7 +62,7 @@ def test_lines_of_human_eval_and_evalplus(tmp_path, problems, key):
     assert command([str(path), "-d", str(problems)]) == 1
 
 
-def test_a_folder_of_evalplus(tmp_path, problems):
+def test_a_folder_of_evalplus(tmp_path, problems, capsys):
     folder = tmp_path / "samples"
     for i, row in enumerate(rows("solution")):
         place = folder / row["task_id"].replace("/", "_")
@@ -77,11 +77,16 @@ def test_a_folder_of_evalplus(tmp_path, problems):
         (folder / "Own_0" / name).unlink()
     (folder / "Own_0/a.py").write_text("x")
     assert convert(folder, "-d", problems, "-o", tmp_path / "y.samples.jsonl") == 1
+    (folder / "Own_0/a.py").unlink()
+    problems.write_text(problems.read_text() + json.dumps({**TASKS[0], "task_id": "Own_0"}) + "\n")
+    capsys.readouterr()
+    assert convert(folder, "-d", problems, "-o", tmp_path / "y.samples.jsonl") == 1
+    assert f"'Own/0' and 'Own_0' have one folder, {folder}/Own_0; give JSON lines" in capsys.readouterr().err
 
 
 def test_generations_of_bigcode_there_and_back(tmp_path, problems, capsys):
     lists = [[row["solution"] for row in rows("solution") if row["task_id"] == task["task_id"]] for task in TASKS]
-    (tmp_path / "generations.json").write_text(json.dumps(lists))
+    (tmp_path / "generations.json").write_text(json.dumps(lists), encoding="utf-8-sig")  # a mark is no fault
     output = tmp_path / "x.samples.jsonl"
     assert convert(tmp_path / "generations.json", "-d", problems, "-o", output) == 0
     assert verdicts(output, problems) == EXPECTED
@@ -137,7 +142,7 @@ def test_evalplus_reads_ours(tmp_path):
             "sample 3 of Own/0 is there twice",
         ),
         ("a.jsonl", "", "holds no samples"),
-        ("a.jsonl.gz", "no gzip", "broken gzip"),
+        ("a.jsonl.gz", "\x1f\x0b", "a.jsonl.gz:1"),
     ],
 )
 def test_what_is_no_sample_file_is_one_line(tmp_path, problems, capsys, name, text, told):
@@ -148,11 +153,12 @@ def test_what_is_no_sample_file_is_one_line(tmp_path, problems, capsys, name, te
 
 
 def test_zipped_lines(tmp_path, problems):
-    """Samples without a sample_id may be alike."""
-    lines = "".join(json.dumps(row) + "\n" for row in (*rows(), *rows()))
-    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
-    assert convert(tmp_path / "a.jsonl.gz", "-d", problems, "-o", tmp_path / "a.json") == 0
-    assert [len(group) for group in json.loads((tmp_path / "a.json").read_text())] == [4, 4]
+    """Samples without a sample_id may be alike. A file may be plain despite its name."""
+    lines = "".join(json.dumps(row) + "\n" for row in (*rows(), *rows())).encode()
+    for name, content in (("a", gzip.compress(lines)), ("b", lines)):
+        (tmp_path / f"{name}.jsonl.gz").write_bytes(content)
+        assert convert(tmp_path / f"{name}.jsonl.gz", "-d", problems, "-o", tmp_path / f"{name}.json") == 0
+        assert [len(group) for group in json.loads((tmp_path / f"{name}.json").read_text())] == [4, 4]
 
 
 def test_outputs_are_not_overwritten(tmp_path, problems, capsys):

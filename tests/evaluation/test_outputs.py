@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mini_benchmark import PROBLEMS, make, metrics_of, run, stable, write_lines
 
-from pandas_numpy_eval import data, evaluation, sandbox
+from pandas_numpy_eval import data, evaluation, outputs, sandbox
 from pandas_numpy_eval.evaluate_functional_correctness import main
 from pandas_numpy_eval.evaluation import Evaluation
 from pandas_numpy_eval.execution import Verdict
@@ -121,6 +121,30 @@ def test_another_k_and_something_else_is_executed(folder, change):
         (folder / "run_results.jsonl").write_text("{}\n")
     assert run(folder, "--k", "2", *["--timeout", "2"] * (change == "limits")) == 0
     assert metrics_of(folder)["run"]["executed"] and "pass@2" in metrics_of(folder)
+
+
+@pytest.mark.parametrize("key", ["verdicts", "ceiling", "n", "results_sha256", "run"])
+def test_metrics_that_lost_a_part_are_made_again(folder, key):
+    assert run(folder) == 0
+    before = stable(folder)
+    metrics = metrics_of(folder)
+    for value in ({}, {key: [3]}):
+        (folder / "run_metrics.json").write_text(json.dumps({k: v for k, v in metrics.items() if k != key} | value))
+        assert run(folder) == 0 and stable(folder) == before
+
+
+def test_an_evaluation_that_ends_while_another_looks_is_ours(folder, monkeypatch):
+    """Its files appear between two looks."""
+
+    def read_late(file):
+        found, texts = sound(file), {"metrics.json": '{"inputs": {}}', "results.jsonl": "{}\n"}
+        for name, text in texts.items():
+            (folder / f"run_{name}").write_text(text)
+        return found
+
+    sound = outputs.read_metrics
+    monkeypatch.setattr(outputs, "read_metrics", read_late)
+    outputs.Outputs(folder / "run").refuse_foreign(folder / "run.samples.jsonl")
 
 
 def test_metrics_that_are_nested_too_deeply_are_none(tmp_path):

@@ -44,9 +44,9 @@ def test_score_counts_each_task_by_its_own_samples():
 
 def test_scores_by_level_add_up_to_the_whole(folder):
     """Each level is scored like a benchmark of its own; a problem without a level is in none."""
-    levels = ["hard", "basic", None, "hard"]
+    levels = ["hard", "basic", "", "hard"]
     lines = [json.loads(line) for line in (folder / "Mini.jsonl").read_text().splitlines()]
-    levelled = [line | ({"level": level} if level else {}) for line, level in zip(lines, levels, strict=True)]
+    levelled = [line | {"level": level} for line, level in zip(lines, levels, strict=True)]
     write_lines(folder / "Mini.jsonl", levelled)
     assert run(folder, "--k", "1,2") == 0
     found = metrics_of(folder)["by_level"]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from scripts import cases
-from scripts.reporting.cases import case_of, count_cases
+from scripts.reporting.cases import case_of, count_cases, markdown
 
 
 def row(case, passed, sketch, completion):
@@ -63,6 +63,12 @@ def test_other_files_are_one_line(tmp_path, capsys, text):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_nothing_in_a_table_is_markup():
+    example = {"task_id": "a|<b>", "sample_id": 0, "sketch": "`string`", "completion": "f('``') | 2"}
+    shown = markdown({"counts": {"2": {"samples": 1, "passed": 1}}, "examples": {"2": example}})
+    assert shown.endswith("| a\\|\\<b\\> | `` `string` `` | ```f('``') \\| 2``` |")
+
+
 def test_a_name_that_leads_to_no_record_is_refused(tmp_path, capsys):
     (tmp_path / "x.jsonl").write_text(json.dumps(ROWS[0]) + "\n")
     assert cases.main([str(tmp_path / "x.jsonl")]) == 1
@@ -89,10 +95,11 @@ def test_the_operation_of_the_samples_decides(tmp_path, capsys):
         assert cases.main([str(results), "--table", str(tmp_path / "table.json")]) == 0
         assert list(json.loads((tmp_path / "table.json").read_text())["examples"]) == [str(case)]
         zipped = results.with_name("x_results.jsonl.gz")
-        zipped.write_bytes(gzip.compress(results.read_bytes()))
-        capsys.readouterr()
-        assert cases.main([str(zipped)]) == 0
-        assert f"case {case}: 1 of 1 passed" in capsys.readouterr().out
+        for content in (gzip.compress(results.read_bytes()), results.read_bytes()):
+            zipped.write_bytes(content)
+            capsys.readouterr()
+            assert cases.main([str(zipped)]) == 0
+            assert f"case {case}: 1 of 1 passed" in capsys.readouterr().out
     (tmp_path / "x.meta.json").unlink()
     benchmark = {"name": "P", "sha256": sha256, "file": str(problems)}
     sampling = {"settings": {"operation": "both"}, "inputs": {}, "benchmark": benchmark}

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from result_trees import write_problems, write_run
+from result_trees import write_problems, write_run, write_tree
 
 from scripts import report
 from scripts.reporting.gather import COLUMNS, GROUPS
@@ -61,6 +61,22 @@ def test_levels_have_columns_where_a_benchmark_has_them(tmp_path, capsys):
     assert places == sorted(places) and "&quot;by_level&quot;" in page
 
 
+def test_levels_with_the_name_of_a_column(tmp_path, capsys):
+    score = {"problems": 5, "pass@1": {"value": 0.25, "ci95": [0, 1]}}
+    write_metrics(tmp_path, "base", 0.1, by_level={"n": score, "self": score, "run": score})
+    assert report.main([str(tmp_path)]) == 0
+    head, row = capsys.readouterr().out.split("\n")[:2]
+    assert head.split("sandbox")[1].split() == ["n", "(level)", "self", "run", "(level)"]
+    assert row.split()[1:6] == ["base", "1", "0.2", "20", "10"] and row.split()[-3:] == ["25.00"] * 3
+
+
+def test_a_run_in_the_working_folder_has_its_name(tmp_path, capsys, monkeypatch):
+    write_metrics(tmp_path, "base", 0.1)
+    monkeypatch.chdir(tmp_path / "Pandas/base")
+    assert report.main(["."]) == 0
+    assert capsys.readouterr().out.split("\n")[1].split()[:2] == ["CertPandas", "base"]
+
+
 def test_sweeps_tell_the_best_temperature_and_the_fixed_one_for_every_k(tmp_path, capsys):
     for temperature, score, ten in ((0.2, 0.1, 0.5), (0.4, 0.3, 0.6), (0.6, 0.2, 0.7)):
         more = {"pass@10": {"value": ten, "ci95": [0, 1]}}
@@ -97,6 +113,42 @@ def test_unreadable_metrics_are_named_and_the_rest_shown(tmp_path, capsys):
     assert "<b>" not in (tmp_path / "report.html").read_text()
     assert report.main([str(tmp_path)]) == 0
     assert "cut_metrics.json: left out" in capsys.readouterr().err  # said each time
+
+
+EDITS = {
+    "no ci95": lambda metrics: metrics["pass@2"].pop("ci95"),
+    "no passed": lambda metrics: metrics["tasks"]["a/0"].pop("passed"),
+    "no samples": lambda metrics: metrics["tasks"].update({"a/0": {"n": 0, "passed": 0}}),
+    "verdicts": lambda metrics: metrics.update(verdicts=["x"]),
+    "no verdicts": lambda metrics: metrics.update(verdicts={"passed": 0}),
+    "name": lambda metrics: metrics["benchmark"].update(name=["x"]),
+    "n": lambda metrics: metrics.update(n="2"),
+    "level": lambda metrics: metrics["by_level"]["basic"].pop("pass@1"),
+    "versions": lambda metrics: metrics.update(versions=3),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_metrics_that_someone_edited_are_named_and_the_rest_shown(tmp_path, capsys, edit):
+    results = write_tree(tmp_path / "results", write_problems(tmp_path / "P.jsonl"))
+    file = results / "P/base/t0.2_metrics.json"
+    metrics = json.loads(file.read_text())
+    EDITS[edit](metrics)
+    file.write_text(json.dumps(metrics))
+    assert report.main([str(results)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and captured.err.startswith(f"warning: {file}: left out, ")
+    (benchmark,) = json.loads((results / "report.json").read_text())["benchmarks"]
+    assert len(benchmark["runs"]) == 3 and not (results / report.RECORD).exists()
+
+
+@pytest.mark.parametrize("about", [{}, {"metrics": {}}, {"metrics": {"a": {"value": 1}}}])
+def test_results_of_the_stages_that_someone_edited_are_named(tmp_path, capsys, about):
+    write_metrics(tmp_path, "base", 0.1)
+    (tmp_path / "st.json").write_text(json.dumps({"stage": "stages", "groups": {"all": about}}))
+    assert report.main([str(tmp_path)]) == 0
+    assert f"warning: {tmp_path}/st.json: left out, " in capsys.readouterr().err
+    assert "Metrics of the stages" not in (tmp_path / "report.md").read_text()
 
 
 def test_cases_that_cannot_be_told_are_named_and_the_run_shown(tmp_path, capsys):

@@ -15,7 +15,8 @@ import pytest
 from result_trees import HOSTILE, PROMPT, write_problems, write_run, write_tree
 
 from scripts import report
-from scripts.reporting.page import cell, fence
+from scripts.reporting.charts import outcome_chart, temperature_chart
+from scripts.reporting.markdown import cell, fence
 
 ROOT = Path(__file__).resolve().parents[2]
 VOID = {"meta", "link", "br", "img", "use", "path", "rect"}
@@ -151,7 +152,7 @@ def test_no_text_of_a_result_is_markup(results, page):
     markdown = (results / "report.md").read_text()
     outside = re.sub(r"(?ms)^(`{3,})python\n.*?^\1$", "", markdown)
     assert "`" not in outside.replace("\\`", "") and not re.search(r"(?<!\\)<", outside)
-    assert cell("a|b\n# <i>") == "a\\|b \\# \\<i\\>"
+    assert cell("a|b\n# <i> &lt;") == "a\\|b \\# \\<i\\> \\&lt;"
     assert fence("````").startswith("`````python\n````\n")
 
 
@@ -251,11 +252,12 @@ def test_charts_of_earlier_reports_are_removed(tmp_path):
 
 def test_missing_pieces_leave_their_sections_out(tmp_path):
     """No levels and no second stage; then no problem file either."""
-    problems = write_problems(tmp_path / "P.jsonl", level=None, category=None)
+    problems = write_problems(tmp_path / "P.jsonl", level=None, category="")
     write_tree(tmp_path / "results", problems, levels=False, cases=False)
     assert report.main([str(tmp_path / "results")]) == 0
     page = Page((tmp_path / "results/report.html").read_text())
     assert "By level" not in page.tables and "By category" not in page.tables
+    assert page.tables["Samples that pass, by problem"][0] == ["problem", "API calls", "base", "x_cert"]
     assert "Sketches and cases" not in page.text and "Metrics of the stages" not in page.text
     assert "By API calls" in page.tables
     problems.unlink()
@@ -342,6 +344,14 @@ def test_an_exception_with_the_name_of_a_column(tmp_path):
     assert report.main([str(tmp_path / "results")]) == 0
     table = Page((tmp_path / "results/report.html").read_text()).tables["Samples"]
     assert column(table, "run") == ["base", "x_cert"] and "run (exception)" in table[0]
+
+
+def test_an_exception_with_an_underscore_is_in_the_legend():
+    assert ">_Stop</text>" in outcome_chart("x", {"base": {"passed": 40.0, "_Stop": 60.0}}).svg
+
+
+def test_an_interval_beside_its_value_is_drawn():
+    assert "_run: 10.0 at 0.2." in temperature_chart("x", "pass@1", {"_run": [(0.2, 10.0, 20.0, 30.0)]}).text
 
 
 def test_sample_files_without_settings_are_runs_of_their_own(tmp_path):
