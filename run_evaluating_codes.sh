@@ -24,6 +24,7 @@ fi
 
 failed=()
 for file in "${files[@]}"; do
+  [ -n "$SAMPLES" ] || [[ $file != *.gz ]] || [ ! -e "${file%.gz}" ] || continue # the same samples, zipped
   say "evaluating $file"
   "$PYTHON" -m pandas_numpy_eval.evaluate_functional_correctness "$file" --problem_file "$PROBLEMS" "${EVALUATION_FLAGS[@]}" || {
     [ $? -ne 130 ] || exit 130 # Ctrl-C

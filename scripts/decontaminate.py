@@ -32,7 +32,7 @@ from pathlib import Path
 from nl2code.errors import UserError, exit_status
 from nl2code.hashes import sha256_file
 from nl2code.parsing import LINE_END
-from scripts.file_utils import PROJECT_ROOT
+from scripts.file_utils import GZIP, PROJECT_ROOT
 
 NGRAM = 10
 MIN_SOLUTION_WORDS = 6
@@ -131,7 +131,7 @@ class Fingerprints:
         """Take in a fingerprint file (.json or .json.gz). Raises UserError."""
         try:
             raw = Path(path).read_bytes()
-            entries = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+            entries = json.loads(gzip.decompress(raw) if raw[:2] == GZIP else raw)
             if not isinstance(entries, list) or not entries:
                 raise ValueError("no list with an entry for each benchmark")
             for entry in entries:

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from nl2code.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+GZIP = b"\x1f\x8b"  # first bytes of a gzipped file
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "pandas", "vllm")
 
 
@@ -139,7 +140,7 @@ def read_jsonl(path: str | Path) -> Iterator[dict]:
         OSError, ValueError: unreadable, damaged, or no JSON.
     """
     with open(path, "rb") as stream:
-        is_zipped = stream.peek(2)[:2] == b"\x1f\x8b"
+        is_zipped = stream.peek(2)[:2] == GZIP
         lines = gzip.GzipFile(fileobj=stream) if is_zipped else stream
         yield from (json.loads(line) for line in lines if line.strip())
 

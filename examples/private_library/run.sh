@@ -9,7 +9,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 HERE=examples/private_library
-for name in DOMAIN TYPE SOURCES MODEL_VERSION LIBS; do
+for name in DOMAIN TYPE SOURCES MODEL_VERSION LIBS CERT_LIBS; do
   [ -z "${!name:-}" ] || die "$name=${!name} is set by this command; unset it (env -u $name ...)"
 done
 FILES="${FILES:-3000}"                                # programs in the corpus; 3000 are about 497K tokens

@@ -265,7 +265,7 @@ def _import_statements(text: str) -> Iterator[tuple[str, list[str]]]:
             warnings.simplefilter("ignore")  # of escapes in strings
             nodes: list[ast.AST] = [ast.parse(text.removeprefix("\ufeff"))]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        for module, names in IMPORT.findall(text):
+        for module, names in IMPORT.findall(re.sub("#.*", "", text)):
             yield module, re.findall(rf"(?:^|,)[ \t]*({NAME})", names)
         return
     for node in nodes:  # grows

@@ -260,4 +260,5 @@ def _output(args: argparse.Namespace, settings: dict, models: dict[str, str]) ->
         folder = Path(args.output)
         if folder.suffix and not folder.is_dir() and not args.output.endswith("/"):
             raise UserError(f"--output {args.output} must end in {ENDING}, or be a folder (with / at its end)")
-    return folder / file_name(settings, _usual(args) | {"chunk_size": settings["num_samples"]})
+    usual = _usual(args) | {"batch_size": DEFAULTS["batch_size"], "chunk_size": settings["num_samples"]}
+    return folder / file_name(settings, usual)  # rows of a GPU are named: they can change a sample, as the record says

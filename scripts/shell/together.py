@@ -39,8 +39,12 @@ def need_exercises(value: dict[str, str], given: dict[str, str], preset: str) ->
         UserError: naming the file and the fix.
     """
     if "SOURCES" in given and {"KINDS", "EXERCISES"} & given.keys() and "exercises" in value["KINDS"].split(","):
-        known = preset_values(Path(preset).read_text(encoding="utf-8", errors="replace"))
-        need_templates(templates_file(value["DOMAIN"], known.get("corpus:--exercise_templates")))
+        text = Path(preset).read_text(encoding="utf-8", errors="replace")
+        named = preset_values(text).get("corpus:--exercise_templates", "null")
+        if named not in ("null", "~"):
+            need_templates(templates_file(value["DOMAIN"], named))
+        elif "exercise_templates" not in text:  # else it stands there in a form that only the program reads
+            need_templates(templates_file(value["DOMAIN"], None))
 
 
 def refuse_single(environment: dict[str, str]) -> None:

@@ -280,7 +280,7 @@ def test_what_generation_and_evaluation_run(calls):
 def test_a_faulty_sample_file_stops_no_other(calls, tmp_path):
     folder = tmp_path / "results/Pandas/run"
     folder.mkdir(parents=True)
-    for name in ("a.samples.jsonl", "faulty.samples.jsonl", "z.samples.jsonl.gz"):
+    for name in ("a.samples.jsonl", "a.samples.jsonl.gz", "faulty.samples.jsonl", "z.samples.jsonl.gz"):
         (folder / name).touch()
     found = calls("run_evaluating_codes.sh", status=1)
     evaluated = [line.split()[2] for line in found if "evaluate_functional_correctness" in line]
@@ -288,6 +288,7 @@ def test_a_faulty_sample_file_stops_no_other(calls, tmp_path):
     assert found[-1] == "-m scripts.report /results/Pandas"
     (folder / "a.samples.jsonl").rename(folder / "interrupted.samples.jsonl")
     (folder / "faulty.samples.jsonl").unlink()
+    (folder / "a.samples.jsonl.gz").unlink()
     (last,) = calls("run_evaluating_codes.sh", status=130)
     assert "interrupted.samples.jsonl" in last
     (tmp_path / "y.samples.jsonl").touch()

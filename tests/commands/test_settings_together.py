@@ -57,7 +57,13 @@ def test_exercises_need_a_template_file(folders, tmp_path, given):
     with pytest.raises(UserError, match="mine.yaml is not there"):
         Settings(TRAIN, [], {**given, "PRESET": str(preset)})
     (tmp_path / "mine.yaml").touch()
-    assert Settings(TRAIN, [], {**given, "PRESET": str(preset)}).shell["PRESET_FILE"] == str(preset)
+    for text in (
+        preset.read_text(),
+        "corpus: {exercise_templates: mine.yaml}\n",
+        "corpus:\n  exercise_templates: null\n",
+    ):
+        preset.write_text(text)
+        assert Settings(TRAIN, [], {**given, "PRESET": str(preset)}).shell["PRESET_FILE"] == str(preset)
     for name in ("KINDS", "EXERCISES"):
         given.pop(name, None)
     assert Settings(TRAIN, [], given).value["KINDS"] == "mined,exercises"

@@ -130,7 +130,7 @@ def test_every_module_of_an_import_is_found(text):
     """Also in lines of a program that does not parse; in a text of one that does, there is none."""
     for program in (text, f"x = (\n{text}"):
         assert {name.partition(".")[0] for name in imports_of([program])} - {"os"} == {"scipy"}
-    assert imports_of([f'"""\n{text}\n"""']) == set()
+    assert imports_of([f'"""\n{text}\n"""', "x = (\n# Note: import scipy; import os\n"]) == set()
 
 
 def test_what_problems_import_on_one_line_is_loaded_before():

@@ -228,6 +228,7 @@ def test_sandbox_has_the_library_from_its_wheel(tmp_path, monkeypatch, capsys):
         ("TEMP=5", 2, "TEMP=5 is not a number from 0 to 2"),
         ("PROBLEMS=/nope.jsonl", 2, "PROBLEMS=/nope.jsonl is not allowed"),
         ("TYPE=generator", 2, "TYPE=generator is set by this command; unset it"),
+        ("CERT_LIBS=/libs", 2, "CERT_LIBS=/libs is set by this command; unset it"),
     ],
 )
 def test_settings_of_later_steps_are_checked_first(setting, status, words, tmp_path):

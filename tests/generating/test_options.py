@@ -283,13 +283,14 @@ def test_a_gpu_decodes_more_rows_together(device, rows):
     assert parse_args(["-model", "x", "--device", device, "-b", "7"], "", False).batch_size == 7
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_sizes_that_are_usual_for_the_device_are_not_in_the_name(device):
+@pytest.mark.parametrize(("device", "rows"), [("cpu", ""), ("cuda", "_b512")])
+def test_samples_of_a_gpu_have_a_place_of_their_own(device, rows):
+    """Else those of a CPU with the same dtype would be in the way."""
     flags = ("--device", device, "--dtype", "bfloat16")
     (file,) = files_of(*flags)
-    assert file.output.name == "n200_t0.2_p0.9_l100_s42_bfloat16.samples.jsonl"
+    assert file.output.name == f"n200_t0.2_p0.9_l100_s42_bfloat16{rows}.samples.jsonl"
     (file,) = two_files_of("a/s", "a/g", *flags, "--sketches_per_sample", 4)
-    assert file.output.name == "n200_t0.2_t20.2_p0.9_l100_s42_bfloat16_k4.samples.jsonl"
+    assert file.output.name == f"n200_t0.2_t20.2_p0.9_l100_s42_bfloat16{rows}_k4.samples.jsonl"
     (file,) = files_of(*flags, "-b", 7, "-u", 9)
     assert file.output.name == "n200_t0.2_p0.9_l100_s42_bfloat16_b7_u9.samples.jsonl"
 
