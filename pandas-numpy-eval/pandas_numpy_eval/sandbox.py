@@ -131,8 +131,18 @@ def find_bubblewrap() -> list[str]:
 
 
 def _own_uid() -> int | None:
-    """An unprivileged user of a server's own where we are root, else None. Limits on threads count by user."""
-    return 60000 + (31 * os.getpid() + next(_SERVERS)) % 5000 if os.geteuid() == 0 else None
+    """Where we are root, an unprivileged user of a server's own (limits on threads count by user), if there is one."""
+    uid = 60000 + (31 * os.getpid() + next(_SERVERS)) % 5000
+    return uid if os.geteuid() == 0 and _is_mapped(uid, "uid") and _is_mapped(uid, "gid") else None
+
+
+def _is_mapped(number: int, kind: str) -> bool:
+    """Whether a user or group exists in this user namespace; rootless containers may have one alone. user_namespaces(7)"""
+    table = Path(f"/proc/self/{kind}_map")  # missing where a kernel has no user namespaces
+    ranges = (
+        [map(int, line.split()) for line in table.read_text().splitlines()] if table.exists() else [(0, 0, 1 << 32)]
+    )
+    return any(first <= number < first + count for first, _, count in ranges)
 
 
 def _config(layer: str, scratch: str, preload: list[str], libraries: list[str], uid: int | None, **more) -> str:
@@ -201,6 +211,8 @@ def landlock(layer: str, interpreter: Interpreter, libraries: list[str], preload
     uid = _own_uid() if layer == "landlock" else None
     if uid is not None:
         os.chown(scratch.path, uid, uid)
+    elif layer == "landlock" and os.geteuid() == 0:
+        raise SandboxError("root can become no other user in this user namespace, and would keep its capabilities")
     keep = uid is not None and not all(_is_open_to_all(path) for path in (*interpreter.prefixes, str(HERE)))
     readable = ["/usr", *SYSTEM, *ETC, *DEVICES, *interpreter.prefixes]
     config = _config(layer, scratch.path, preload, libraries, uid, keep_reading=keep, readable=readable)

@@ -39,6 +39,27 @@ def test_no_layer_on_an_old_kernel_has_advice(interpreter, monkeypatch, tmp_path
         Executor(interpreter, Limits())
 
 
+ALONE = ["unshare", "--user", "--map-root-user"]  # as in a rootless container: root, and no other user
+
+
+@pytest.mark.skipif(
+    subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode != 0
+    if shutil.which("unshare")
+    else True,
+    reason="this machine has no unshare, or lets nobody make user namespaces",
+)
+def test_root_of_a_namespace_without_other_users():
+    """bubblewrap works there as for an ordinary user; with landlock alone the capabilities would stay."""
+    command = [sys.executable, "-m", "pandas_numpy_eval.evaluate_functional_correctness", "--check_references"]
+    command += ["-d", "CertNumpyDev", "--n_workers", "1"]
+    found = [
+        subprocess.run([*ALONE, *command, "--sandbox", layer], cwd=PACKAGE, capture_output=True, text=True)
+        for layer in ("auto", "landlock")
+    ]
+    assert "150 of 150 references pass" in found[0].stdout and "bubblewrap" in found[0].stdout, found[0].stderr
+    assert found[1].returncode == 1 and "landlock: root can become no other user" in found[1].stderr
+
+
 @pytest.mark.parametrize("way", [os.truncate, os.open])
 def test_the_trial_empties_a_file_outside(tmp_path, monkeypatch, way):
     """Every way on its own; all else is refused."""
