@@ -139,10 +139,8 @@ def _own_uid() -> int | None:
 def _is_mapped(number: int, kind: str) -> bool:
     """Whether a user or group exists in this user namespace; rootless containers may have one alone. user_namespaces(7)"""
     table = Path(f"/proc/self/{kind}_map")  # missing where a kernel has no user namespaces
-    ranges = (
-        [map(int, line.split()) for line in table.read_text().splitlines()] if table.exists() else [(0, 0, 1 << 32)]
-    )
-    return any(first <= number < first + count for first, _, count in ranges)
+    text = table.read_text() if table.exists() else f"0 0 {1 << 32}"
+    return any(low <= number < low + count for low, _, count in (map(int, row.split()) for row in text.splitlines()))
 
 
 def _config(layer: str, scratch: str, preload: list[str], libraries: list[str], uid: int | None, **more) -> str:
