@@ -139,8 +139,8 @@ def _own_uid() -> int | None:
 def _is_mapped(number: int, kind: str) -> bool:
     """Whether a user or group exists in this user namespace; rootless containers may have one alone. user_namespaces(7)"""
     table = Path(f"/proc/self/{kind}_map")  # missing where a kernel has no user namespaces
-    text = table.read_text() if table.exists() else f"0 0 {1 << 32}"
-    return any(low <= number < low + count for low, _, count in (map(int, row.split()) for row in text.splitlines()))
+    text = table.read_text().strip() if table.exists() else f"0 0 {1 << 32}"
+    return any(low <= number < low + count for low, _, count in (map(int, row.split()) for row in text.split("\n")))
 
 
 def _config(layer: str, scratch: str, preload: list[str], libraries: list[str], uid: int | None, **more) -> str:
