@@ -93,12 +93,18 @@ class RowCache(Cache):
         alike: dict[tuple[int, int], list[int]] = {}
         for part, states in enumerate(tensors):
             alike.setdefault((states.shape[1], states.shape[3]), []).append(part)
-        for (heads, size), parts in alike.items():
-            room = tensors[0].new_zeros(len(parts), self.rows, heads, self.columns, size)
-            self.room.append(room)
-            self.parts.append(parts)
-            for part, states in zip(parts, room, strict=True):
-                setattr(self.layers[part // 2], ("keys", "values")[part % 2], states)
+        self.parts = list(alike.values())
+        self.room = self._spread(tensors, self.rows, self.columns, ("keys", "values"))
+
+    def _spread(self, tensors: list[torch.Tensor], rows: int, columns: int, names: tuple[str, str]) -> States:
+        """Zeros for keys and values like these, (parts, rows, heads, columns, head size); layers get theirs by name."""
+        found = []
+        for parts in self.parts:
+            _, heads, _, size = tensors[parts[0]].shape
+            found.append(tensors[0].new_zeros(len(parts), rows, heads, columns, size))
+            for part, states in zip(parts, found[-1], strict=True):
+                setattr(self.layers[part // 2], names[part % 2], states)
+        return found
 
     def join(self, branch: Branch) -> None:
         """Add a row, as the last one, with the keys and values of a branch and its prompt."""

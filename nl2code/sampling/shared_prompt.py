@@ -54,11 +54,8 @@ class SharedCache(RowCache):
 
     def _make_room(self, tensors: list[torch.Tensor]) -> None:
         super()._make_room(tensors)
-        for room, parts in zip(self.room, self.parts, strict=True):
-            count, _, heads, _, size = room.shape
-            self.prompt_room.append(room.new_zeros(count, self.slots, heads, self.prompt_length, size))
-            for part, states in zip(parts, self.prompt_room[-1], strict=True):
-                setattr(self.layers[part // 2], ("prompt_keys", "prompt_values")[part % 2], states)
+        names = ("prompt_keys", "prompt_values")
+        self.prompt_room = self._spread(tensors, self.slots, self.prompt_length, names)
 
     def join(self, branch: Branch) -> None:
         prompt = branch.prompt

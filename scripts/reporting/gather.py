@@ -21,7 +21,7 @@ from scripts.reporting.cases import operation_of
 from scripts.reporting.examples import examples_of, sketch_metrics
 from scripts.reporting.problem_files import benchmark_of, problems_of
 from scripts.reporting.references import calls_group
-from scripts.reporting.tables import DETAILS, FIXED, SWEEP, settings_of, stage_rows, sweeps, temperatures_of
+from scripts.reporting.tables import DETAILS, FIXED, SWEEP, left_out, settings_of, stage_rows, sweeps, temperatures_of
 
 GROUPS = {"level": "level", "category": "category", "calls": "API calls"}  # their columns in tables
 COLUMNS = {"problem", "problems", *GROUPS.values()}  # beside columns of runs
@@ -57,8 +57,7 @@ def read_stages(folder: Path, complaints: list[str]) -> list[dict]:
                 if not stage_rows(record["groups"]):
                     raise ValueError("it has no metrics")
             except (AttributeError, KeyError, TypeError, ValueError) as error:
-                told = f"{path}: left out, {type(error).__name__}: {error}"
-                complaints.append(f"{told}; make it again by python -m scripts.stage_metrics")
+                complaints.append(left_out(path, error, "make it again by python -m scripts.stage_metrics"))
                 continue
             about = {key: record.get(key) for key in ("models", "settings", "benchmark", "versions", "groups")}
             found.append({"file": str(path.relative_to(folder)), **about})

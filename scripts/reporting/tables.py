@@ -59,9 +59,9 @@ def read_rows(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     return _with_places(found.drop(columns="length")), complaints
 
 
-def left_out(path: Path, error: Exception) -> str:
-    """The complaint about a metrics file that cannot be used."""
-    return f"{path}: left out, {type(error).__name__}: {error}; evaluate its samples again"
+def left_out(path: Path, error: Exception, advice: str = "evaluate its samples again") -> str:
+    """The complaint about a file of results that cannot be used; the default advice is for metrics."""
+    return f"{path}: left out, {type(error).__name__}: {error}; {advice}"
 
 
 def _with_places(rows: pd.DataFrame) -> pd.DataFrame:
